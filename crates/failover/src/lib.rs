@@ -1,0 +1,8 @@
+//! The DHCP failover protocol (draft-ietf-dhc-failover-07, with what draft-12 corrects) and nothing else.
+//!
+//! *Lives here:* the vocabulary of the drafts (time, bindings, messages, dialects).
+//! *May know:* addresses, bindings, times.
+//! *Must not know:* DHCP packets, pools, options of clients; sockets, clocks, disks, threads, randomness.
+
+pub mod binding;
+pub mod time;
