@@ -1,1 +1,26 @@
-//! Placeholder
+//! Every decision of Tandem, in one deterministic state machine: `engine.handle(now, input, &mut outbox)` and
+//! `engine.next_deadline()`.
+//!
+//! *Lives here:* the checked configuration, bindings with their indexes, pools, one room per DHCP message, records
+//! (and their bytes), events, counters, the outbox that holds back what is not stable yet.
+//! *May know:* crates `dhcp` and `failover`; time and entropy as arguments.
+//! *Must not know:* sockets, disks, clocks, threads, randomness, configuration text.
+//!
+//! Server, simulator, fuzzers and `explain` run this same engine.
+
+pub mod clock;
+pub mod config;
+pub mod counter;
+mod engine;
+pub mod event;
+pub mod input;
+pub mod outbox;
+pub mod record;
+mod request;
+mod table;
+mod view;
+
+pub use engine::{Engine, SnapshotCursor};
+pub use input::{Input, Interface, InterfaceId, Packet, StorageHealth};
+pub use outbox::{Batch, Destination, Outbox, Position, Released};
+pub use view::{LeaseFilter, LeaseView, PoolView, Status};

@@ -1,0 +1,241 @@
+//! Engine time: a clock that leases can trust, made from the clocks of a machine.
+//!
+//! *Lives here:* [`Clock`], the rule by which it starts ([`Clock::start`]) and goes on ([`Clock::read`]).
+//! *May know:* readings of CLOCK_BOOTTIME, of wall time, and whether wall time is synchronised: as arguments.
+//! *Must not know:* how these are read.
+//!
+//! Engine time is wall time at the first start plus CLOCK_BOOTTIME since then (CLOCK_MONOTONIC stops in suspend,
+//! trap T21). Within one boot it never follows a step of the wall clock, except forward when time was lost (a frozen
+//! machine). After a reboot it is taken from wall time, never behind the last stamp.
+
+use failover::time::{Interval, Time};
+
+/// Steps of the wall clock below this are not worth a word.
+const STEP: Interval = Interval::from_seconds(2);
+
+/// Names one boot of the machine (on Linux /proc/sys/kernel/random/boot_id).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct BootId(pub [u8; 16]);
+
+/// One reading of the machine's clocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reading {
+    /// CLOCK_BOOTTIME.
+    pub since_boot: Interval,
+    /// CLOCK_REALTIME.
+    pub wall: Time,
+    /// Whether the kernel says that wall time is synchronised (adjtimex).
+    pub synchronised: bool,
+}
+
+/// How the clocks stood to each other at one moment; a record, so that the next start can go on from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClockStamp {
+    /// Engine time then.
+    pub engine: Time,
+    /// CLOCK_BOOTTIME then.
+    pub since_boot: Interval,
+    /// Wall time then.
+    pub wall: Time,
+    /// The boot in which this was.
+    pub boot: BootId,
+}
+
+/// Engine time, going on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Clock {
+    base: ClockStamp,
+    /// Where wall time last stood to engine time: wall minus engine, in milliseconds.
+    offset: i128,
+}
+
+/// Whether engine time can be had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// Yes; with what an operator should know of how it was had.
+    Go(Clock, Origin),
+    /// Not yet: the machine has rebooted, and its wall clock is not synchronised.
+    Hold,
+}
+
+/// Where engine time was taken from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// The same boot goes on: CLOCK_BOOTTIME bridged the pause.
+    SameBoot,
+    /// A synchronised wall clock.
+    Wall,
+    /// A wall clock that did not become synchronised within `clock-wait`.
+    UnsynchronisedWall,
+    /// The last stamp, because the wall clock is behind it by this much.
+    LastStamp {
+        /// How far wall time is behind.
+        behind: Interval,
+    },
+}
+
+/// What a reading showed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// Nothing.
+    None,
+    /// The wall clock was stepped; engine time did not follow.
+    WallStepped {
+        /// By how many milliseconds, forward positive.
+        by: i128,
+    },
+    /// The machine had stood still, and engine time jumped forward.
+    TimeLost {
+        /// By how much.
+        by: Interval,
+    },
+}
+
+impl Clock {
+    /// Engine time at the start of a process: `stored` is the latest stamp of the store, `waited` how long this
+    /// process has been holding, `clock_wait` how long it may.
+    pub fn start(
+        stored: Option<&ClockStamp>,
+        boot: BootId,
+        reading: &Reading,
+        waited: Interval,
+        clock_wait: Interval,
+    ) -> Start {
+        if let Some(stamp) = stored.filter(|stamp| stamp.boot == boot && stamp.since_boot <= reading.since_boot) {
+            let away = Interval::from_millis(reading.since_boot.as_millis() - stamp.since_boot.as_millis());
+            return Start::Go(Clock::based(stamp.engine.plus(away), boot, reading), Origin::SameBoot);
+        }
+        if !reading.synchronised && waited < clock_wait {
+            return Start::Hold;
+        }
+        let last = stored.map_or(Time::ZERO, |stamp| stamp.engine);
+        let (engine, origin) = if reading.wall < last {
+            (last, Origin::LastStamp { behind: last.since(reading.wall) })
+        } else if reading.synchronised {
+            (reading.wall, Origin::Wall)
+        } else {
+            (reading.wall, Origin::UnsynchronisedWall)
+        };
+        Start::Go(Clock::based(engine, boot, reading), origin)
+    }
+
+    /// Engine time at `reading`, and what the wall clock did since the last one. Never goes backwards.
+    pub fn read(&mut self, reading: &Reading) -> (Time, Change) {
+        let engine = self.at(reading.since_boot);
+        let offset = i128::from(reading.wall.as_millis()) - i128::from(engine.as_millis());
+        let by = offset - self.offset;
+        if by.unsigned_abs() < u128::from(STEP.as_millis()) {
+            return (engine, Change::None);
+        }
+        if by > 0 && offset > 0 && reading.synchronised {
+            // Forward and vouched for by the network's time: it is this machine that stood still.
+            let lost = Interval::from_millis(u64::try_from(offset).unwrap_or(u64::MAX));
+            *self = Clock::based(engine.plus(lost), self.base.boot, reading);
+            return (engine.plus(lost), Change::TimeLost { by: lost });
+        }
+        if by > 0 && !reading.synchronised {
+            // Perhaps time was lost, perhaps a hand set the clock: look again once it is synchronised.
+            return (engine, Change::None);
+        }
+        self.offset = offset;
+        (engine, Change::WallStepped { by })
+    }
+
+    /// Engine time at a reading of CLOCK_BOOTTIME alone.
+    pub fn at(&self, since_boot: Interval) -> Time {
+        let past = since_boot.as_millis().saturating_sub(self.base.since_boot.as_millis());
+        self.base.engine.plus(Interval::from_millis(past))
+    }
+
+    /// What to record at `reading`, for the next start.
+    pub fn stamp(&self, reading: &Reading) -> ClockStamp {
+        ClockStamp {
+            engine: self.at(reading.since_boot),
+            since_boot: reading.since_boot,
+            wall: reading.wall,
+            boot: self.base.boot,
+        }
+    }
+
+    fn based(engine: Time, boot: BootId, reading: &Reading) -> Clock {
+        let base = ClockStamp { engine, since_boot: reading.since_boot, wall: reading.wall, boot };
+        Clock { base, offset: i128::from(reading.wall.as_millis()) - i128::from(engine.as_millis()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BOOT: BootId = BootId([1; 16]);
+    const WAIT: Interval = Interval::from_seconds(60);
+
+    fn reading(since_boot: u64, wall: u64, synchronised: bool) -> Reading {
+        Reading { since_boot: Interval::from_seconds(since_boot), wall: Time::from_seconds(wall), synchronised }
+    }
+
+    fn go(start: Start) -> (Clock, Origin) {
+        match start {
+            Start::Go(clock, origin) => (clock, origin),
+            Start::Hold => panic!("the clock holds"),
+        }
+    }
+
+    fn started() -> Clock {
+        go(Clock::start(None, BOOT, &reading(100, 5000, true), Interval::ZERO, WAIT)).0
+    }
+
+    #[test]
+    fn the_same_boot_goes_on_whatever_the_wall_says() {
+        let stamp = started().stamp(&reading(110, 5010, true));
+        let (clock, origin) = go(Clock::start(Some(&stamp), BOOT, &reading(150, 9, false), Interval::ZERO, WAIT));
+        assert_eq!(origin, Origin::SameBoot);
+        assert_eq!(clock.at(Interval::from_seconds(150)), Time::from_seconds(5050));
+    }
+
+    #[test]
+    fn after_a_reboot_it_waits_for_a_synchronised_clock_but_not_for_ever() {
+        let stamp = started().stamp(&reading(110, 5010, true));
+        let other = BootId([2; 16]);
+        let unsynchronised = reading(5, 6000, false);
+        assert_eq!(Clock::start(Some(&stamp), other, &unsynchronised, Interval::ZERO, WAIT), Start::Hold);
+        let (clock, origin) = go(Clock::start(Some(&stamp), other, &unsynchronised, WAIT, WAIT));
+        assert_eq!(origin, Origin::UnsynchronisedWall);
+        assert_eq!(clock.at(Interval::from_seconds(5)), Time::from_seconds(6000));
+    }
+
+    #[test]
+    fn engine_time_never_goes_behind_the_last_stamp() {
+        let stamp = started().stamp(&reading(110, 5010, true));
+        let (clock, origin) =
+            go(Clock::start(Some(&stamp), BootId([2; 16]), &reading(5, 4000, true), Interval::ZERO, WAIT));
+        assert_eq!(origin, Origin::LastStamp { behind: Interval::from_seconds(1010) });
+        assert_eq!(clock.at(Interval::from_seconds(6)), Time::from_seconds(5011));
+    }
+
+    #[test]
+    fn a_step_of_the_wall_clock_moves_no_lease() {
+        let mut clock = started();
+        let (engine, change) = clock.read(&reading(110, 4000, true));
+        assert_eq!((engine, change), (Time::from_seconds(5010), Change::WallStepped { by: -1_010_000 }));
+        assert_eq!(clock.read(&reading(111, 4001, true)), (Time::from_seconds(5011), Change::None));
+    }
+
+    #[test]
+    fn a_forward_step_by_hand_is_not_believed_until_it_is_synchronised() {
+        let mut clock = started();
+        assert_eq!(clock.read(&reading(110, 9010, false)), (Time::from_seconds(5010), Change::None));
+        let (engine, change) = clock.read(&reading(120, 9020, true));
+        assert_eq!((engine, change), (Time::from_seconds(9020), Change::TimeLost { by: Interval::from_seconds(4000) }));
+        assert_eq!(clock.read(&reading(121, 9021, true)), (Time::from_seconds(9021), Change::None));
+    }
+
+    #[test]
+    fn a_step_back_and_forth_is_no_lost_time() {
+        let mut clock = started();
+        clock.read(&reading(110, 4000, true));
+        let (engine, change) = clock.read(&reading(111, 5011, true));
+        assert_eq!(engine, Time::from_seconds(5011));
+        assert_eq!(change, Change::WallStepped { by: 1_010_000 });
+    }
+}

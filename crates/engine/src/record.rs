@@ -1,0 +1,380 @@
+//! What must survive: records of durable state, and their bytes.
+//!
+//! *Lives here:* [`Record`], its layout, [`Stamp`].
+//! *May know:* the vocabulary of bindings.
+//! *Must not know:* logs, snapshots, files: the store carries these bytes without looking into them.
+//!
+//! A record holds absolute values and is keyed by address, never by a place in a pool: replaying it twice, or after
+//! a later snapshot of the same binding, does no harm. All integers are little endian.
+//!
+//! | kind | bytes |
+//! | --- | --- |
+//! | 1 binding | kind, version, status, flags, address (4), six stamps (24), htype, hlen, chaddr, identity length (2), identity, then items: tag (1), length (2), bytes |
+//! | 2 alive | kind, version, engine time in ms (8) |
+//! | 3 clock | kind, version, engine time (8), since boot (8), wall (8), boot identity (16) |
+
+use crate::clock::{BootId, ClockStamp};
+use dhcp::identity::HardwareAddress;
+use failover::binding::BindingStatus;
+use failover::time::{Interval, Time};
+use std::net::Ipv4Addr;
+
+/// Longest host name, option 82 or vendor class that is kept with a binding, in bytes; a longer one is not kept.
+pub const MAX_EXTRA: usize = 1024;
+
+/// Longest record in bytes: what bounds a reader's buffer.
+pub const MAX_RECORD: usize = 4096;
+
+const VERSION: u8 = 1;
+const KIND_BINDING: u8 = 1;
+const KIND_ALIVE: u8 = 2;
+const KIND_CLOCK: u8 = 3;
+const ITEM_HOST_NAME: u8 = 1;
+const ITEM_RELAY: u8 = 2;
+const ITEM_VENDOR_CLASS: u8 = 3;
+
+/// A whole second between 2020 and 2156 in four bytes, as bindings keep it. Zero is "none", all ones "never".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Stamp(u32);
+
+impl Stamp {
+    /// No time.
+    pub const NONE: Stamp = Stamp(0);
+    /// No end.
+    pub const NEVER: Stamp = Stamp(u32::MAX);
+    /// 2020-01-01 00:00 UTC in seconds since 1970.
+    const EPOCH: u64 = 1_577_836_800;
+
+    /// The second at or after `time`: ends are never recorded as earlier than they are.
+    pub fn at_or_after(time: Time) -> Stamp {
+        Stamp::from_seconds(time.round_up_to_second())
+    }
+
+    /// The second at or before `time`.
+    pub fn at_or_before(time: Time) -> Stamp {
+        Stamp::from_seconds(time)
+    }
+
+    /// As a moment of engine time.
+    pub fn time(self) -> Time {
+        match self.0 {
+            0 => Time::ZERO,
+            u32::MAX => Time::NEVER,
+            seconds => Time::from_seconds(Stamp::EPOCH + u64::from(seconds)),
+        }
+    }
+
+    fn from_seconds(time: Time) -> Stamp {
+        if time == Time::NEVER {
+            return Stamp::NEVER;
+        }
+        if time == Time::ZERO {
+            return Stamp::NONE;
+        }
+        let since = time.as_seconds().saturating_sub(Stamp::EPOCH).max(1);
+        Stamp(u32::try_from(since).unwrap_or(u32::MAX))
+    }
+}
+
+/// One piece of durable state, borrowed from whoever holds it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Record<'a> {
+    /// The whole state of one binding.
+    Binding(BindingRecord<'a>),
+    /// The last recorded time of operation (F07 9.3.2 step 5, Q44).
+    Alive {
+        /// Engine time.
+        at: Time,
+    },
+    /// How engine time and the clocks of the machine stood to each other.
+    Clock(ClockStamp),
+}
+
+/// A binding as it is on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BindingRecord<'a> {
+    /// The key.
+    pub address: Ipv4Addr,
+    /// Its status.
+    pub status: BindingStatus,
+    /// Bits that go with the status; none is defined yet.
+    pub flags: u8,
+    /// When it took on the status (F07 12.24).
+    pub start_time_of_state: Stamp,
+    /// When the client was last heard (CLTT, F07 12.6).
+    pub client_last_transaction_time: Stamp,
+    /// The end that the client was promised, or a later one that it was promised before (trap T19).
+    pub lease_expiration: Stamp,
+    /// Latest potential-expiration-time sent to the partner.
+    pub sent_potential_expiration: Stamp,
+    /// Latest potential-expiration-time that the partner acknowledged.
+    pub acked_potential_expiration: Stamp,
+    /// Latest potential-expiration-time received from the partner.
+    pub received_potential_expiration: Stamp,
+    /// The client's hardware address, when one is known.
+    pub hardware: Option<HardwareAddress>,
+    /// The client, or the last one: bytes of a `ClientIdentity`; empty for none.
+    pub identity: &'a [u8],
+    /// Option 12 as the client sent it; empty for none.
+    pub host_name: &'a [u8],
+    /// Option 82 as the relay sent it; empty for none.
+    pub relay_agent_information: &'a [u8],
+    /// Option 60 as the client sent it; empty for none.
+    pub vendor_class: &'a [u8],
+}
+
+/// Why bytes are not a record that this version understands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum RecordError {
+    /// The record ends in the middle of a field.
+    #[error("a record is cut short: the store is damaged, or was written by something else")]
+    Short,
+    /// A kind that this version does not know.
+    #[error("a record is of kind {0}, which this version does not know: run the version that wrote the store, or a later one")]
+    UnknownKind(u8),
+    /// A layout that this version does not know.
+    #[error("a record has layout {0}, which this version does not know: run the version that wrote the store, or a later one")]
+    UnknownVersion(u8),
+    /// A field has a value that none of our records has.
+    #[error("a record says {0}, which no record does: the store is damaged, or was written by something else")]
+    Nonsense(&'static str),
+}
+
+impl Record<'_> {
+    /// Appends the bytes of this record to `out`.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        match self {
+            Record::Binding(binding) => binding.encode(out),
+            Record::Alive { at } => {
+                out.extend_from_slice(&[KIND_ALIVE, VERSION]);
+                out.extend_from_slice(&at.as_millis().to_le_bytes());
+            }
+            Record::Clock(stamp) => {
+                out.extend_from_slice(&[KIND_CLOCK, VERSION]);
+                out.extend_from_slice(&stamp.engine.as_millis().to_le_bytes());
+                out.extend_from_slice(&stamp.since_boot.as_millis().to_le_bytes());
+                out.extend_from_slice(&stamp.wall.as_millis().to_le_bytes());
+                out.extend_from_slice(&stamp.boot.0);
+            }
+        }
+    }
+
+    /// The record in `bytes`.
+    ///
+    /// # Errors
+    /// When these are not the bytes of exactly one record that this version knows.
+    pub fn decode(bytes: &[u8]) -> Result<Record<'_>, RecordError> {
+        let mut reader = Reader(bytes);
+        let kind = reader.byte()?;
+        let version = reader.byte()?;
+        if !matches!(kind, KIND_BINDING | KIND_ALIVE | KIND_CLOCK) {
+            return Err(RecordError::UnknownKind(kind));
+        }
+        if version != VERSION {
+            return Err(RecordError::UnknownVersion(version));
+        }
+        let record = match kind {
+            KIND_BINDING => Record::Binding(BindingRecord::decode(&mut reader)?),
+            KIND_ALIVE => Record::Alive { at: Time::from_millis(reader.u64()?) },
+            _ => Record::Clock(ClockStamp {
+                engine: Time::from_millis(reader.u64()?),
+                since_boot: Interval::from_millis(reader.u64()?),
+                wall: Time::from_millis(reader.u64()?),
+                boot: BootId(reader.array()?),
+            }),
+        };
+        if reader.0.is_empty() { Ok(record) } else { Err(RecordError::Nonsense("more than it should")) }
+    }
+}
+
+impl<'a> BindingRecord<'a> {
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&[KIND_BINDING, VERSION, self.status.number(), self.flags]);
+        out.extend_from_slice(&self.address.octets());
+        for stamp in [
+            self.start_time_of_state,
+            self.client_last_transaction_time,
+            self.lease_expiration,
+            self.sent_potential_expiration,
+            self.acked_potential_expiration,
+            self.received_potential_expiration,
+        ] {
+            out.extend_from_slice(&stamp.0.to_le_bytes());
+        }
+        match &self.hardware {
+            Some(hardware) => {
+                let address = hardware.address();
+                out.extend_from_slice(&[hardware.htype(), u8::try_from(address.len()).unwrap_or(0)]);
+                out.extend_from_slice(address);
+            }
+            None => out.extend_from_slice(&[0, 0]),
+        }
+        push_sized(out, self.identity);
+        for (tag, value) in [
+            (ITEM_HOST_NAME, self.host_name),
+            (ITEM_RELAY, self.relay_agent_information),
+            (ITEM_VENDOR_CLASS, self.vendor_class),
+        ] {
+            if !value.is_empty() && value.len() <= MAX_EXTRA {
+                out.push(tag);
+                push_sized(out, value);
+            }
+        }
+    }
+
+    fn decode(reader: &mut Reader<'a>) -> Result<BindingRecord<'a>, RecordError> {
+        let status = BindingStatus::from_number(reader.byte()?).ok_or(RecordError::Nonsense("an unknown status"))?;
+        let flags = reader.byte()?;
+        let address = Ipv4Addr::from(reader.array::<4>()?);
+        let mut stamps = [Stamp::NONE; 6];
+        for stamp in &mut stamps {
+            *stamp = Stamp(u32::from_le_bytes(reader.array()?));
+        }
+        let htype = reader.byte()?;
+        let hlen = reader.byte()?;
+        let hardware = HardwareAddress::new(htype, reader.take(usize::from(hlen))?);
+        let identity = reader.sized()?;
+        let mut binding = BindingRecord {
+            address,
+            status,
+            flags,
+            start_time_of_state: stamps[0],
+            client_last_transaction_time: stamps[1],
+            lease_expiration: stamps[2],
+            sent_potential_expiration: stamps[3],
+            acked_potential_expiration: stamps[4],
+            received_potential_expiration: stamps[5],
+            hardware: if htype == 0 && hlen == 0 { None } else { hardware },
+            identity,
+            host_name: &[],
+            relay_agent_information: &[],
+            vendor_class: &[],
+        };
+        while !reader.0.is_empty() {
+            let tag = reader.byte()?;
+            let value = reader.sized()?;
+            match tag {
+                ITEM_HOST_NAME => binding.host_name = value,
+                ITEM_RELAY => binding.relay_agent_information = value,
+                ITEM_VENDOR_CLASS => binding.vendor_class = value,
+                _ => return Err(RecordError::Nonsense("an unknown item of a binding")),
+            }
+        }
+        Ok(binding)
+    }
+}
+
+fn push_sized(out: &mut Vec<u8>, bytes: &[u8]) {
+    let length = u16::try_from(bytes.len()).unwrap_or(0);
+    out.extend_from_slice(&length.to_le_bytes());
+    out.extend_from_slice(&bytes[..usize::from(length)]);
+}
+
+struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    fn take(&mut self, count: usize) -> Result<&'a [u8], RecordError> {
+        let (taken, rest) = self.0.split_at_checked(count).ok_or(RecordError::Short)?;
+        self.0 = rest;
+        Ok(taken)
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], RecordError> {
+        let (taken, rest) = self.0.split_first_chunk::<N>().ok_or(RecordError::Short)?;
+        self.0 = rest;
+        Ok(*taken)
+    }
+
+    fn byte(&mut self) -> Result<u8, RecordError> {
+        Ok(self.array::<1>()?[0])
+    }
+
+    fn u64(&mut self) -> Result<u64, RecordError> {
+        Ok(u64::from_le_bytes(self.array()?))
+    }
+
+    fn sized(&mut self) -> Result<&'a [u8], RecordError> {
+        let length = u16::from_le_bytes(self.array()?);
+        self.take(usize::from(length))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn binding() -> BindingRecord<'static> {
+        BindingRecord {
+            address: Ipv4Addr::new(10, 1, 2, 3),
+            status: BindingStatus::Active,
+            flags: 0,
+            start_time_of_state: Stamp(1),
+            client_last_transaction_time: Stamp(2),
+            lease_expiration: Stamp(3),
+            sent_potential_expiration: Stamp(4),
+            acked_potential_expiration: Stamp::NEVER,
+            received_potential_expiration: Stamp::NONE,
+            hardware: HardwareAddress::new(1, &[2, 0, 0, 0, 0, 1]),
+            identity: &[1, 1, 2, 0, 0, 0, 0, 1],
+            host_name: b"laptop",
+            relay_agent_information: &[1, 2, 0, 7],
+            vendor_class: b"",
+        }
+    }
+
+    fn bytes_of(record: &Record<'_>) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        record.encode(&mut bytes);
+        bytes
+    }
+
+    #[test]
+    fn every_kind_round_trips() {
+        let stamp = ClockStamp {
+            engine: Time::from_millis(9),
+            since_boot: Interval::from_millis(8),
+            wall: Time::from_millis(7),
+            boot: BootId([6; 16]),
+        };
+        for record in
+            [Record::Binding(binding()), Record::Alive { at: Time::from_millis(77) }, Record::Clock(stamp)]
+        {
+            let bytes = bytes_of(&record);
+            assert_eq!(Record::decode(&bytes), Ok(record));
+            for cut in 0..bytes.len() {
+                let short = Record::decode(&bytes[..cut]);
+                // A binding may end after its identity: the items are optional.
+                assert!(short.is_err() || cut > 40, "{cut} of {} bytes were taken for a record", bytes.len());
+            }
+        }
+    }
+
+    #[test]
+    fn the_layout_on_disk_does_not_change() {
+        let bytes = bytes_of(&Record::Binding(binding()));
+        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(
+            hex,
+            "010102000a010203010000000200000003000000 04000000ffffffff00000000 0106020000000001 0800 0101020000000001 01 0600 6c6170746f70 02 0400 01020007"
+                .replace(' ', "")
+        );
+    }
+
+    #[test]
+    fn what_is_unknown_is_refused_with_its_number() {
+        assert_eq!(Record::decode(&[9, 1]), Err(RecordError::UnknownKind(9)));
+        assert_eq!(Record::decode(&[1, 7]), Err(RecordError::UnknownVersion(7)));
+        assert_eq!(Record::decode(&[]), Err(RecordError::Short));
+    }
+
+    #[test]
+    fn stamps_keep_ends_and_saturate() {
+        let time = Time::from_millis(1_800_000_000_001);
+        assert_eq!(Stamp::at_or_after(time).time(), Time::from_seconds(1_800_000_001));
+        assert_eq!(Stamp::at_or_before(time).time(), Time::from_seconds(1_800_000_000));
+        assert_eq!(Stamp::at_or_after(Time::NEVER), Stamp::NEVER);
+        assert_eq!(Stamp::at_or_after(Time::from_seconds(u64::MAX / 2000)), Stamp::NEVER);
+        assert_eq!(Stamp::NONE.time(), Time::ZERO);
+        assert!(Stamp::at_or_after(Time::from_seconds(5)) > Stamp::NONE);
+    }
+}
