@@ -11,7 +11,7 @@ mod options;
 pub use check::{Fault, Place, Problem};
 pub use options::{OptionSet, SET_BY_SERVER};
 
-use dhcp::identity::HardwareAddress;
+use dhcp::HardwareAddress;
 use failover::time::Interval;
 use ipnet::Ipv4Net;
 use std::net::Ipv4Addr;

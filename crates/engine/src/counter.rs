@@ -3,7 +3,7 @@
 //! *Lives here:* [`Counter`], [`Counters`].
 //! *Must not know:* how counters are shown.
 
-use dhcp::message::Refusal;
+use dhcp::Refusal;
 
 macro_rules! counters {
     ($($(#[$doc:meta])* $variant:ident => $name:literal,)*) => {

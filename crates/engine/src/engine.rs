@@ -1,1 +1,295 @@
-//! The engine: one owner of all bindings.
+//! The one owner of all bindings.
+//!
+//! *Lives here:* [`Engine`]: its life (replay, start, handle), deadlines, snapshots, views.
+//! *May know:* everything of this crate.
+//! *Must not know:* what calls it.
+
+use crate::clock::ClockStamp;
+use crate::config::{Config, NetworkId};
+use crate::counter::{Counter, Counters};
+use crate::event::Event;
+use crate::input::{Input, Interface, StorageHealth};
+use crate::outbox::Outbox;
+use crate::planted::Planted;
+use crate::record::{Record, RecordError, Stamp};
+use crate::request;
+use crate::table::{Binding, Due, Slot, Table};
+use crate::view::{LeaseFilter, LeaseView, PoolView, Status};
+use failover::binding::BindingStatus;
+use failover::time::Time;
+use std::net::Ipv4Addr;
+
+/// Units of work that one call does at most: a slot looked at, a lease expired.
+pub const WORK_PER_CALL: u32 = 1000;
+
+/// Slots that one look at the leases goes through at most.
+const SLOTS_PER_LOOK: usize = 4096;
+
+/// Every decision, in one deterministic state machine. The life of one: [`Engine::new`], [`Engine::replay`] for each
+/// record of the store, [`Engine::start`], then [`Engine::handle`] for ever.
+#[derive(Debug)]
+pub struct Engine {
+    pub(crate) config: Config,
+    pub(crate) table: Table,
+    pub(crate) interfaces: Vec<Interface>,
+    pub(crate) storage: StorageHealth,
+    pub(crate) counters: Counters,
+    pub(crate) planted: Planted,
+    /// Networks that are known to have no free address: an event is made when they become so, not for each client.
+    pub(crate) exhausted: Vec<bool>,
+    clock: Option<ClockStamp>,
+    /// Due work was left over at the last call.
+    more: bool,
+}
+
+/// How far a snapshot has come.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SnapshotCursor {
+    next: u32,
+    begun: bool,
+}
+
+impl Engine {
+    /// An engine without bindings. `seed` keys the hash tables: random in production, where clients choose the keys,
+    /// fixed in a simulation.
+    pub fn new(config: Config, seed: u64) -> Engine {
+        let table = Table::new(&config, seed);
+        let exhausted = vec![false; config.networks().len()];
+        Engine {
+            config,
+            table,
+            interfaces: Vec::new(),
+            storage: StorageHealth::Ok,
+            counters: Counters::default(),
+            planted: Planted::default(),
+            exhausted,
+            clock: None,
+            more: false,
+        }
+    }
+
+    /// Takes one record of the store, in the order in which they were made.
+    ///
+    /// # Errors
+    /// When the bytes are no record that this version knows.
+    pub fn replay(&mut self, record: &[u8]) -> Result<(), RecordError> {
+        match Record::decode(record)? {
+            Record::Binding(binding) => self.table.restore(&binding),
+            Record::Clock(stamp) => self.clock = Some(stamp),
+        }
+        Ok(())
+    }
+
+    /// How engine time stood to the machine's clocks when that was last recorded.
+    pub fn stored_clock(&self) -> Option<&ClockStamp> {
+        self.clock.as_ref()
+    }
+
+    /// The replay is over: free lists and deadlines are built.
+    pub fn start(&mut self, now: Time, outbox: &mut Outbox) {
+        let orphans = self.table.start(&self.config, now);
+        if orphans > 0 {
+            outbox.event(Event::OrphansKept { count: usize::try_from(orphans).unwrap_or(usize::MAX) });
+        }
+    }
+
+    /// Handles what is due at `now`, up to [`WORK_PER_CALL`] units, and then the input. `now` never goes backwards.
+    pub fn handle(&mut self, now: Time, input: Input<'_>, outbox: &mut Outbox) {
+        self.handle_due(now, outbox);
+        match input {
+            Input::Packet(packet) => request::handle(self, now, &packet, outbox),
+            Input::Wake => {}
+            Input::Interfaces(interfaces) => self.interfaces = interfaces.to_vec(),
+            Input::Storage(health) => {
+                if health != self.storage {
+                    self.storage = health;
+                    outbox.event(Event::Storage(health));
+                }
+            }
+        }
+    }
+
+    /// When [`Engine::handle`] should be called, if nothing else happens before. A time that is past means that work
+    /// is left over from the last call.
+    pub fn next_deadline(&self) -> Option<Time> {
+        if self.more { Some(Time::ZERO) } else { self.table.next_deadline() }
+    }
+
+    /// Records how engine time stands to the machine's clocks, for the next start.
+    pub fn note_clock(&mut self, stamp: ClockStamp, outbox: &mut Outbox) {
+        self.clock = Some(stamp);
+        outbox.record(&Record::Clock(stamp));
+    }
+
+    /// Puts bugs in, for the self-test of the simulator.
+    pub fn plant(&mut self, planted: Planted) {
+        self.planted = planted;
+        self.table.plant_early_expiry(planted.expire_early);
+    }
+
+    /// What happened, counted.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// The configuration that it runs on.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Appends a record, and returns what an output must rest on that needs it.
+    pub(crate) fn record(&self, slot: Slot, outbox: &mut Outbox) {
+        outbox.record(&Record::Binding(self.table.get(slot).record()));
+    }
+
+    fn handle_due(&mut self, now: Time, outbox: &mut Outbox) {
+        let mut budget = WORK_PER_CALL;
+        while let Some(due) = self.table.next_due(now, &mut budget) {
+            match due {
+                Due::Offer(slot) => {
+                    self.table.withdraw_offer(slot);
+                    self.counters.count(Counter::OfferLapsed);
+                }
+                Due::Lease(slot) => self.expire(now, slot, outbox),
+                Due::Abandoned(slot) => self.free_abandoned(now, slot, outbox),
+            }
+        }
+        self.more = budget == 0;
+    }
+
+    fn expire(&mut self, now: Time, slot: Slot, outbox: &mut Outbox) {
+        let binding = self.table.get(slot);
+        let (address, end) = (binding.ip(), binding.lease_expiration.time());
+        let client = binding.client.clone();
+        self.free(now, slot, outbox);
+        self.counters.count(Counter::Expiry);
+        if let Some(client) = client {
+            outbox.event(Event::LeaseExpired { address, client, end });
+        }
+    }
+
+    fn free_abandoned(&mut self, now: Time, slot: Slot, outbox: &mut Outbox) {
+        self.free(now, slot, outbox);
+        self.counters.count(Counter::AbandonedFreed);
+        outbox.event(Event::AbandonedFreed { address: self.table.get(slot).ip() });
+    }
+
+    /// Makes an address FREE. Without a partner, EXPIRED and RELEASED pass in no time (F07 5.10). The client stays
+    /// known, so that it can have the address again; its times do not (trap T14).
+    pub(crate) fn free(&mut self, now: Time, slot: Slot, outbox: &mut Outbox) {
+        self.table.change(&self.config, slot, |binding| {
+            binding.status = BindingStatus::Free;
+            binding.start_time_of_state = Stamp::at_or_before(now);
+            binding.clear_times();
+        });
+        if let Some(subnet) = self.table.subnet(slot) {
+            let network = self.config.subnet(subnet).network;
+            self.exhausted[network.0 as usize] = false;
+        }
+        self.record(slot, outbox);
+    }
+}
+
+/// Snapshots and views: copies for others.
+impl Engine {
+    /// Pushes records of up to `limit` slots to `out`, each a length (32 bits, little endian) and its bytes; returns
+    /// how many records, and whether that was the last. The engine may go on between two calls: what changes behind
+    /// the cursor is in the log, which is replayed after the snapshot.
+    pub fn snapshot(&self, cursor: &mut SnapshotCursor, limit: usize, out: &mut Vec<u8>) -> (u32, bool) {
+        let mut pushed = 0;
+        if !cursor.begun {
+            cursor.begun = true;
+            if let Some(clock) = self.clock {
+                push(&Record::Clock(clock), out);
+                pushed += 1;
+            }
+        }
+        let mut looked = 0;
+        for (slot, binding) in self.table.numbered(cursor.next).take(limit) {
+            cursor.next = slot + 1;
+            looked += 1;
+            if binding.is_worth_a_record() {
+                push(&Record::Binding(binding.record()), out);
+                pushed += 1;
+            }
+        }
+        (pushed, looked < limit)
+    }
+
+    /// How many records a snapshot would have.
+    pub fn live_bindings(&self) -> u64 {
+        let live = self.table.numbered(0).filter(|(_, binding)| binding.is_worth_a_record()).count();
+        live as u64 + u64::from(self.clock.is_some())
+    }
+
+    /// The engine at a glance. Goes through all slots: not for the hot path.
+    pub fn status(&self, now: Time) -> Status {
+        let mut networks: Vec<PoolView> = self
+            .config
+            .networks()
+            .iter()
+            .map(|network| PoolView { network: network.name.clone(), size: 0, by_status: [0; 7], offered: 0 })
+            .collect();
+        for slot in self.table.from(Ipv4Addr::UNSPECIFIED) {
+            let Some(NetworkId(network)) = self.network_of(slot) else { continue };
+            let (binding, view) = (self.table.get(slot), &mut networks[network as usize]);
+            view.size += 1;
+            view.by_status[usize::from(binding.status.number() - 1)] += 1;
+            view.offered += u64::from(self.table.offer_of(slot).is_some());
+        }
+        Status {
+            now,
+            storage: self.storage,
+            networks,
+            orphans: self.table.orphans(),
+            counters: self.counters.clone(),
+        }
+    }
+
+    /// Bindings in the order of their addresses, at most `limit`; and where to go on, `None` at the end. Looks at a
+    /// bounded number of slots, so that a page may be short or empty and yet not the last.
+    pub fn leases(&self, filter: &LeaseFilter, limit: usize) -> (Vec<LeaseView>, Option<Ipv4Addr>) {
+        let mut page = Vec::new();
+        for (looked, slot) in self.table.from(filter.from.unwrap_or(Ipv4Addr::UNSPECIFIED)).enumerate() {
+            let binding = self.table.get(slot);
+            if page.len() >= limit.max(1) || looked >= SLOTS_PER_LOOK {
+                return (page, Some(binding.ip()));
+            }
+            let wanted = filter.status.is_none_or(|status| status == binding.status)
+                && (filter.unused || binding.is_worth_a_record());
+            if wanted {
+                page.push(self.lease_view(slot, binding));
+            }
+        }
+        (page, None)
+    }
+
+    pub(crate) fn network_of(&self, slot: Slot) -> Option<NetworkId> {
+        self.table.subnet(slot).map(|subnet| self.config.subnet(subnet).network)
+    }
+
+    fn lease_view(&self, slot: Slot, binding: &Binding) -> LeaseView {
+        LeaseView {
+            address: binding.ip(),
+            status: binding.status,
+            client: binding.client.clone(),
+            hardware: binding.hardware(),
+            start_time_of_state: binding.start_time_of_state.time(),
+            client_last_transaction_time: binding.client_last_transaction_time.time(),
+            lease_expiration: binding.lease_expiration.time(),
+            reserved: binding.reserved,
+            orphan: self.table.subnet(slot).is_none(),
+            host_name: binding.host_name().to_vec(),
+            relay_agent_information: binding.relay_agent_information().to_vec(),
+            vendor_class: binding.vendor_class().to_vec(),
+        }
+    }
+}
+
+fn push(record: &Record<'_>, out: &mut Vec<u8>) {
+    let start = out.len();
+    out.extend_from_slice(&[0; 4]);
+    record.encode(out);
+    let length = u32::try_from(out.len() - start - 4).unwrap_or(u32::MAX);
+    out[start..start + 4].copy_from_slice(&length.to_le_bytes());
+}

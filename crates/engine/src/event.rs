@@ -6,7 +6,7 @@
 //! Counted things are in [`crate::counter`]; an event is what somebody may have to act on, or will look for later.
 
 use crate::input::StorageHealth;
-use dhcp::identity::ClientIdentity;
+use dhcp::ClientIdentity;
 use failover::time::{Interval, Time};
 use std::fmt;
 use std::net::Ipv4Addr;

@@ -15,6 +15,7 @@ mod engine;
 pub mod event;
 pub mod input;
 pub mod outbox;
+pub mod planted;
 pub mod record;
 mod request;
 mod table;

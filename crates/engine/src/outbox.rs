@@ -233,6 +233,16 @@ impl Batch {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::{BootId, ClockStamp};
+
+    fn record() -> Record<'static> {
+        Record::Clock(ClockStamp {
+            engine: Time::ZERO,
+            since_boot: Interval::ZERO,
+            wall: Time::ZERO,
+            boot: BootId::default(),
+        })
+    }
 
     const RELAY: Destination = Destination::Relay { address: Ipv4Addr::LOCALHOST, source: Ipv4Addr::LOCALHOST };
 
@@ -240,7 +250,7 @@ mod tests {
     fn a_reply_waits_for_its_record_and_leaves_once() {
         let mut outbox = Outbox::new(Position(7));
         let now = Time::from_seconds(100);
-        let rests_on = outbox.record(&Record::Alive { at: now });
+        let rests_on = outbox.record(&record());
         assert_eq!(rests_on, Position(8));
         outbox.reply(now, Position::START, RELAY, b"offer");
         outbox.reply(now, rests_on, RELAY, b"ack");
@@ -269,10 +279,10 @@ mod tests {
     #[test]
     fn a_sealed_batch_leaves_an_empty_outbox_that_counts_on() {
         let mut outbox = Outbox::new(Position::START);
-        outbox.record(&Record::Alive { at: Time::ZERO });
+        outbox.record(&record());
         let spare = outbox.seal(Batch::default());
         assert!(outbox.is_empty());
-        outbox.record(&Record::Alive { at: Time::ZERO });
+        outbox.record(&record());
         let next = outbox.seal(spare);
         assert_eq!((next.records().0, next.records().1), (Position(1), 1));
     }

@@ -10,11 +10,10 @@
 //! | kind | bytes |
 //! | --- | --- |
 //! | 1 binding | kind, version, status, flags, address (4), six stamps (24), htype, hlen, chaddr, identity length (2), identity, then items: tag (1), length (2), bytes |
-//! | 2 alive | kind, version, engine time in ms (8) |
-//! | 3 clock | kind, version, engine time (8), since boot (8), wall (8), boot identity (16) |
+//! | 2 clock | kind, version, engine time (8), since boot (8), wall (8), boot identity (16) |
 
 use crate::clock::{BootId, ClockStamp};
-use dhcp::identity::HardwareAddress;
+use dhcp::HardwareAddress;
 use failover::binding::BindingStatus;
 use failover::time::{Interval, Time};
 use std::net::Ipv4Addr;
@@ -27,8 +26,7 @@ pub const MAX_RECORD: usize = 4096;
 
 const VERSION: u8 = 1;
 const KIND_BINDING: u8 = 1;
-const KIND_ALIVE: u8 = 2;
-const KIND_CLOCK: u8 = 3;
+const KIND_CLOCK: u8 = 2;
 const ITEM_HOST_NAME: u8 = 1;
 const ITEM_RELAY: u8 = 2;
 const ITEM_VENDOR_CLASS: u8 = 3;
@@ -64,6 +62,16 @@ impl Stamp {
         }
     }
 
+    /// The number on the wheel of deadlines: seconds since 2020.
+    pub(crate) fn tick(self) -> u32 {
+        self.0
+    }
+
+    /// The stamp with this number.
+    pub(crate) fn from_tick(tick: u32) -> Stamp {
+        Stamp(tick)
+    }
+
     fn from_seconds(time: Time) -> Stamp {
         if time == Time::NEVER {
             return Stamp::NEVER;
@@ -81,11 +89,6 @@ impl Stamp {
 pub enum Record<'a> {
     /// The whole state of one binding.
     Binding(BindingRecord<'a>),
-    /// The last recorded time of operation (F07 9.3.2 step 5, Q44).
-    Alive {
-        /// Engine time.
-        at: Time,
-    },
     /// How engine time and the clocks of the machine stood to each other.
     Clock(ClockStamp),
 }
@@ -145,10 +148,6 @@ impl Record<'_> {
     pub fn encode(&self, out: &mut Vec<u8>) {
         match self {
             Record::Binding(binding) => binding.encode(out),
-            Record::Alive { at } => {
-                out.extend_from_slice(&[KIND_ALIVE, VERSION]);
-                out.extend_from_slice(&at.as_millis().to_le_bytes());
-            }
             Record::Clock(stamp) => {
                 out.extend_from_slice(&[KIND_CLOCK, VERSION]);
                 out.extend_from_slice(&stamp.engine.as_millis().to_le_bytes());
@@ -167,7 +166,7 @@ impl Record<'_> {
         let mut reader = Reader(bytes);
         let kind = reader.byte()?;
         let version = reader.byte()?;
-        if !matches!(kind, KIND_BINDING | KIND_ALIVE | KIND_CLOCK) {
+        if !matches!(kind, KIND_BINDING | KIND_CLOCK) {
             return Err(RecordError::UnknownKind(kind));
         }
         if version != VERSION {
@@ -175,7 +174,6 @@ impl Record<'_> {
         }
         let record = match kind {
             KIND_BINDING => Record::Binding(BindingRecord::decode(&mut reader)?),
-            KIND_ALIVE => Record::Alive { at: Time::from_millis(reader.u64()?) },
             _ => Record::Clock(ClockStamp {
                 engine: Time::from_millis(reader.u64()?),
                 since_boot: Interval::from_millis(reader.u64()?),
@@ -203,7 +201,7 @@ impl<'a> BindingRecord<'a> {
         }
         match &self.hardware {
             Some(hardware) => {
-                let address = hardware.address();
+                let address = hardware.as_bytes();
                 out.extend_from_slice(&[hardware.htype(), u8::try_from(address.len()).unwrap_or(0)]);
                 out.extend_from_slice(address);
             }
@@ -336,9 +334,7 @@ mod tests {
             wall: Time::from_millis(7),
             boot: BootId([6; 16]),
         };
-        for record in
-            [Record::Binding(binding()), Record::Alive { at: Time::from_millis(77) }, Record::Clock(stamp)]
-        {
+        for record in [Record::Binding(binding()), Record::Clock(stamp)] {
             let bytes = bytes_of(&record);
             assert_eq!(Record::decode(&bytes), Ok(record));
             for cut in 0..bytes.len() {

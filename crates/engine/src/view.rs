@@ -5,7 +5,7 @@
 
 use crate::counter::Counters;
 use crate::input::StorageHealth;
-use dhcp::identity::{ClientIdentity, HardwareAddress};
+use dhcp::{ClientIdentity, HardwareAddress};
 use failover::binding::BindingStatus;
 use failover::time::Time;
 use std::net::Ipv4Addr;

@@ -10,6 +10,7 @@ use super::{
 use dhcp::options::code;
 use failover::time::Interval;
 use ipnet::Ipv4Net;
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 /// Something that is wrong, and where.
@@ -188,10 +189,10 @@ pub(super) fn check(parts: &Parts) -> Result<Config, Vec<Fault>> {
         reservation_places: Vec::new(),
     };
     checker.whole(parts);
+    let mut names = BTreeSet::new();
     for (n, network) in parts.shared_networks.iter().enumerate() {
         let id = NetworkId(number(n));
-        let earlier = parts.shared_networks.iter().take(n);
-        if earlier.into_iter().any(|other| other.name == network.name) {
+        if !names.insert(network.name.as_str()) {
             checker.fault(Place::SharedNetwork(n), Problem::SameName(network.name.clone()));
         }
         if network.subnets.is_empty() {

@@ -1,0 +1,76 @@
+//! DHCPREQUEST without a server-identifier: a client that has an address already (RFC 2131 4.3.2, INIT-REBOOT,
+//! RENEWING, REBINDING).
+//!
+//! *Lives here:* [`extend`].
+//!
+//! A refusal costs the client its address at once, so it takes a reason that is certain: the wrong network, or a
+//! record that gives the address to another (trap T20). What is merely unknown is met with silence.
+
+use super::{Request, Standing, reply, reserved_slot, standing, storage_allows};
+use crate::counter::Counter;
+use crate::engine::Engine;
+use crate::outbox::Outbox;
+use crate::table::Slot;
+use failover::time::Time;
+use std::net::Ipv4Addr;
+
+/// Extends the lease, refuses it, or is silent.
+pub(crate) fn extend(
+    engine: &mut Engine,
+    now: Time,
+    request: &Request<'_>,
+    outbox: &mut Outbox,
+) -> Result<(), Counter> {
+    let reboot = request.message.ciaddr().is_unspecified();
+    let address = if reboot {
+        request.message.requested_address().ok_or(Counter::DroppedIncomplete)?
+    } else {
+        request.message.ciaddr()
+    };
+    storage_allows(engine)?;
+    if !is_in_network(engine, request, address) {
+        return reply::nak(engine, now, request, address, "the address belongs to another network", outbox);
+    }
+    let Some(slot) = engine.table.at(address) else { return Err(Counter::DroppedUnknownClient) };
+    match standing(engine, request, slot) {
+        Standing::Denied(why) => reply::nak(engine, now, request, address, why, outbox),
+        _ if moves_to_reservation(engine, request, slot) => {
+            reply::nak(engine, now, request, address, "another address is reserved for this client", outbox)
+        }
+        Standing::Holds | Standing::Available { former: true } => reply::grant(engine, now, request, slot, outbox),
+        Standing::Available { former: false } => adopt(engine, now, request, slot, reboot, outbox),
+    }
+}
+
+/// An address that is nobody's by our records, and that the client says it has.
+fn adopt(
+    engine: &mut Engine,
+    now: Time,
+    request: &Request<'_>,
+    slot: Slot,
+    reboot: bool,
+    outbox: &mut Outbox,
+) -> Result<(), Counter> {
+    let address = engine.table.get(slot).ip();
+    let other = engine.table.of_client(&engine.config, request.place.network, &request.client);
+    if other.is_some_and(|other| standing(engine, request, other) == Standing::Holds) {
+        return reply::nak(engine, now, request, address, "the client holds another address of this network", outbox);
+    }
+    if reboot {
+        // RFC 2131 4.3.2: without a record of this client, silence, so that servers can share a network.
+        return Err(Counter::DroppedUnknownClient);
+    }
+    // It uses the address now, and nobody else has a claim: a lease makes that safe, a refusal would cut it off.
+    reply::grant(engine, now, request, slot, outbox)
+}
+
+fn is_in_network(engine: &Engine, request: &Request<'_>, address: Ipv4Addr) -> bool {
+    let subnet = engine.config.subnet_of(address);
+    subnet.is_some_and(|subnet| engine.config.subnet(subnet).network == request.place.network)
+}
+
+/// A client that got a reservation while it held another address is sent there as soon as it can have it.
+fn moves_to_reservation(engine: &Engine, request: &Request<'_>, slot: Slot) -> bool {
+    reserved_slot(engine, request)
+        .is_some_and(|reserved| reserved != slot && !matches!(standing(engine, request, reserved), Standing::Denied(_)))
+}

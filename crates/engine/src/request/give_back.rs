@@ -1,0 +1,77 @@
+//! DHCPRELEASE and DHCPDECLINE: a client gives an address back (RFC 2131 4.3.3, 4.3.4). There is no answer.
+//!
+//! *Lives here:* [`release`], [`decline`].
+
+use super::{Request, Standing, standing};
+use crate::counter::Counter;
+use crate::engine::Engine;
+use crate::event::Event;
+use crate::outbox::Outbox;
+use crate::record::Stamp;
+use crate::table::Slot;
+use failover::binding::BindingStatus;
+use failover::time::Time;
+
+/// The client does not need its address any more.
+pub(crate) fn release(
+    engine: &mut Engine,
+    now: Time,
+    request: &Request<'_>,
+    outbox: &mut Outbox,
+) -> Result<(), Counter> {
+    for_us(engine, request)?;
+    let slot = engine.table.at(request.message.ciaddr()).ok_or(Counter::DroppedNotHolder)?;
+    if !holds(engine, request, slot) {
+        return Err(Counter::DroppedNotHolder);
+    }
+    let address = engine.table.get(slot).ip();
+    if engine.planted.release_not_recorded {
+        engine.free(now, slot, &mut Outbox::new(outbox.position()));
+    } else {
+        engine.free(now, slot, outbox);
+    }
+    outbox.event(Event::LeaseReleased { address, client: request.client.clone() });
+    Ok(())
+}
+
+/// The client found that somebody else uses the address.
+pub(crate) fn decline(
+    engine: &mut Engine,
+    now: Time,
+    request: &Request<'_>,
+    outbox: &mut Outbox,
+) -> Result<(), Counter> {
+    for_us(engine, request)?;
+    let address = request.message.requested_address().ok_or(Counter::DroppedIncomplete)?;
+    let slot = engine.table.at(address).ok_or(Counter::DroppedNotHolder)?;
+    let offered = engine.table.offer_of(slot).is_some_and(|offer| offer.client == request.client);
+    if !offered && !holds(engine, request, slot) {
+        return Err(Counter::DroppedNotHolder);
+    }
+    engine.table.change(&engine.config, slot, |binding| {
+        binding.status = BindingStatus::Abandoned;
+        binding.start_time_of_state = Stamp::at_or_after(now);
+        binding.clear_times();
+        binding.clear_client();
+    });
+    engine.record(slot, outbox);
+    let probation = engine.config.decline_time();
+    outbox.event(Event::AddressDeclined { address, client: request.client.clone(), probation });
+    Ok(())
+}
+
+/// A client may give back what the configuration would not give it again.
+fn holds(engine: &Engine, request: &Request<'_>, slot: Slot) -> bool {
+    let binding = engine.table.get(slot);
+    standing(engine, request, slot) == Standing::Holds
+        || (binding.status == BindingStatus::Active && binding.client.as_ref() == Some(&request.client))
+}
+
+fn for_us(engine: &Engine, request: &Request<'_>) -> Result<(), Counter> {
+    match request.message.server_identifier() {
+        Some(server_identifier) if !request.place.is_us(engine, server_identifier) => {
+            Err(Counter::DroppedOtherServer)
+        }
+        _ => Ok(()),
+    }
+}

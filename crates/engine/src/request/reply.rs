@@ -1,0 +1,358 @@
+//! What is recorded and what is answered.
+//!
+//! *Lives here:* [`grant`] (the only place where a lease begins or is extended), [`nak`], the making of replies and
+//! where they go (RFC 2131 4.1, 4.3.1 table 3).
+//! *Must not know:* who deserves what: that was decided before.
+
+use super::Request;
+use crate::config::{Boot, LeaseTimes, OptionSet, Subnet};
+use crate::counter::Counter;
+use crate::engine::Engine;
+use crate::event::Event;
+use crate::outbox::{Destination, Outbox, Position};
+use crate::record::{MAX_EXTRA, Stamp};
+use crate::table::Slot;
+use dhcp::{MessageType, OptionValue, ReplyHeader, Writer, code};
+use failover::binding::BindingStatus;
+use failover::time::{Interval, Time};
+use std::net::Ipv4Addr;
+
+/// Largest message that is sent: what an Ethernet frame of 1500 bytes holds.
+const MAX_MESSAGE: usize = 1472;
+
+/// IP and UDP headers, which option 57 counts in.
+const HEADERS: usize = 28;
+
+/// A lease without end, on the wire (RFC 2131 3.3).
+const INFINITE: u32 = u32::MAX;
+
+/// Leases an address to the client, or extends its lease: the record first, then the DHCPACK that rests on it.
+pub(crate) fn grant(
+    engine: &mut Engine,
+    now: Time,
+    request: &Request<'_>,
+    slot: Slot,
+    outbox: &mut Outbox,
+) -> Result<(), Counter> {
+    let lease = lease_for(engine, request, slot);
+    let end = Stamp::at_or_after(now.plus(lease));
+    let before = engine.table.get(slot);
+    let same_client = before.client.as_ref() == Some(&request.client);
+    let renewal = same_client && before.status == BindingStatus::Active;
+    let reallocation = !same_client && before.client.is_some();
+    let recorded = if renewal && !engine.planted.forget_recorded_end { before.lease_expiration.max(end) } else { end };
+    let mut extras = Extras::default();
+    extras.take(request);
+    engine.table.withdraw_offer_to(request.place.network, &request.client);
+    engine.table.change(&engine.config, slot, |binding| {
+        if !renewal {
+            binding.status = BindingStatus::Active;
+            binding.start_time_of_state = Stamp::at_or_before(now);
+            binding.clear_times();
+        }
+        if !same_client {
+            binding.client = Some(request.client.clone());
+        }
+        binding.lease_expiration = recorded;
+        binding.client_last_transaction_time = Stamp::at_or_before(now);
+        binding.set_hardware(request.hardware());
+        binding.set_extras(extras.host_name(), extras.relay(), extras.vendor_class());
+    });
+    engine.record(slot, outbox);
+    let rests_on = if engine.planted.ack_before_stable { Position::START } else { outbox.position() };
+    lease_reply(engine, now, request, MessageType::Ack, slot, lease, rests_on, outbox)?;
+    engine.counters.count(Counter::Ack);
+    engine.counters.count(if renewal { Counter::Renewal } else { Counter::Grant });
+    if reallocation {
+        engine.counters.count(Counter::Reallocation);
+    }
+    if !renewal {
+        let address = engine.table.get(slot).ip();
+        outbox.event(Event::LeaseGranted { address, client: request.client.clone(), lease });
+    }
+    Ok(())
+}
+
+/// How long a lease of this address would be: the client's wish within the bounds of the subnet.
+pub(crate) fn lease_for(engine: &Engine, request: &Request<'_>, slot: Slot) -> Interval {
+    let times = times_of(engine, request, slot);
+    let wish = request.message.lease_time().map(|seconds| match seconds {
+        INFINITE => Interval::INFINITE,
+        seconds => Interval::from_seconds(u64::from(seconds)),
+    });
+    wish.map_or(times.lease, |wish| wish.clamp(times.minimum, times.maximum))
+}
+
+/// Tells the client that it cannot have `address`.
+pub(crate) fn nak(
+    engine: &mut Engine,
+    now: Time,
+    request: &Request<'_>,
+    address: Ipv4Addr,
+    why: &'static str,
+    outbox: &mut Outbox,
+) -> Result<(), Counter> {
+    let mut header = ReplyHeader::answering(&request.message);
+    let relayed = !header.giaddr.is_unspecified();
+    if relayed {
+        // RFC 2131 4.3.2: the relay must broadcast it, for the client may have no usable address.
+        header.flags |= 0x8000;
+    }
+    let mut buffer = [0; MAX_MESSAGE];
+    let mut writer = begin(&mut buffer, &header, request, MessageType::Nak);
+    let full = |_| Counter::DroppedNoRoom;
+    writer.address(code::SERVER_IDENTIFIER, request.place.server_identifier).map_err(full)?;
+    echo_identifier(&mut writer, request).map_err(full)?;
+    writer.option(code::MESSAGE, why.as_bytes()).map_err(full)?;
+    let length = writer.finish(request.message.relay_agent_information().as_ref());
+    let destination = if relayed {
+        Destination::Relay { address: header.giaddr, source: request.place.source }
+    } else {
+        Destination::Broadcast { interface: request.packet.interface, source: request.place.source }
+    };
+    // What the refusal says rests on all that was recorded so far.
+    outbox.reply(now, outbox.position(), destination, &buffer[..length]);
+    engine.counters.count(Counter::Nak);
+    outbox.event(Event::Refused { address, client: request.client.clone(), why });
+    Ok(())
+}
+
+/// A DHCPOFFER: it rests on nothing.
+pub(crate) fn offer(
+    engine: &Engine,
+    now: Time,
+    request: &Request<'_>,
+    slot: Slot,
+    outbox: &mut Outbox,
+) -> Result<(), Counter> {
+    let lease = lease_for(engine, request, slot);
+    lease_reply(engine, now, request, MessageType::Offer, slot, lease, Position::START, outbox)
+}
+
+/// A DHCPACK for a DHCPINFORM: options alone, no times.
+pub(crate) fn parameters(
+    engine: &Engine,
+    now: Time,
+    request: &Request<'_>,
+    outbox: &mut Outbox,
+) -> Result<(), Counter> {
+    let ciaddr = request.message.ciaddr();
+    let subnet = engine.config.subnet_of(ciaddr).unwrap_or(request.place.subnet);
+    let subnet = engine.config.subnet(subnet);
+    let header = ReplyHeader {
+        ciaddr,
+        siaddr: subnet.boot.next_server.unwrap_or(Ipv4Addr::UNSPECIFIED),
+        ..ReplyHeader::answering(&request.message)
+    };
+    let mut buffer = [0; MAX_MESSAGE];
+    let mut writer = begin(&mut buffer, &header, request, MessageType::Ack);
+    let full = |_| Counter::DroppedNoRoom;
+    boot_fields(&mut writer, &subnet.boot).map_err(full)?;
+    writer.address(code::SERVER_IDENTIFIER, request.place.server_identifier).map_err(full)?;
+    echo_identifier(&mut writer, request).map_err(full)?;
+    requested_options(&mut writer, request, &subnet.options);
+    let length = writer.finish(request.message.relay_agent_information().as_ref());
+    let destination = destination(engine, request, ciaddr);
+    outbox.reply(now, Position::START, destination, &buffer[..length]);
+    Ok(())
+}
+
+#[expect(clippy::too_many_arguments, reason = "a reply is made of just these; a struct would only rename them")]
+fn lease_reply(
+    engine: &Engine,
+    now: Time,
+    request: &Request<'_>,
+    message_type: MessageType,
+    slot: Slot,
+    lease: Interval,
+    rests_on: Position,
+    outbox: &mut Outbox,
+) -> Result<(), Counter> {
+    let address = engine.table.get(slot).ip();
+    let times = times_of(engine, request, slot);
+    let (options, boot) = parameters_of(engine, request, slot);
+    let ack = message_type == MessageType::Ack;
+    let header = ReplyHeader {
+        ciaddr: if ack { request.message.ciaddr() } else { Ipv4Addr::UNSPECIFIED },
+        yiaddr: address,
+        siaddr: boot.next_server.unwrap_or(Ipv4Addr::UNSPECIFIED),
+        ..ReplyHeader::answering(&request.message)
+    };
+    let mut buffer = [0; MAX_MESSAGE];
+    let mut writer = begin(&mut buffer, &header, request, message_type);
+    let full = |_| Counter::DroppedNoRoom;
+    boot_fields(&mut writer, boot).map_err(full)?;
+    writer.address(code::SERVER_IDENTIFIER, request.place.server_identifier).map_err(full)?;
+    writer.u32(code::LEASE_TIME, wire_seconds(lease)).map_err(full)?;
+    if lease != Interval::INFINITE {
+        let (renewal, rebinding) = renewal_times(&times, lease);
+        writer.u32(code::RENEWAL_TIME, wire_seconds(renewal)).map_err(full)?;
+        writer.u32(code::REBINDING_TIME, wire_seconds(rebinding)).map_err(full)?;
+    }
+    echo_identifier(&mut writer, request).map_err(full)?;
+    requested_options(&mut writer, request, options);
+    let length = writer.finish(request.message.relay_agent_information().as_ref());
+    outbox.reply(now, rests_on, destination(engine, request, address), &buffer[..length]);
+    Ok(())
+}
+
+fn begin<'b>(
+    buffer: &'b mut [u8; MAX_MESSAGE],
+    header: &ReplyHeader,
+    request: &Request<'_>,
+    message_type: MessageType,
+) -> Writer<'b> {
+    let limit = request.message.max_message_size().map_or(0, usize::from).saturating_sub(HEADERS);
+    let mut writer = Writer::new(buffer, header, limit);
+    if let Some(information) = request.message.relay_agent_information() {
+        // RFC 3046 2.2: where there is no room for it, the answer goes without.
+        let _ = writer.reserve_for_relay_agent_information(&information);
+    }
+    writer.message_type(message_type);
+    writer
+}
+
+/// RFC 6842: a client-identifier comes back as it was sent.
+fn echo_identifier(writer: &mut Writer<'_>, request: &Request<'_>) -> Result<(), dhcp::NoRoom> {
+    match request.client.client_identifier() {
+        Some(identifier) => writer.option(code::CLIENT_IDENTIFIER, identifier),
+        None => Ok(()),
+    }
+}
+
+fn boot_fields(writer: &mut Writer<'_>, boot: &Boot) -> Result<(), dhcp::NoRoom> {
+    if !boot.server_name.is_empty() {
+        writer.sname(&boot.server_name)?;
+    }
+    if !boot.file.is_empty() {
+        writer.file(&boot.file)?;
+    }
+    Ok(())
+}
+
+/// What the client asked for, in its order, the subnet mask first (RFC 2132 3.3); all that fits, when it did not say.
+/// An option that finds no room is left out: the client was told the order of importance by itself.
+fn requested_options(writer: &mut Writer<'_>, request: &Request<'_>, options: &OptionSet) {
+    let mut write = |code: u8| {
+        if let Some(value) = options.get(code)
+            && !writer.contains(code)
+        {
+            let _ = writer.option(code, value);
+        }
+    };
+    write(code::SUBNET_MASK);
+    match request.message.parameter_request_list() {
+        Some(list) => list.iter().for_each(write),
+        // RFC 8925 3.3: V6-only-preferred is for those who ask.
+        None => options.iter().map(|(code, _)| code).filter(|code| *code != code::V6_ONLY_PREFERRED).for_each(write),
+    }
+}
+
+/// Options and boot fields: of the reservation, else of the pool, else of the subnet.
+fn parameters_of<'e>(engine: &'e Engine, request: &Request<'_>, slot: Slot) -> (&'e OptionSet, &'e Boot) {
+    let config = &engine.config;
+    let subnet = subnet_of(engine, request, slot);
+    if let Some(id) = config.reservation_at(engine.table.get(slot).ip()) {
+        let reservation = config.reservation(id);
+        return (&reservation.options, &reservation.boot);
+    }
+    let options = engine.table.pool(slot).map_or(&subnet.options, |pool| &config.pool(pool).options);
+    (options, &subnet.boot)
+}
+
+fn subnet_of<'e>(engine: &'e Engine, request: &Request<'_>, slot: Slot) -> &'e Subnet {
+    engine.config.subnet(engine.table.subnet(slot).unwrap_or(request.place.subnet))
+}
+
+fn times_of(engine: &Engine, request: &Request<'_>, slot: Slot) -> LeaseTimes {
+    subnet_of(engine, request, slot).lease
+}
+
+/// T1 and T2 for what was granted (RFC 2131 4.4.5): as configured where that is before the end, else by fractions.
+fn renewal_times(times: &LeaseTimes, lease: Interval) -> (Interval, Interval) {
+    let rebinding = times.rebinding.filter(|at| *at < lease).unwrap_or(lease.fraction(7, 8));
+    let renewal = times.renewal.filter(|at| *at < rebinding).unwrap_or(lease.fraction(1, 2).min(rebinding));
+    (renewal, rebinding)
+}
+
+fn wire_seconds(interval: Interval) -> u32 {
+    u32::try_from(interval.as_seconds()).unwrap_or(INFINITE)
+}
+
+/// RFC 2131 4.1: to the relay; to the address that the client has; else to the one that it gets, by its hardware
+/// address, unless it asked for a broadcast or its hardware cannot be written into a frame.
+fn destination(engine: &Engine, request: &Request<'_>, address: Ipv4Addr) -> Destination {
+    let (message, place) = (&request.message, &request.place);
+    let interface = request.packet.interface;
+    if !message.giaddr().is_unspecified() {
+        return Destination::Relay { address: message.giaddr(), source: place.source };
+    }
+    let has_address = !message.ciaddr().is_unspecified();
+    let network = engine.config.subnet_of(address).map(|subnet| engine.config.subnet(subnet).network);
+    if has_address && network != place.link {
+        return Destination::Routed { address: message.ciaddr(), source: place.source };
+    }
+    match message.hardware_address().as_ethernet() {
+        Some(hardware) if has_address || !message.is_broadcast() => {
+            let address = if has_address { message.ciaddr() } else { address };
+            Destination::Link { interface, hardware, address, source: place.source }
+        }
+        _ => Destination::Broadcast { interface, source: place.source },
+    }
+}
+
+/// What is kept of a request for people and hooks, without allocation: values that lie in one piece are borrowed.
+#[derive(Default)]
+struct Extras<'a> {
+    host_name: Kept<'a>,
+    relay: Kept<'a>,
+    vendor_class: Kept<'a>,
+}
+
+#[derive(Default)]
+enum Kept<'a> {
+    #[default]
+    Nothing,
+    Borrowed(&'a [u8]),
+    Joined(Vec<u8>),
+}
+
+impl<'a> Extras<'a> {
+    fn take(&mut self, request: &Request<'a>) {
+        self.host_name = Kept::of(request.message.host_name());
+        self.relay = Kept::of(request.message.option(code::RELAY_AGENT_INFORMATION));
+        self.vendor_class = Kept::of(request.message.vendor_class());
+    }
+
+    fn host_name(&self) -> &[u8] {
+        self.host_name.bytes()
+    }
+
+    fn relay(&self) -> &[u8] {
+        self.relay.bytes()
+    }
+
+    fn vendor_class(&self) -> &[u8] {
+        self.vendor_class.bytes()
+    }
+}
+
+impl<'a> Kept<'a> {
+    fn of(value: Option<OptionValue<'a>>) -> Kept<'a> {
+        match value {
+            Some(value) if value.len() <= MAX_EXTRA => match value.as_slice() {
+                Some(bytes) => Kept::Borrowed(bytes),
+                None => Kept::Joined(value.to_vec()),
+            },
+            _ => Kept::Nothing,
+        }
+    }
+
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Kept::Nothing => &[],
+            Kept::Borrowed(bytes) => bytes,
+            Kept::Joined(bytes) => bytes,
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! One binding in memory.
+//!
+//! *Lives here:* [`Binding`], small because there are millions of them; its way to and from a record.
+//! *Must not know:* lists, wheels, indexes.
+
+use crate::record::{BindingRecord, Stamp};
+use dhcp::{ClientIdentity, HardwareAddress};
+use failover::binding::BindingStatus;
+use failover::time::Interval;
+use std::net::Ipv4Addr;
+
+/// No offer.
+pub(crate) const NO_OFFER: u32 = u32::MAX;
+
+/// An address and what is known of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Binding {
+    pub(crate) address: u32,
+    /// Number of the offer that holds it, or [`NO_OFFER`]. Not durable.
+    pub(crate) offer: u32,
+    pub(crate) status: BindingStatus,
+    /// The index finds this binding by its client. Not durable.
+    pub(crate) indexed: bool,
+    /// The configuration reserves this address. Not durable.
+    pub(crate) reserved: bool,
+    pub(crate) start_time_of_state: Stamp,
+    pub(crate) client_last_transaction_time: Stamp,
+    pub(crate) lease_expiration: Stamp,
+    pub(crate) sent_potential_expiration: Stamp,
+    pub(crate) acked_potential_expiration: Stamp,
+    pub(crate) received_potential_expiration: Stamp,
+    pub(crate) client: Option<ClientIdentity>,
+    hardware: SmallHardware,
+    extras: Option<Box<Extras>>,
+}
+
+/// What came with the client's last request and is kept for people and hooks.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Extras {
+    pub(crate) host_name: Vec<u8>,
+    pub(crate) relay_agent_information: Vec<u8>,
+    pub(crate) vendor_class: Vec<u8>,
+    /// A hardware address that does not fit into six bytes.
+    long_hardware: Option<HardwareAddress>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum SmallHardware {
+    None,
+    Ethernet([u8; 6]),
+    /// In the extras.
+    Long,
+}
+
+impl Binding {
+    /// An address that no client ever had.
+    pub(crate) fn unused(address: u32) -> Binding {
+        Binding {
+            address,
+            offer: NO_OFFER,
+            status: BindingStatus::Free,
+            indexed: false,
+            reserved: false,
+            start_time_of_state: Stamp::NONE,
+            client_last_transaction_time: Stamp::NONE,
+            lease_expiration: Stamp::NONE,
+            sent_potential_expiration: Stamp::NONE,
+            acked_potential_expiration: Stamp::NONE,
+            received_potential_expiration: Stamp::NONE,
+            client: None,
+            hardware: SmallHardware::None,
+            extras: None,
+        }
+    }
+
+    pub(crate) fn ip(&self) -> Ipv4Addr {
+        Ipv4Addr::from(self.address)
+    }
+
+    pub(crate) fn hardware(&self) -> Option<HardwareAddress> {
+        match self.hardware {
+            SmallHardware::None => None,
+            SmallHardware::Ethernet(bytes) => Some(HardwareAddress::ethernet(bytes)),
+            SmallHardware::Long => self.extras.as_ref().and_then(|extras| extras.long_hardware),
+        }
+    }
+
+    pub(crate) fn set_hardware(&mut self, hardware: Option<HardwareAddress>) {
+        let Some(hardware) = hardware else {
+            self.hardware = SmallHardware::None;
+            return;
+        };
+        if let Some(bytes) = hardware.as_ethernet() {
+            self.hardware = SmallHardware::Ethernet(bytes);
+        } else {
+            self.hardware = SmallHardware::Long;
+            self.extras.get_or_insert_default().long_hardware = Some(hardware);
+        }
+    }
+
+    pub(crate) fn host_name(&self) -> &[u8] {
+        self.extras.as_ref().map_or(&[], |extras| &extras.host_name)
+    }
+
+    pub(crate) fn relay_agent_information(&self) -> &[u8] {
+        self.extras.as_ref().map_or(&[], |extras| &extras.relay_agent_information)
+    }
+
+    pub(crate) fn vendor_class(&self) -> &[u8] {
+        self.extras.as_ref().map_or(&[], |extras| &extras.vendor_class)
+    }
+
+    /// Keeps what the client sent along; allocates only where something changed.
+    pub(crate) fn set_extras(&mut self, host_name: &[u8], relay_agent_information: &[u8], vendor_class: &[u8]) {
+        let nothing = host_name.is_empty() && relay_agent_information.is_empty() && vendor_class.is_empty();
+        if nothing && self.extras.is_none() {
+            return;
+        }
+        let extras = self.extras.get_or_insert_default();
+        for (kept, new) in [
+            (&mut extras.host_name, host_name),
+            (&mut extras.relay_agent_information, relay_agent_information),
+            (&mut extras.vendor_class, vendor_class),
+        ] {
+            if kept.as_slice() != new {
+                *kept = new.to_vec();
+            }
+        }
+        if nothing && extras.long_hardware.is_none() {
+            self.extras = None;
+        }
+    }
+
+    /// The times of F07 7.1.5 belong to an address *and* a client: they end with it (trap T14).
+    pub(crate) fn clear_times(&mut self) {
+        self.lease_expiration = Stamp::NONE;
+        self.sent_potential_expiration = Stamp::NONE;
+        self.acked_potential_expiration = Stamp::NONE;
+        self.received_potential_expiration = Stamp::NONE;
+    }
+
+    /// Nothing is left of the client (F07 table 7.1-1: ABANDONED has none).
+    pub(crate) fn clear_client(&mut self) {
+        self.client = None;
+        self.hardware = SmallHardware::None;
+        self.extras = None;
+    }
+
+    /// Whether this differs from an address that no client ever had.
+    pub(crate) fn is_worth_a_record(&self) -> bool {
+        self.status != BindingStatus::Free || self.client.is_some() || self.start_time_of_state != Stamp::NONE
+    }
+
+    /// How long the lease was that ends at `lease_expiration`.
+    pub(crate) fn leased_for(&self) -> Interval {
+        self.lease_expiration.time().since(self.client_last_transaction_time.time())
+    }
+
+    pub(crate) fn record(&self) -> BindingRecord<'_> {
+        BindingRecord {
+            address: self.ip(),
+            status: self.status,
+            flags: 0,
+            start_time_of_state: self.start_time_of_state,
+            client_last_transaction_time: self.client_last_transaction_time,
+            lease_expiration: self.lease_expiration,
+            sent_potential_expiration: self.sent_potential_expiration,
+            acked_potential_expiration: self.acked_potential_expiration,
+            received_potential_expiration: self.received_potential_expiration,
+            hardware: self.hardware(),
+            identity: self.client.as_ref().map_or(&[], ClientIdentity::as_bytes),
+            host_name: self.host_name(),
+            relay_agent_information: self.relay_agent_information(),
+            vendor_class: self.vendor_class(),
+        }
+    }
+
+    /// Takes everything durable from a record of the same address.
+    pub(crate) fn restore(&mut self, record: &BindingRecord<'_>) {
+        self.status = record.status;
+        self.start_time_of_state = record.start_time_of_state;
+        self.client_last_transaction_time = record.client_last_transaction_time;
+        self.lease_expiration = record.lease_expiration;
+        self.sent_potential_expiration = record.sent_potential_expiration;
+        self.acked_potential_expiration = record.acked_potential_expiration;
+        self.received_potential_expiration = record.received_potential_expiration;
+        self.extras = None;
+        self.client = ClientIdentity::from_bytes(record.identity);
+        self.set_hardware(record.hardware);
+        self.set_extras(record.host_name, record.relay_agent_information, record.vendor_class);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_million_bindings_fit() {
+        assert!(size_of::<Binding>() <= 88, "a binding takes {} bytes", size_of::<Binding>());
+    }
+
+    #[test]
+    fn a_record_restores_what_is_durable() {
+        let mut binding = Binding::unused(0x0a01_0203);
+        binding.status = BindingStatus::Active;
+        binding.client = ClientIdentity::from_client_identifier(b"a client with a very long identifier");
+        binding.set_hardware(HardwareAddress::new(32, &[7; 16]));
+        binding.set_extras(b"name", &[1, 1, 9], b"");
+        binding.lease_expiration = Stamp::NEVER;
+        let mut restored = Binding::unused(0x0a01_0203);
+        restored.restore(&binding.record());
+        assert_eq!(restored.record(), binding.record());
+        assert_eq!(restored.hardware(), HardwareAddress::new(32, &[7; 16]));
+        restored.set_extras(b"", b"", b"");
+        assert_eq!(restored.hardware(), HardwareAddress::new(32, &[7; 16]));
+    }
+}
