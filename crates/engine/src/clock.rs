@@ -101,7 +101,9 @@ impl Clock {
         waited: Interval,
         clock_wait: Interval,
     ) -> Start {
-        if let Some(stamp) = stored.filter(|stamp| stamp.boot == boot && stamp.since_boot <= reading.since_boot) {
+        if let Some(stamp) =
+            stored.filter(|stamp| stamp.boot == boot && stamp.since_boot <= reading.since_boot)
+        {
             let away = Interval::from_millis(reading.since_boot.as_millis() - stamp.since_boot.as_millis());
             return Start::Go(Clock::based(stamp.engine.plus(away), boot, reading), Origin::SameBoot);
         }
@@ -171,7 +173,11 @@ mod tests {
     const WAIT: Interval = Interval::from_seconds(60);
 
     fn reading(since_boot: u64, wall: u64, synchronised: bool) -> Reading {
-        Reading { since_boot: Interval::from_seconds(since_boot), wall: Time::from_seconds(wall), synchronised }
+        Reading {
+            since_boot: Interval::from_seconds(since_boot),
+            wall: Time::from_seconds(wall),
+            synchronised,
+        }
     }
 
     fn go(start: Start) -> (Clock, Origin) {
@@ -188,7 +194,8 @@ mod tests {
     #[test]
     fn the_same_boot_goes_on_whatever_the_wall_says() {
         let stamp = started().stamp(&reading(110, 5010, true));
-        let (clock, origin) = go(Clock::start(Some(&stamp), BOOT, &reading(150, 9, false), Interval::ZERO, WAIT));
+        let (clock, origin) =
+            go(Clock::start(Some(&stamp), BOOT, &reading(150, 9, false), Interval::ZERO, WAIT));
         assert_eq!(origin, Origin::SameBoot);
         assert_eq!(clock.at(Interval::from_seconds(150)), Time::from_seconds(5050));
     }
@@ -226,7 +233,10 @@ mod tests {
         let mut clock = started();
         assert_eq!(clock.read(&reading(110, 9010, false)), (Time::from_seconds(5010), Change::None));
         let (engine, change) = clock.read(&reading(120, 9020, true));
-        assert_eq!((engine, change), (Time::from_seconds(9020), Change::TimeLost { by: Interval::from_seconds(4000) }));
+        assert_eq!(
+            (engine, change),
+            (Time::from_seconds(9020), Change::TimeLost { by: Interval::from_seconds(4000) })
+        );
         assert_eq!(clock.read(&reading(121, 9021, true)), (Time::from_seconds(9021), Change::None));
     }
 

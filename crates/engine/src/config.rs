@@ -76,7 +76,13 @@ pub struct LeaseTimes {
 impl LeaseTimes {
     /// Leases of `lease` for everybody who does not wish less; T1 and T2 at one half and seven eighths.
     pub fn of(lease: Interval) -> LeaseTimes {
-        LeaseTimes { lease, minimum: Interval::from_seconds(60).min(lease), maximum: lease, renewal: None, rebinding: None }
+        LeaseTimes {
+            lease,
+            minimum: Interval::from_seconds(60).min(lease),
+            maximum: lease,
+            renewal: None,
+            rebinding: None,
+        }
     }
 }
 
@@ -311,10 +317,8 @@ impl Config {
         network: NetworkId,
         compare: impl Fn(&ReservationKey) -> std::cmp::Ordering,
     ) -> Option<ReservationId> {
-        let at = self
-            .by_key
-            .binary_search_by(|(of, key, _)| of.cmp(&network).then_with(|| compare(key)))
-            .ok()?;
+        let at =
+            self.by_key.binary_search_by(|(of, key, _)| of.cmp(&network).then_with(|| compare(key))).ok()?;
         self.by_key.get(at).map(|(_, _, id)| *id)
     }
 }

@@ -118,9 +118,12 @@ impl Counters {
 
     /// Names and counts of all, refusals as `refused-…`, in a fixed order.
     pub fn iter(&self) -> impl Iterator<Item = (String, u64)> {
-        let counts = Counter::ALL.iter().zip(self.counts).map(|(counter, count)| (counter.name().to_owned(), count));
-        let refusals =
-            Refusal::ALL.iter().zip(self.refusals).map(|(of, count)| (format!("refused-{}", of.name()), count));
+        let counts =
+            Counter::ALL.iter().zip(self.counts).map(|(counter, count)| (counter.name().to_owned(), count));
+        let refusals = Refusal::ALL
+            .iter()
+            .zip(self.refusals)
+            .map(|(of, count)| (format!("refused-{}", of.name()), count));
         counts.chain(refusals)
     }
 

@@ -215,16 +215,23 @@ impl fmt::Display for Event {
                 write!(f, "lease of {address} to {client} ended at {} s", end.as_seconds())
             }
             Event::AddressDeclined { address, client, probation } => {
-                write!(f, "{address} declined by {client}: in use by somebody else; ABANDONED for {probation}")
+                write!(
+                    f,
+                    "{address} declined by {client}: in use by somebody else; ABANDONED for {probation}"
+                )
             }
-            Event::AbandonedFreed { address } => write!(f, "{address} is FREE again after its time as ABANDONED"),
+            Event::AbandonedFreed { address } => {
+                write!(f, "{address} is FREE again after its time as ABANDONED")
+            }
             Event::Refused { address, client, why } => write!(f, "{client} cannot have {address}: {why}"),
             Event::NetworkExhausted { network } => write!(f, "network {network} has no free address"),
             Event::Storage(StorageHealth::ReserveOnly) => {
                 f.write_str("the store has no room but its last reserve: no lease is granted or renewed")
             }
             Event::Storage(StorageHealth::Ok) => f.write_str("the store has room again"),
-            Event::OrphansKept { count } => write!(f, "{count} addresses with bindings are in no pool any more"),
+            Event::OrphansKept { count } => {
+                write!(f, "{count} addresses with bindings are in no pool any more")
+            }
         }
     }
 }

@@ -21,7 +21,7 @@ mod request;
 mod table;
 mod view;
 
-pub use engine::{Engine, SnapshotCursor};
+pub use engine::{Engine, SnapshotCursor, WORK_PER_CALL};
 pub use input::{Input, Interface, InterfaceId, Packet, StorageHealth};
 pub use outbox::{Batch, Destination, Outbox, Position, Released};
 pub use view::{LeaseFilter, LeaseView, PoolView, Status};

@@ -244,7 +244,8 @@ mod tests {
         })
     }
 
-    const RELAY: Destination = Destination::Relay { address: Ipv4Addr::LOCALHOST, source: Ipv4Addr::LOCALHOST };
+    const RELAY: Destination =
+        Destination::Relay { address: Ipv4Addr::LOCALHOST, source: Ipv4Addr::LOCALHOST };
 
     #[test]
     fn a_reply_waits_for_its_record_and_leaves_once() {

@@ -133,13 +133,19 @@ pub enum RecordError {
     #[error("a record is cut short: the store is damaged, or was written by something else")]
     Short,
     /// A kind that this version does not know.
-    #[error("a record is of kind {0}, which this version does not know: run the version that wrote the store, or a later one")]
+    #[error(
+        "a record is of kind {0}, which this version does not know: run the version that wrote the store, or a later one"
+    )]
     UnknownKind(u8),
     /// A layout that this version does not know.
-    #[error("a record has layout {0}, which this version does not know: run the version that wrote the store, or a later one")]
+    #[error(
+        "a record has layout {0}, which this version does not know: run the version that wrote the store, or a later one"
+    )]
     UnknownVersion(u8),
     /// A field has a value that none of our records has.
-    #[error("a record says {0}, which no record does: the store is damaged, or was written by something else")]
+    #[error(
+        "a record says {0}, which no record does: the store is damaged, or was written by something else"
+    )]
     Nonsense(&'static str),
 }
 
@@ -221,7 +227,8 @@ impl<'a> BindingRecord<'a> {
     }
 
     fn decode(reader: &mut Reader<'a>) -> Result<BindingRecord<'a>, RecordError> {
-        let status = BindingStatus::from_number(reader.byte()?).ok_or(RecordError::Nonsense("an unknown status"))?;
+        let status =
+            BindingStatus::from_number(reader.byte()?).ok_or(RecordError::Nonsense("an unknown status"))?;
         let flags = reader.byte()?;
         let address = Ipv4Addr::from(reader.array::<4>()?);
         let mut stamps = [Stamp::NONE; 6];

@@ -140,9 +140,11 @@ impl Table {
         let slots = count(self.slots.len());
         self.lists = Lists::new(pools + wheel::LISTS, slots);
         self.wheel = Wheel::new(pools, tick_before(now));
-        self.by_client = HashTable::with_capacity(self.slots.iter().filter(|slot| slot.client.is_some()).count());
+        self.by_client =
+            HashTable::with_capacity(self.slots.iter().filter(|slot| slot.client.is_some()).count());
         // Among several bindings of one client in a network, the index is to find the one heard of last.
-        let mut with_client: Vec<u32> = (0..slots).filter(|slot| self.slots[*slot as usize].client.is_some()).collect();
+        let mut with_client: Vec<u32> =
+            (0..slots).filter(|slot| self.slots[*slot as usize].client.is_some()).collect();
         with_client.sort_by_key(|slot| {
             let binding = &self.slots[*slot as usize];
             (binding.status == BindingStatus::Active, binding.client_last_transaction_time)
@@ -162,10 +164,6 @@ impl Table {
     /// How many bindings have no place in the configuration.
     pub(crate) fn orphans(&self) -> u64 {
         self.orphans
-    }
-
-    pub(crate) fn offers(&self) -> usize {
-        self.offers.len()
     }
 
     /// The slot of an address.
@@ -188,7 +186,12 @@ impl Table {
     }
 
     /// The binding that this client has, or had last, in this network.
-    pub(crate) fn of_client(&self, config: &Config, network: NetworkId, client: &ClientIdentity) -> Option<Slot> {
+    pub(crate) fn of_client(
+        &self,
+        config: &Config,
+        network: NetworkId,
+        client: &ClientIdentity,
+    ) -> Option<Slot> {
         let hash = hash_of(&self.hasher, network, client);
         let found = self.by_client.find(hash, |&slot| {
             self.slots[slot as usize].client.as_ref() == Some(client)
@@ -244,7 +247,12 @@ impl Table {
     }
 
     /// Changes a binding and puts it where it belongs then. An offer of it ends.
-    pub(crate) fn change(&mut self, config: &Config, slot: Slot, change: impl FnOnce(&mut Binding)) -> &Binding {
+    pub(crate) fn change(
+        &mut self,
+        config: &Config,
+        slot: Slot,
+        change: impl FnOnce(&mut Binding),
+    ) -> &Binding {
         self.withdraw_offer(slot);
         let before = self.get(slot);
         let (status, client) = (before.status, before.client.clone());
@@ -279,7 +287,9 @@ impl Table {
             *budget -= 1;
             let Table { wheel, lists, slots, offers, decline_time, expire_early, .. } = self;
             let early = *expire_early;
-            match wheel.step(lists, now_tick, |slot| deadline(&slots[slot as usize], offers, *decline_time, early)) {
+            match wheel
+                .step(lists, now_tick, |slot| deadline(&slots[slot as usize], offers, *decline_time, early))
+            {
                 Step::Due(slot) => {
                     let binding = &self.slots[slot as usize];
                     return Some(match binding.status {
@@ -343,7 +353,8 @@ impl Table {
 impl Table {
     /// Makes the index find this binding by its client, instead of another of the same client and network.
     fn index_newest(&mut self, config: &Config, slot: Slot) {
-        let (Some(client), Some(network)) = (self.get(slot).client.clone(), self.network(config, slot)) else {
+        let (Some(client), Some(network)) = (self.get(slot).client.clone(), self.network(config, slot))
+        else {
             return;
         };
         if let Some(older) = self.of_client(config, network, &client) {
@@ -364,7 +375,8 @@ impl Table {
 
     fn unindex(&mut self, config: &Config, slot: Slot) {
         let binding = self.get(slot);
-        let (true, Some(client), Some(network)) = (binding.indexed, &binding.client, self.network(config, slot))
+        let (true, Some(client), Some(network)) =
+            (binding.indexed, &binding.client, self.network(config, slot))
         else {
             return;
         };

@@ -4,8 +4,8 @@
 //! *Must not know:* lines and files.
 
 use super::{
-    Boot, Config, LeaseTimes, MAX_ADDRESSES, NetworkId, OptionSet, Parts, Pool, PoolId, Reservation, ReservationId,
-    ReservationKey, SET_BY_SERVER, SharedNetwork, Subnet, SubnetId, SubnetParts,
+    Boot, Config, LeaseTimes, MAX_ADDRESSES, NetworkId, OptionSet, Parts, Pool, PoolId, Reservation,
+    ReservationId, ReservationKey, SET_BY_SERVER, SharedNetwork, Subnet, SubnetId, SubnetParts,
 };
 use dhcp::options::code;
 use failover::time::Interval;
@@ -74,7 +74,9 @@ pub enum Problem {
         last: Ipv4Addr,
     },
     /// A range outside its subnet.
-    #[error("{address} is not an address of subnet {subnet}: keep the range inside the subnet, or move it to the subnet it belongs to")]
+    #[error(
+        "{address} is not an address of subnet {subnet}: keep the range inside the subnet, or move it to the subnet it belongs to"
+    )]
     OutsideSubnet {
         /// The first address that is outside.
         address: Ipv4Addr,
@@ -102,7 +104,9 @@ pub enum Problem {
         at: Place,
     },
     /// More addresses than fit.
-    #[error("the pools have {count} addresses together, more than the {MAX_ADDRESSES} that this server can hold: divide them over several pairs of servers")]
+    #[error(
+        "the pools have {count} addresses together, more than the {MAX_ADDRESSES} that this server can hold: divide them over several pairs of servers"
+    )]
     TooManyAddresses {
         /// How many.
         count: u64,
@@ -116,7 +120,9 @@ pub enum Problem {
         at: Place,
     },
     /// Two reservations for one client in one shared network.
-    #[error("this client has a reservation in the same network already: a client gets one address per network")]
+    #[error(
+        "this client has a reservation in the same network already: a client gets one address per network"
+    )]
     SameClient {
         /// Where the other stands.
         at: Place,
@@ -128,7 +134,9 @@ pub enum Problem {
     #[error("a lease needs at least one second")]
     NoLeaseTime,
     /// Minimum above lease time, or lease time above maximum.
-    #[error("the lease times contradict each other: min-lease-time {minimum} <= lease-time {lease} <= max-lease-time {maximum} must hold")]
+    #[error(
+        "the lease times contradict each other: min-lease-time {minimum} <= lease-time {lease} <= max-lease-time {maximum} must hold"
+    )]
     LeaseTimes {
         /// Minimum.
         minimum: Interval,
@@ -283,7 +291,13 @@ impl Checker {
         }
         self.config.networks[network.0 as usize].subnets.push(id);
         self.subnet_places.push(place);
-        self.config.subnets.push(Subnet { prefix, network, lease: subnet.lease, options, boot: subnet.boot.clone() });
+        self.config.subnets.push(Subnet {
+            prefix,
+            network,
+            lease: subnet.lease,
+            options,
+            boot: subnet.boot.clone(),
+        });
     }
 
     fn inside(&mut self, place: Place, subnet: Ipv4Net, address: Ipv4Addr) {
@@ -348,7 +362,9 @@ impl Checker {
             .subnets
             .iter()
             .zip(0..)
-            .map(|(subnet, id)| (subnet.prefix.network().into(), subnet.prefix.broadcast().into(), SubnetId(id)))
+            .map(|(subnet, id)| {
+                (subnet.prefix.network().into(), subnet.prefix.broadcast().into(), SubnetId(id))
+            })
             .collect();
         by_address.sort_unstable();
         let ranges: Vec<(u32, u32)> = by_address.iter().map(|(first, last, _)| (*first, *last)).collect();
@@ -369,7 +385,8 @@ impl Checker {
         let ranges: Vec<(u32, u32)> =
             order.iter().map(|&n| (pools[n].first.into(), pools[n].last.into())).collect();
         let count: u64 = ranges.iter().map(|(first, last)| u64::from(last - first) + 1).sum();
-        let found: Vec<(usize, usize)> = overlaps(&ranges).into_iter().map(|(a, b)| (order[a], order[b])).collect();
+        let found: Vec<(usize, usize)> =
+            overlaps(&ranges).into_iter().map(|(a, b)| (order[a], order[b])).collect();
         for (a, b) in found {
             let (earlier, later) = (a.min(b), a.max(b));
             let Pool { first, last, .. } = self.config.pools[earlier];

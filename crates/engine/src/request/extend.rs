@@ -37,7 +37,9 @@ pub(crate) fn extend(
         _ if moves_to_reservation(engine, request, slot) => {
             reply::nak(engine, now, request, address, "another address is reserved for this client", outbox)
         }
-        Standing::Holds | Standing::Available { former: true } => reply::grant(engine, now, request, slot, outbox),
+        Standing::Holds | Standing::Available { former: true } => {
+            reply::grant(engine, now, request, slot, outbox)
+        }
         Standing::Available { former: false } => adopt(engine, now, request, slot, reboot, outbox),
     }
 }
@@ -54,7 +56,14 @@ fn adopt(
     let address = engine.table.get(slot).ip();
     let other = engine.table.of_client(&engine.config, request.place.network, &request.client);
     if other.is_some_and(|other| standing(engine, request, other) == Standing::Holds) {
-        return reply::nak(engine, now, request, address, "the client holds another address of this network", outbox);
+        return reply::nak(
+            engine,
+            now,
+            request,
+            address,
+            "the client holds another address of this network",
+            outbox,
+        );
     }
     if reboot {
         // RFC 2131 4.3.2: without a record of this client, silence, so that servers can share a network.
@@ -71,6 +80,7 @@ fn is_in_network(engine: &Engine, request: &Request<'_>, address: Ipv4Addr) -> b
 
 /// A client that got a reservation while it held another address is sent there as soon as it can have it.
 fn moves_to_reservation(engine: &Engine, request: &Request<'_>, slot: Slot) -> bool {
-    reserved_slot(engine, request)
-        .is_some_and(|reserved| reserved != slot && !matches!(standing(engine, request, reserved), Standing::Denied(_)))
+    reserved_slot(engine, request).is_some_and(|reserved| {
+        reserved != slot && !matches!(standing(engine, request, reserved), Standing::Denied(_))
+    })
 }

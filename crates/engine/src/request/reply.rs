@@ -40,7 +40,8 @@ pub(crate) fn grant(
     let same_client = before.client.as_ref() == Some(&request.client);
     let renewal = same_client && before.status == BindingStatus::Active;
     let reallocation = !same_client && before.client.is_some();
-    let recorded = if renewal && !engine.planted.forget_recorded_end { before.lease_expiration.max(end) } else { end };
+    let recorded =
+        if renewal && !engine.planted.forget_recorded_end { before.lease_expiration.max(end) } else { end };
     let mut extras = Extras::default();
     extras.take(request);
     engine.table.withdraw_offer_to(request.place.network, &request.client);
@@ -157,7 +158,10 @@ pub(crate) fn parameters(
     Ok(())
 }
 
-#[expect(clippy::too_many_arguments, reason = "a reply is made of just these; a struct would only rename them")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "a reply is made of just these; a struct would only rename them"
+)]
 fn lease_reply(
     engine: &Engine,
     now: Time,
@@ -244,7 +248,11 @@ fn requested_options(writer: &mut Writer<'_>, request: &Request<'_>, options: &O
     match request.message.parameter_request_list() {
         Some(list) => list.iter().for_each(write),
         // RFC 8925 3.3: V6-only-preferred is for those who ask.
-        None => options.iter().map(|(code, _)| code).filter(|code| *code != code::V6_ONLY_PREFERRED).for_each(write),
+        None => options
+            .iter()
+            .map(|(code, _)| code)
+            .filter(|code| *code != code::V6_ONLY_PREFERRED)
+            .for_each(write),
     }
 }
 

@@ -22,12 +22,15 @@ pub(crate) fn select(
     }
     let address = request.message.requested_address().ok_or(Counter::DroppedIncomplete)?;
     storage_allows(engine)?;
-    let slot = engine.table.at(address).filter(|slot| engine.network_of(*slot) == Some(request.place.network));
+    let slot =
+        engine.table.at(address).filter(|slot| engine.network_of(*slot) == Some(request.place.network));
     let Some(slot) = slot else {
         return reply::nak(engine, now, request, address, "it is not in a pool of this network", outbox);
     };
     match standing(engine, request, slot) {
-        Standing::Denied(_) if engine.planted.offer_leased => reply::grant(engine, now, request, slot, outbox),
+        Standing::Denied(_) if engine.planted.offer_leased => {
+            reply::grant(engine, now, request, slot, outbox)
+        }
         Standing::Denied(why) => reply::nak(engine, now, request, address, why, outbox),
         Standing::Holds | Standing::Available { .. } => reply::grant(engine, now, request, slot, outbox),
     }

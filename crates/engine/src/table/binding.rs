@@ -111,7 +111,12 @@ impl Binding {
     }
 
     /// Keeps what the client sent along; allocates only where something changed.
-    pub(crate) fn set_extras(&mut self, host_name: &[u8], relay_agent_information: &[u8], vendor_class: &[u8]) {
+    pub(crate) fn set_extras(
+        &mut self,
+        host_name: &[u8],
+        relay_agent_information: &[u8],
+        vendor_class: &[u8],
+    ) {
         let nothing = host_name.is_empty() && relay_agent_information.is_empty() && vendor_class.is_empty();
         if nothing && self.extras.is_none() {
             return;

@@ -38,6 +38,7 @@ impl Offers {
         }
     }
 
+    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.offers.len() - self.unused.len()
     }
@@ -119,7 +120,8 @@ mod tests {
         offers.remove(numbers[42]);
         assert!(offers.of(NetworkId(0), &client(42)).is_none());
         assert_eq!(offers.len(), 99);
-        let again = offers.insert(Offer { client: client(42), network: NetworkId(1), slot: 7, until: Time::ZERO });
+        let again =
+            offers.insert(Offer { client: client(42), network: NetworkId(1), slot: 7, until: Time::ZERO });
         assert_eq!((again, offers.len()), (numbers[42], 100));
     }
 }

@@ -104,10 +104,12 @@ impl Wheel {
     fn next_bucket(&self) -> Option<(Tick, u32, u32)> {
         (0..LEVELS).find_map(|level| {
             let at = self.current >> (8 * level) & 0xff;
-            let bucket = (at + 1..BUCKETS)
-                .find(|bucket| self.occupied[level as usize][(bucket / 64) as usize] & (1 << (bucket % 64)) != 0)?;
+            let bucket = (at + 1..BUCKETS).find(|bucket| {
+                self.occupied[level as usize][(bucket / 64) as usize] & (1 << (bucket % 64)) != 0
+            })?;
             // The ticks above this level stay, the one of this level is the bucket's, those below are zero.
-            let above = if level == LEVELS - 1 { 0 } else { self.current >> (8 * (level + 1)) << (8 * (level + 1)) };
+            let above =
+                if level == LEVELS - 1 { 0 } else { self.current >> (8 * (level + 1)) << (8 * (level + 1)) };
             Some((above | bucket << (8 * level), level, bucket))
         })
     }
@@ -145,7 +147,9 @@ mod tests {
     fn each_slot_comes_due_at_its_deadline_and_not_before() {
         let start = 200_000_123;
         let deadlines: Vec<Tick> =
-            [1, 2, 255, 256, 257, 65_535, 65_536, 70_000, 16_777_216, 20_000_000, 900_000_000].map(|d| start + d).into();
+            [1, 2, 255, 256, 257, 65_535, 65_536, 70_000, 16_777_216, 20_000_000, 900_000_000]
+                .map(|d| start + d)
+                .into();
         let slots = u32::try_from(deadlines.len()).unwrap();
         let mut lists = Lists::new(LISTS, slots);
         let mut wheel = Wheel::new(0, start);
@@ -169,8 +173,9 @@ mod tests {
             state
         };
         let start = 1000;
-        let deadlines: Vec<Tick> =
-            (0..500).map(|_| start + 1 + u32::try_from(random() % (1 << (1 + random() % 28))).unwrap()).collect();
+        let deadlines: Vec<Tick> = (0..500)
+            .map(|_| start + 1 + u32::try_from(random() % (1 << (1 + random() % 28))).unwrap())
+            .collect();
         let mut lists = Lists::new(LISTS, 500);
         let mut wheel = Wheel::new(0, start);
         for slot in 0..500 {

@@ -1,0 +1,155 @@
+//! What survives: the engine rebuilt from its records is the engine in memory (S16), whatever happened.
+
+mod common;
+
+use common::{Client, Server, ip, seconds, small};
+use engine::{Input, SnapshotCursor};
+use failover::binding::BindingStatus;
+use proptest::prelude::*;
+
+#[derive(Debug, Clone)]
+enum Step {
+    Bind(u8),
+    Renew(u8),
+    Release(u8),
+    Decline(u8),
+    Reboot(u8, u8),
+    Pass(u64),
+    Crash,
+    Wish(u8, u32),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let client = 0..8_u8;
+    prop_oneof![
+        4 => client.clone().prop_map(Step::Bind),
+        3 => client.clone().prop_map(Step::Renew),
+        1 => client.clone().prop_map(Step::Release),
+        1 => client.clone().prop_map(Step::Decline),
+        1 => (client.clone(), 8..18_u8).prop_map(|(client, address)| Step::Reboot(client, address)),
+        3 => (1..900_u64).prop_map(Step::Pass),
+        1 => Just(Step::Crash),
+        1 => (client, prop_oneof![Just(30_u32), Just(200), Just(u32::MAX)]).prop_map(|(client, wish)| Step::Wish(client, wish)),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn the_engine_rebuilt_is_the_engine_in_memory(steps in proptest::collection::vec(step(), 1..80)) {
+        let parts = small(5);
+        let mut server = Server::new(&parts);
+        let mut clients: Vec<Client> = (0..8).map(Client::new).collect();
+        let mut held = vec![None; clients.len()];
+        for step in steps {
+            match step {
+                Step::Bind(n) => {
+                    let client = &clients[usize::from(n)];
+                    if let Some(offer) = client.discover(&mut server)
+                        && let Some(ack) = client.select(&mut server, offer.yiaddr())
+                    {
+                        held[usize::from(n)] = Some(ack.yiaddr());
+                    }
+                }
+                Step::Renew(n) => if let Some(address) = held[usize::from(n)] {
+                    clients[usize::from(n)].renew(&mut server, address);
+                },
+                Step::Release(n) => if let Some(address) = held[usize::from(n)].take() {
+                    clients[usize::from(n)].release(&mut server, address);
+                },
+                Step::Decline(n) => if let Some(address) = held[usize::from(n)].take() {
+                    clients[usize::from(n)].decline(&mut server, address);
+                },
+                Step::Reboot(n, address) => {
+                    clients[usize::from(n)].reboot(&mut server, ip(&format!("10.0.0.{address}")));
+                }
+                Step::Pass(interval) => server.pass(seconds(interval)),
+                Step::Crash => server = server.crashed(&parts),
+                Step::Wish(n, wish) => clients[usize::from(n)].wish = Some(wish),
+            }
+            prop_assert_eq!(server.crashed(&parts).leases(), server.leases());
+            let status = server.engine.status(server.now);
+            prop_assert_eq!(status.networks[0].by_status.iter().sum::<u64>(), 5, "no address is lost");
+        }
+        // L5: when nobody asks any more, every address comes back, but for leases without end.
+        server.pass(seconds(100_000));
+        for lease in server.leases() {
+            let endless = lease.lease_expiration == failover::time::Time::NEVER;
+            prop_assert!(lease.status == BindingStatus::Free || endless, "{lease:?}");
+        }
+    }
+}
+
+#[test]
+fn a_snapshot_taken_piece_by_piece_while_leases_change_restores_the_same() {
+    let parts = small(50);
+    let mut server = Server::new(&parts);
+    for n in 0..30 {
+        Client::new(n).bind(&mut server);
+    }
+    let mut cursor = SnapshotCursor::default();
+    let mut snapshot = Vec::new();
+    let log_from = server.log.len();
+    loop {
+        let (_, done) = server.engine.snapshot(&mut cursor, 7, &mut snapshot);
+        if done {
+            break;
+        }
+        Client::new(3).renew(&mut server, ip("10.0.0.13"));
+        Client::new(20).release(&mut server, ip("10.0.0.30"));
+        Client::new(100).bind(&mut server);
+        server.pass(seconds(5));
+    }
+    let mut log = Vec::new();
+    let mut frames = snapshot.as_slice();
+    while let Some((length, rest)) = frames.split_first_chunk::<4>() {
+        let (record, rest) = rest.split_at(u32::from_le_bytes(*length) as usize);
+        log.push(record.to_vec());
+        frames = rest;
+    }
+    log.extend_from_slice(&server.log[log_from..]);
+    assert_eq!(Server::restored(&parts, &log, server.now).leases(), server.leases());
+}
+
+#[test]
+fn an_address_that_left_the_configuration_is_kept_and_comes_back() {
+    let large = small(5);
+    let mut server = Server::new(&large);
+    for n in 0..5 {
+        Client::new(n).bind(&mut server);
+    }
+    let shrunk = server.crashed(&small(2));
+    let orphan = shrunk.lease("10.0.0.14");
+    assert!(orphan.orphan && orphan.status == BindingStatus::Active);
+    let mut snapshot = Vec::new();
+    let (records, done) = shrunk.engine.snapshot(&mut SnapshotCursor::default(), 100, &mut snapshot);
+    assert!(done && records == 5, "a snapshot keeps what has no place");
+    let again = shrunk.crashed(&large);
+    assert_eq!(again.leases(), server.leases());
+}
+
+#[test]
+fn expiries_are_done_piece_by_piece() {
+    let mut parts = small(1);
+    let subnet = &mut parts.shared_networks[0].subnets[0];
+    subnet.prefix = "10.0.0.0/16".parse().unwrap();
+    (subnet.pools[0].first, subnet.pools[0].last) = (ip("10.0.1.0"), ip("10.0.12.255"));
+    let mut server = Server::new(&parts);
+    for n in 0..=2500_u16 {
+        let mut client = Client::new(0);
+        client.identifier = Some(n.to_be_bytes().to_vec());
+        client.bind(&mut server);
+    }
+    server.now = server.now.plus(seconds(1000));
+    let mut calls = 0;
+    while server.engine.next_deadline().is_some_and(|at| at <= server.now) {
+        let before = server.engine.counters().get(engine::counter::Counter::Expiry);
+        server.engine.handle(server.now, Input::Wake, &mut server.outbox);
+        let expired = server.engine.counters().get(engine::counter::Counter::Expiry) - before;
+        assert!(expired <= u64::from(engine::WORK_PER_CALL), "{expired} in one call");
+        calls += 1;
+    }
+    assert!(calls >= 3, "{calls} calls");
+    assert_eq!(server.engine.counters().get(engine::counter::Counter::Expiry), 2501);
+}
