@@ -155,7 +155,12 @@ impl fmt::Display for Interval {
         if seconds == 0 {
             return if self.0 == 0 { f.write_str("0s") } else { write!(f, "{}ms", self.0) };
         }
-        let parts = [(seconds / 86_400, "d"), (seconds / 3600 % 24, "h"), (seconds / 60 % 60, "m"), (seconds % 60, "s")];
+        let parts = [
+            (seconds / 86_400, "d"),
+            (seconds / 3600 % 24, "h"),
+            (seconds / 60 % 60, "m"),
+            (seconds % 60, "s"),
+        ];
         let mut separator = "";
         for (value, unit) in parts.into_iter().filter(|(value, _)| *value > 0) {
             write!(f, "{separator}{value}{unit}")?;
