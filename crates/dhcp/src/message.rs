@@ -39,6 +39,7 @@ pub struct Message<'a> {
     bytes: &'a [u8],
     header: &'a [u8; MIN_MESSAGE_SIZE],
     op: Op,
+    #[expect(clippy::struct_field_names, reason = "the name that RFC 2132 gives it")]
     message_type: Option<MessageType>,
     areas: Areas<'a>,
     index: Index,

@@ -93,6 +93,7 @@ impl<'a> RelayAgentInformation<'a> {
 
     /// Walks to the end, past the sub-option that is sought: `None` when not well formed, else where that one lies
     /// (offset and length), if there.
+    #[expect(clippy::option_option, reason = "not well formed, and well formed without it, are two answers")]
     fn find(&self, wanted: Option<u8>) -> Option<Option<(usize, usize)>> {
         let total = self.value.len();
         if total == 0 {

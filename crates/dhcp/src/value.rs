@@ -26,6 +26,10 @@ pub(crate) struct Segments<'a> {
     current: usize,
 }
 
+#[expect(
+    clippy::copy_iterator,
+    reason = "a value keeps one to begin from again; each walk copies it on purpose"
+)]
 impl<'a> Iterator for Segments<'a> {
     type Item = (u8, &'a [u8]);
 

@@ -355,7 +355,7 @@ mod tests {
     #[test]
     fn the_layout_on_disk_does_not_change() {
         let bytes = bytes_of(&Record::Binding(binding()));
-        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex = bytes.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
         assert_eq!(
             hex,
             "010102000a010203010000000200000003000000 04000000ffffffff00000000 0106020000000001 0800 0101020000000001 01 0600 6c6170746f70 02 0400 01020007"

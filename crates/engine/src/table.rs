@@ -316,7 +316,7 @@ impl Table {
         let start = self.ranges.partition_point(|range| range.last < from);
         self.ranges[start..].iter().flat_map(move |range| {
             let skip = from.saturating_sub(range.first);
-            (range.slot + skip..range.slot + (range.last - range.first) + 1).map(Slot)
+            (range.slot + skip..=range.slot + (range.last - range.first)).map(Slot)
         })
     }
 

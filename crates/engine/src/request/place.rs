@@ -38,7 +38,7 @@ impl Place {
         let addressed = is_own(engine, packet.destination).then_some(packet.destination);
         let source = addressed.unwrap_or(local);
         let relay = message.relay_agent_information();
-        let overriding = relay.as_ref().and_then(|relay| relay.server_identifier_override());
+        let overriding = relay.as_ref().and_then(dhcp::RelayAgentInformation::server_identifier_override);
         let selected = relay.and_then(|relay| relay.link_selection()).or_else(|| message.subnet_selection());
         let from = if let Some(selected) = selected {
             selected

@@ -23,7 +23,7 @@ pub(crate) struct Offer {
 #[derive(Debug, Clone)]
 pub(crate) struct Offers {
     hasher: FixedState,
-    offers: Vec<Option<Offer>>,
+    all: Vec<Option<Offer>>,
     unused: Vec<u32>,
     by_client: HashTable<u32>,
 }
@@ -32,7 +32,7 @@ impl Offers {
     pub(crate) fn new(seed: u64) -> Offers {
         Offers {
             hasher: FixedState::with_seed(seed),
-            offers: Vec::new(),
+            all: Vec::new(),
             unused: Vec::new(),
             by_client: HashTable::new(),
         }
@@ -40,15 +40,15 @@ impl Offers {
 
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
-        self.offers.len() - self.unused.len()
+        self.all.len() - self.unused.len()
     }
 
     pub(crate) fn get(&self, number: u32) -> Option<&Offer> {
-        self.offers.get(number as usize)?.as_ref()
+        self.all.get(number as usize)?.as_ref()
     }
 
     pub(crate) fn get_mut(&mut self, number: u32) -> Option<&mut Offer> {
-        self.offers.get_mut(number as usize)?.as_mut()
+        self.all.get_mut(number as usize)?.as_mut()
     }
 
     /// The offer that this client has in this network.
@@ -62,20 +62,20 @@ impl Offers {
     pub(crate) fn insert(&mut self, offer: Offer) -> u32 {
         let hash = self.hash(offer.network, &offer.client);
         let number = self.unused.pop().unwrap_or_else(|| {
-            self.offers.push(None);
+            self.all.push(None);
             // Never more than there are addresses, which are fewer than 2^32.
-            u32::try_from(self.offers.len() - 1).unwrap_or(u32::MAX)
+            u32::try_from(self.all.len() - 1).unwrap_or(u32::MAX)
         });
-        self.offers[number as usize] = Some(offer);
-        let Offers { by_client, offers, hasher, .. } = self;
+        self.all[number as usize] = Some(offer);
+        let Offers { by_client, all, hasher, .. } = self;
         by_client.insert_unique(hash, number, |&number| {
-            offers[number as usize].as_ref().map_or(0, |offer| hash_of(hasher, offer.network, &offer.client))
+            all[number as usize].as_ref().map_or(0, |offer| hash_of(hasher, offer.network, &offer.client))
         });
         number
     }
 
     pub(crate) fn remove(&mut self, number: u32) {
-        let Some(offer) = self.offers.get_mut(number as usize).and_then(Option::take) else { return };
+        let Some(offer) = self.all.get_mut(number as usize).and_then(Option::take) else { return };
         let hash = self.hash(offer.network, &offer.client);
         if let Ok(entry) = self.by_client.find_entry(hash, |&entry| entry == number) {
             entry.remove();

@@ -55,7 +55,7 @@ impl Wheel {
             lists.push_back(self.due(), slot);
             return;
         }
-        let level = (31 - (deadline ^ self.current).leading_zeros()) / 8;
+        let level = (deadline ^ self.current).ilog2() / 8;
         let bucket = deadline >> (8 * level) & 0xff;
         lists.push_back(self.bucket(level, bucket), slot);
         self.occupied[level as usize][(bucket / 64) as usize] |= 1 << (bucket % 64);

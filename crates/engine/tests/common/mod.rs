@@ -1,6 +1,10 @@
 //! A server and its clients in one place: real engine, real messages, time that the test moves.
 
-#![allow(dead_code, reason = "each test file uses its part of this")]
+#![allow(
+    dead_code,
+    clippy::expect_used,
+    reason = "each test file uses its part of this, and a broken test may stop"
+)]
 
 use dhcp::{HardwareAddress, Message, MessageType, Op, ReplyHeader, TransactionId, Writer, code};
 use engine::config::{
