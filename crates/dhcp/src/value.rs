@@ -218,7 +218,7 @@ impl fmt::Debug for OptionValue<'_> {
 mod tests {
     use super::*;
 
-    fn split<'a>(areas: [&'a [u8]; 3]) -> OptionValue<'a> {
+    fn split(areas: [&[u8]; 3]) -> OptionValue<'_> {
         OptionValue::concatenated(Areas(areas), 61)
     }
 
