@@ -1,0 +1,173 @@
+//! *Lives here*: writing a snapshot while the log goes on. *May know*: the running store. *Must not know*: what a record means.
+//!
+//! A snapshot may be fuzzy: it is taken piece by piece while records change. It begins by turning the log to a new
+//! segment; whatever changes from then on is in the log from there, and is replayed after the snapshot. It counts only
+//! when all of it is stable, *and* the log up to its last piece is: only then does it get its name, and what it replaces
+//! go.
+
+use crate::disk::Disk;
+use crate::error::{SnapshotError, Trouble};
+use crate::folder::{Folder, SNAPSHOT_TEMPORARY, segment_name, snapshot_name, sync, sync_folder};
+use crate::format::{
+    FILE_HEAD, FILE_HEAD_SIZE, FileKind, FrameHead, FrameKind, HEAD_BYTES, Head, MAXIMUM_BATCH,
+};
+use crate::records::RecordsRef;
+use crate::store::Store;
+
+/// A snapshot that is being written.
+#[derive(Debug)]
+pub(crate) struct Snapshot {
+    segment: u64,
+    offset: u64,
+    unsynced: u64,
+    sequence: u64,
+    chain: u32,
+    records: u64,
+    /// Bytes of the log that it replaces.
+    replaces: u64,
+    frame: Vec<u8>,
+}
+
+impl<D: Disk> Store<D> {
+    /// Begins a snapshot: everything that is true now, or becomes true before [`Store::finish_snapshot`], is to be
+    /// handed in by [`Store::snapshot_chunk`].
+    ///
+    /// # Errors
+    /// See [`SnapshotError`]; the store goes on without.
+    pub fn begin_snapshot(&mut self) -> Result<(), SnapshotError> {
+        self.usable()?;
+        if self.snapshot.is_some() {
+            return Err(SnapshotError::InProgress);
+        }
+        self.next_segment().map_err(|trouble| self.snapshot_failed(trouble))?;
+        let head = Head {
+            identity: self.known.identity,
+            number: self.active,
+            position: self.end.position.0,
+            sequence: self.end.sequence,
+            chain: self.end.chain,
+        };
+        let mut sector = [0; FILE_HEAD_SIZE];
+        sector[..HEAD_BYTES].copy_from_slice(&head.encode(FileKind::Snapshot));
+        let made = self
+            .disk
+            .create(SNAPSHOT_TEMPORARY, 0)
+            .and_then(|()| self.disk.write(SNAPSHOT_TEMPORARY, 0, &sector));
+        made.map_err(|error| self.snapshot_failed(error.into()))?;
+        self.snapshot = Some(Snapshot {
+            segment: self.active,
+            offset: FILE_HEAD,
+            unsynced: 0,
+            sequence: 0,
+            chain: 0,
+            records: 0,
+            replaces: self.log_bytes,
+            frame: Vec::new(),
+        });
+        Ok(())
+    }
+
+    /// Adds records to the snapshot.
+    ///
+    /// # Errors
+    /// See [`SnapshotError`].
+    pub fn snapshot_chunk(&mut self, records: RecordsRef<'_>) -> Result<(), SnapshotError> {
+        self.usable()?;
+        if !records.is_well_formed() {
+            return Err(SnapshotError::Malformed);
+        }
+        if records.bytes.len() > MAXIMUM_BATCH {
+            return Err(SnapshotError::TooLarge { size: records.bytes.len(), most: MAXIMUM_BATCH });
+        }
+        let records =
+            if self.options.planted.snapshot_loses_record { without_last(records) } else { records };
+        if records.is_empty() {
+            return if self.snapshot.is_some() { Ok(()) } else { Err(SnapshotError::NotBegun) };
+        }
+        self.snapshot_frame(FrameKind::Chunk, records)
+    }
+
+    /// Ends the snapshot; removes what it replaces.
+    ///
+    /// # Errors
+    /// See [`SnapshotError`].
+    pub fn finish_snapshot(&mut self) -> Result<(), SnapshotError> {
+        self.usable()?;
+        self.snapshot_frame(FrameKind::End, RecordsRef::default())?;
+        let Some(snapshot) = self.snapshot.take() else { return Err(SnapshotError::NotBegun) };
+        self.sync()?;
+        let finished = self.name_snapshot(&snapshot);
+        finished.map_err(|trouble| self.snapshot_failed(trouble))?;
+        self.snapshot_bytes = snapshot.offset;
+        self.log_bytes = self.log_bytes.saturating_sub(snapshot.replaces);
+        self.remove_replaced(snapshot.segment);
+        Ok(())
+    }
+
+    /// Gives up the snapshot that is being written; without one, nothing happens.
+    pub fn abort_snapshot(&mut self) {
+        if self.snapshot.take().is_some() {
+            // What remains is removed at the next opening, if not now.
+            drop(self.disk.remove(SNAPSHOT_TEMPORARY));
+        }
+    }
+
+    fn snapshot_frame(&mut self, kind: FrameKind, records: RecordsRef<'_>) -> Result<(), SnapshotError> {
+        let Some(snapshot) = &mut self.snapshot else { return Err(SnapshotError::NotBegun) };
+        let head = FrameHead {
+            kind,
+            sequence: snapshot.sequence + 1,
+            first: snapshot.records,
+            stable: 0,
+            count: records.count,
+            length: 0,
+            chain: snapshot.chain,
+            payload_crc: 0,
+            crc: 0,
+        };
+        snapshot.chain = head.encode(self.seed, records.bytes, &mut snapshot.frame);
+        snapshot.sequence += 1;
+        snapshot.records += u64::from(records.count);
+        let size = snapshot.frame.len() as u64;
+        let mut result =
+            self.disk.write(SNAPSHOT_TEMPORARY, snapshot.offset, &snapshot.frame).map_err(Trouble::from);
+        snapshot.offset += size;
+        snapshot.unsynced += size;
+        if result.is_ok() && snapshot.unsynced >= self.options.snapshot_sync_every {
+            snapshot.unsynced = 0;
+            result = sync(&mut self.disk, SNAPSHOT_TEMPORARY).map_err(Trouble::from);
+        }
+        result.map_err(|trouble| self.snapshot_failed(trouble))
+    }
+
+    fn name_snapshot(&mut self, snapshot: &Snapshot) -> Result<(), Trouble> {
+        sync(&mut self.disk, SNAPSHOT_TEMPORARY)?;
+        self.disk.rename(SNAPSHOT_TEMPORARY, &snapshot_name(snapshot.segment))?;
+        sync_folder(&mut self.disk)?;
+        Ok(())
+    }
+
+    /// What stays behind because of an error is ignored when the store is opened, and removed by the next snapshot.
+    fn remove_replaced(&mut self, segment: u64) {
+        let Ok(folder) = Folder::read(&mut self.disk) else { return };
+        let segments = folder.segments.into_iter().filter(|number| *number < segment).map(segment_name);
+        let snapshots = folder.snapshots.into_iter().filter(|number| *number < segment).map(snapshot_name);
+        for name in segments.chain(snapshots) {
+            drop(self.disk.remove(&name));
+        }
+    }
+
+    fn snapshot_failed(&mut self, trouble: Trouble) -> SnapshotError {
+        self.abort_snapshot();
+        match trouble {
+            Trouble::Sync(failed) => SnapshotError::Poisoned(self.poison(failed)),
+            Trouble::Disk(error) => SnapshotError::Disk(error),
+        }
+    }
+}
+
+/// All records but the last: see [`crate::Planted::snapshot_loses_record`].
+fn without_last(records: RecordsRef<'_>) -> RecordsRef<'_> {
+    let last = records.iter().last().map_or(0, |record| record.len() + 4);
+    RecordsRef { count: records.count.saturating_sub(1), bytes: &records.bytes[..records.bytes.len() - last] }
+}
