@@ -204,7 +204,8 @@ impl Disk for TestDisk {
             // The kernel drops the pages and shows them as clean.
             return Err(DiskError::new(DiskErrorKind::Io, "sync failed"));
         }
-        state.files[file].stable = state.files[file].seen.clone();
+        let seen = state.files[file].seen.clone();
+        state.files[file].stable = seen;
         Ok(())
     }
 

@@ -1,0 +1,14 @@
+# Every command does its own set-up on a fresh Debian 12 with the Rust toolchain, as root.
+.PHONY: test lint nightly
+
+# Lint, then every test. Ends within the budgets that it prints.
+test:
+	@bash scripts/test.sh
+
+# Formatting, clippy, documentation, licences and sources of dependencies.
+lint:
+	@bash scripts/lint.sh
+
+# The same tests with far more cases.
+nightly:
+	@PROPTEST_CASES=100000 TANDEM_FUZZ_ITERATIONS=100000000 bash scripts/test.sh

@@ -1,2 +1,0 @@
-//! tandem
-fn main() {}
