@@ -1,0 +1,87 @@
+//! `tandem.toml` to a checked configuration, or to all that is wrong with it.
+//!
+//! *Lives here:* the reader of the text, the meaning of its keys, the report with file, line and caret.
+//! *May know:* TOML, the engine's checked configuration, names and formats of options.
+//! *Must not know:* sockets, interfaces of this host, the running server.
+
+mod option;
+mod reader;
+mod report;
+mod schema;
+mod value;
+
+pub use report::{Diagnostic, Report, Severity};
+pub use schema::{LogLevel, ServerConfig};
+
+use std::path::Path;
+
+/// Largest configuration in bytes.
+pub const MAX_FILE: usize = 16 << 20;
+
+/// Deepest nesting of brackets: no configuration needs more than five.
+const MAX_DEPTH: usize = 64;
+
+/// Reads and checks a file.
+///
+/// # Errors
+/// All that is wrong with it, at once.
+pub fn load(path: &Path) -> Result<(ServerConfig, Report), Report> {
+    let name = path.display().to_string();
+    match std::fs::read(path) {
+        Ok(bytes) if bytes.len() > MAX_FILE => {
+            Err(Report::of_file(&name, &format!("the file has {} bytes, more than {MAX_FILE}", bytes.len())))
+        }
+        Ok(bytes) => match String::from_utf8(bytes) {
+            Ok(text) => parse(&name, &text),
+            Err(error) => {
+                Err(Report::of_file(&name, &format!("the file is not UTF-8: {}", error.utf8_error())))
+            }
+        },
+        Err(error) => Err(Report::of_file(&name, &format!("the file cannot be read: {error}"))),
+    }
+}
+
+/// Checks a text; `name` is what the report calls it. The report that comes with a configuration has warnings only.
+///
+/// # Errors
+/// All that is wrong with it, at once.
+pub fn parse(name: &str, text: &str) -> Result<(ServerConfig, Report), Report> {
+    let mut report = Report::new(name, text);
+    if let Some(at) = too_deep(text) {
+        report.error(
+            at..at + 1,
+            format!("brackets are nested deeper than {MAX_DEPTH}"),
+            "remove the inner ones",
+        );
+        return Err(report);
+    }
+    let (table, errors) = toml::de::DeTable::parse_recoverable(text);
+    for error in errors {
+        report.error(error.span().unwrap_or(0..0), error.message().to_owned(), "this is not TOML");
+    }
+    if report.has_errors() {
+        return Err(report);
+    }
+    let config = schema::read(table.get_ref(), &mut report);
+    match config {
+        Some(config) if !report.has_errors() => Ok((config, report)),
+        _ => Err(report),
+    }
+}
+
+/// Where brackets are nested too deep: the parser is recursive, and its stack is not to be a stranger's to use up.
+/// Brackets in texts and comments count too; nobody writes that many there.
+fn too_deep(text: &str) -> Option<usize> {
+    let mut depth = 0_usize;
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            b'[' | b'{' => depth += 1,
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > MAX_DEPTH {
+            return Some(at);
+        }
+    }
+    None
+}

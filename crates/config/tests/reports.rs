@@ -1,0 +1,214 @@
+//! What an operator reads: every key has its effect, and every mistake its line.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a broken test may stop")]
+
+use config::{LogLevel, Report, ServerConfig, Severity, parse};
+use dhcp::options::code;
+use failover::time::Interval;
+use std::net::Ipv4Addr;
+
+const GOOD: &str = r#"
+interfaces = ["eth0", "eth1"]
+state-directory = "/var/lib/tandem"
+log-level = "debug"
+clock-wait = 0
+segment-size = 1048576
+offer-time = "30s"
+decline-time = "2h"
+lease-time = "8h"
+options = { domain-name = "campus.example", 224 = "hex:0a:0b" }
+
+[[subnet]]
+prefix = "10.1.0.0/16"
+max-lease-time = "1d"
+renewal-time = "1h"
+rebinding-time = "2h"
+next-server = "10.0.0.5"
+server-name = "boot"
+boot-file = "pxelinux.0"
+options = { routers = ["10.1.0.1"], classless-static-routes = ["10.2.0.0/16 via 10.1.0.2"], interface-mtu = 1400 }
+
+[[subnet.pool]]
+range = ["10.1.16.0-10.1.16.255", "10.1.20.7"]
+options = { domain-name = "lab.example" }
+
+[[subnet.reservation]]
+hardware-address = "02:00:00:00:00:01"
+address = "10.1.0.9"
+host-name = "printer"
+
+[[subnet.reservation]]
+client-identifier = "hex:01:02"
+address = "10.1.0.10"
+
+[[subnet]]
+prefix = "10.3.0.0/24"
+lease-time = "infinite"
+min-lease-time = 120
+[[subnet.pool]]
+range = "10.3.0.10-10.3.0.20"
+
+[[shared-network]]
+name = "hall"
+subnets = ["10.3.0.0/24", "10.1.0.0/16"]
+"#;
+
+fn good() -> ServerConfig {
+    let (config, report) =
+        parse("tandem.toml", GOOD).unwrap_or_else(|report| panic!("{}", report.render(false)));
+    assert_eq!(report.diagnostics(), []);
+    config
+}
+
+fn bad(text: &str) -> Report {
+    match parse("tandem.toml", text) {
+        Ok(_) => panic!("taken: {text}"),
+        Err(report) => report,
+    }
+}
+
+/// Line and message of each error.
+fn errors(text: &str) -> Vec<(usize, String)> {
+    bad(text)
+        .diagnostics()
+        .iter()
+        .filter(|diagnostic| diagnostic.severity == Severity::Error)
+        .map(|diagnostic| (diagnostic.line, diagnostic.message.clone()))
+        .collect()
+}
+
+#[test]
+fn every_key_has_its_effect() {
+    let config = good();
+    assert_eq!(config.interfaces, ["eth0", "eth1"]);
+    assert_eq!(config.state_directory.to_str(), Some("/var/lib/tandem"));
+    assert_eq!(config.control_socket.to_str(), Some("/var/lib/tandem/control.sock"));
+    assert_eq!(
+        (config.log_level, config.clock_wait, config.segment_size),
+        (LogLevel::Debug, Interval::ZERO, 1 << 20)
+    );
+    let engine = &config.engine;
+    assert_eq!(
+        (engine.offer_time(), engine.decline_time()),
+        (Interval::from_seconds(30), Interval::from_seconds(7200))
+    );
+    let network = &engine.networks()[0];
+    assert_eq!((network.name.as_str(), network.subnets.len(), network.pools.len()), ("hall", 2, 3));
+    let campus = engine.subnet(engine.subnet_of(Ipv4Addr::new(10, 1, 0, 9)).unwrap());
+    assert_eq!(campus.lease.lease, Interval::from_seconds(28_800));
+    assert_eq!(campus.lease.maximum, Interval::from_seconds(86_400));
+    assert_eq!(campus.lease.renewal, Some(Interval::from_seconds(3600)));
+    assert_eq!(campus.lease.rebinding, Some(Interval::from_seconds(7200)));
+    assert_eq!(campus.boot.next_server, Some(Ipv4Addr::new(10, 0, 0, 5)));
+    assert_eq!(
+        (campus.boot.server_name.as_slice(), campus.boot.file.as_slice()),
+        (&b"boot"[..], &b"pxelinux.0"[..])
+    );
+    assert_eq!(campus.options.get(code::DOMAIN_NAME), Some(&b"campus.example"[..]));
+    assert_eq!(campus.options.get(224), Some(&[10, 11][..]));
+    assert_eq!(campus.options.get(121), Some(&[16, 10, 2, 10, 1, 0, 2][..]));
+    assert_eq!(campus.options.get(26), Some(&[5, 120][..]));
+    assert_eq!(campus.options.get(code::SUBNET_MASK), Some(&[255, 255, 0, 0][..]));
+    let pool = engine.pools().iter().find(|pool| pool.first == Ipv4Addr::new(10, 1, 20, 7)).unwrap();
+    assert_eq!((pool.last, pool.options.get(code::DOMAIN_NAME)), (pool.first, Some(&b"lab.example"[..])));
+    let reserved = engine.reservation(engine.reservation_at(Ipv4Addr::new(10, 1, 0, 9)).unwrap());
+    assert_eq!(reserved.options.get(code::HOST_NAME), Some(&b"printer"[..]));
+    let other = engine.subnet(engine.subnet_of(Ipv4Addr::new(10, 3, 0, 1)).unwrap());
+    assert_eq!((other.lease.lease, other.lease.minimum), (Interval::INFINITE, Interval::from_seconds(120)));
+}
+
+#[test]
+fn all_errors_are_said_at_once_each_with_its_line() {
+    let text = r#"interfaces = []
+state-directory = 7
+colour = "blue"
+log-level = "loud"
+[[failover]]
+name = "campus"
+[[subnet]]
+prefix = "10.1.0.0/24"
+lease-tim = "8h"
+options = { routters = ["10.1.0.1"], lease-time = 5, interface-mtu = "big", 54 = "hex:01" }
+[[subnet.pool]]
+range = "10.1.0.0-10.1.0.99"
+[[subnet.pool]]
+range = "10.1.0.50-10.1.1.7"
+[[subnet.reservation]]
+address = "10.1.0.200"
+"#;
+    let found = errors(text);
+    let lines: Vec<usize> = found.iter().map(|(line, _)| *line).collect();
+    assert_eq!(lines, [1, 2, 3, 4, 5, 8, 8, 9, 10, 10, 10, 12, 14, 14, 15], "{found:#?}");
+}
+
+#[test]
+fn a_report_shows_file_line_caret_and_what_to_do() {
+    let text = "interfaces = [\"eth0\"]\nstate-directory = \"/tmp/x\"\nlease-time = \"8h\"\n\n[[subnet]]\nprefix = \"10.1.0.0/24\"\n\n[[subnet.pool]]\nrang = \"10.1.0.5\"\nrange = \"10.1.0.90-10.1.0.10\"\n";
+    assert_eq!(
+        bad(text).render(false),
+        r"error: [[subnet.pool]] has no key `rang`: remove it
+ --> tandem.toml:9:1
+  |
+9 | rang = "
+            .to_owned()
+            + "\"10.1.0.5\"\n"
+            + r"  | ^^^^ did you mean `range`?
+
+error: the range ends before it begins: write 10.1.0.10-10.1.0.90
+  --> tandem.toml:10:9
+   |
+10 | range = "
+            + "\"10.1.0.90-10.1.0.10\"\n"
+            + r"   |         ^^^^^^^^^^^^^^^^^^^^^ here"
+    );
+}
+
+#[test]
+fn options_of_the_server_are_refused_by_number_too() {
+    for code in engine::config::SET_BY_SERVER {
+        let text = GOOD.replace("224 = ", &format!("{code} = "));
+        let found = errors(&text);
+        assert!(
+            found.iter().any(|(line, message)| *line <= 10 && message.contains("option")),
+            "{code}: {found:?}"
+        );
+    }
+}
+
+#[test]
+fn warnings_do_not_keep_the_server_from_starting() {
+    let text = GOOD.replace("lease-time = \"infinite\"\nmin-lease-time = 120", "lease-time = 30");
+    let (_, report) = parse("tandem.toml", &text).unwrap();
+    assert_eq!(report.diagnostics().len(), 1);
+    assert_eq!(report.diagnostics()[0].severity, Severity::Warning);
+}
+
+#[test]
+fn a_million_brackets_are_an_error_and_not_the_end() {
+    let text = format!("interfaces = {}", "[".repeat(1_000_000));
+    assert_eq!(errors(&text).len(), 1);
+}
+
+#[test]
+fn no_text_makes_it_panic() {
+    let mut state = 0x1234_5678_9abc_def1_u64;
+    for _ in 0..3000 {
+        let mut bytes = GOOD.as_bytes().to_vec();
+        for _ in 0..3 {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            let at = usize::try_from(state >> 8).unwrap() % bytes.len();
+            match state % 3 {
+                0 => bytes[at] = b"[]{}=\"',.-0aZ\n#"[at % 15],
+                1 => drop(bytes.remove(at)),
+                _ => bytes.truncate(bytes.len() - at % 40),
+            }
+        }
+        if let Ok(text) = String::from_utf8(bytes)
+            && let Err(report) = parse("mutated", &text)
+        {
+            assert!(!report.render(false).is_empty());
+        }
+    }
+}
