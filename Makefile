@@ -11,4 +11,4 @@ lint:
 
 # The same tests with far more cases.
 nightly:
-	@PROPTEST_CASES=100000 TANDEM_FUZZ_ITERATIONS=100000000 bash scripts/test.sh
+	@TEST_MINUTES=420 PROPTEST_CASES=100000 TANDEM_FUZZ_ITERATIONS=1000000000 bash scripts/test.sh

@@ -12,5 +12,5 @@ stage() { # name, budget in minutes, command...
     echo "== $name: $((SECONDS - start)) s of $((budget * 60)) s"
 }
 stage lint 25 bash scripts/lint.sh
-stage tests 20 cargo test --workspace --locked
+stage tests "${TEST_MINUTES:-20}" cargo test --workspace --locked
 echo "stages: $passed passed, 0 failed"
