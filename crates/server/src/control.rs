@@ -1,0 +1,28 @@
+//! What others may ask of a running server.
+//!
+//! *Lives here:* [`Question`], the one way by which other threads reach the owner of the engine.
+//! *May know:* the engine's views.
+//! *Must not know:* how the owner loop waits.
+
+use crossbeam_channel::Sender;
+use engine::{LeaseFilter, LeaseView, Status};
+use std::net::Ipv4Addr;
+
+/// A question to the owner thread, with the channel on which it answers once. Who asks wakes the owner afterwards.
+#[derive(Debug)]
+pub enum Question {
+    /// The engine at a glance.
+    Status {
+        /// Where the answer goes.
+        answer: Sender<Status>,
+    },
+    /// One page of bindings.
+    Leases {
+        /// Which are wanted.
+        filter: LeaseFilter,
+        /// At most this many.
+        limit: usize,
+        /// Where the answer goes: the page, and where to go on.
+        answer: Sender<(Vec<LeaseView>, Option<Ipv4Addr>)>,
+    },
+}

@@ -1,0 +1,8 @@
+//! The shell around the engine: sockets, disk, clock and threads. It carries values to the engine and from it.
+//!
+//! *Lives here:* the owner thread (reads packets and time, asks the engine), the journal thread (writes, syncs, then sends
+//! what became stable), the control socket.
+//! *May know:* everything of this host.
+//! *Must not know:* any rule of DHCP or of the failover protocol: an `if` on protocol state here is a defect.
+
+pub mod control;

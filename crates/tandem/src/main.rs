@@ -1,0 +1,3 @@
+//! The command line of Tandem, and nothing else.
+
+fn main() {}
