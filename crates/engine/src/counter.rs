@@ -56,6 +56,8 @@ counters! {
     Grant => "grant",
     /// Leases extended.
     Renewal => "renewal",
+    /// Leases extended on the client's word, while the partner could not be asked (trap T20).
+    TakeOver => "take-over",
     /// Leases that ran out.
     Expiry => "expiry",
     /// Grants of an address that another client had before.
@@ -84,6 +86,14 @@ counters! {
     DroppedNotHolder => "dropped-not-holder",
     /// No answer: the message lacks what its type must have.
     DroppedIncomplete => "dropped-incomplete",
+    /// No answer: something about the address is still to be settled with the partner.
+    DroppedWithheld => "dropped-withheld",
+    /// No answer: the state of the failover endpoint forbids it (F07 9).
+    DroppedSilentState => "dropped-silent-state",
+    /// No answer: the client is the partner's by the load balance (F07 5.3).
+    DroppedBalanced => "dropped-balanced",
+    /// No answer: the partner has not been heard for MCLT, and no lease may end later (F07-5.2.1-01, trap T15).
+    DroppedLeadTimeOver => "dropped-lead-time-over",
     /// No answer: the store has room for releases and expiries only.
     DroppedStorageFull => "dropped-storage-full",
     /// No answer: the reply does not fit into what the client or the network can take.

@@ -11,7 +11,7 @@ use crate::event::Event;
 use crate::input::{Input, Interface, StorageHealth};
 use crate::outbox::Outbox;
 use crate::planted::Planted;
-use crate::record::{Record, RecordError, Stamp};
+use crate::record::{Flags, Record, RecordError, Stamp};
 use crate::request;
 use crate::table::{Binding, Due, Slot, Table};
 use crate::view::{LeaseFilter, LeaseView, PoolView, Status};
@@ -152,6 +152,7 @@ impl Engine {
                 }
                 Due::Lease(slot) => self.expire(now, slot, outbox),
                 Due::Abandoned(slot) => self.free_abandoned(now, slot, outbox),
+                Due::Waited(slot) => self.waited(now, slot, outbox),
             }
         }
         self.more = budget == 0;
@@ -161,7 +162,7 @@ impl Engine {
         let binding = self.table.get(slot);
         let (address, end) = (binding.ip(), binding.lease_expiration.time());
         let client = binding.client.clone();
-        self.free(now, slot, outbox);
+        self.end_lease(now, slot, BindingStatus::Expired, outbox);
         self.counters.count(Counter::Expiry);
         if let Some(client) = client {
             outbox.event(Event::LeaseExpired { address, client, end });
@@ -169,24 +170,49 @@ impl Engine {
     }
 
     fn free_abandoned(&mut self, now: Time, slot: Slot, outbox: &mut Outbox) {
+        if self.table.relationship(slot).is_some() {
+            // F07-5.10-15, D12's figure 5.11-1 note 3: by way of RESET, so that the partner agrees.
+            self.set_status(now, slot, BindingStatus::Reset);
+            self.changed(slot, outbox);
+            return;
+        }
         self.free(now, slot, outbox);
         self.counters.count(Counter::AbandonedFreed);
         outbox.event(Event::AbandonedFreed { address: self.table.get(slot).ip() });
     }
 
-    /// Makes an address FREE. Without a partner, EXPIRED and RELEASED pass in no time (F07 5.10). The client stays
-    /// known, so that it can have the address again; its times do not (trap T14).
+    /// The client does not have the address any more. Shared addresses wait for the partner's consent as `status`
+    /// (F07-5.2.2-02); without a partner EXPIRED and RELEASED pass in no time (F07 5.10).
+    pub(crate) fn end_lease(&mut self, now: Time, slot: Slot, status: BindingStatus, outbox: &mut Outbox) {
+        if self.table.relationship(slot).is_none() {
+            self.free(now, slot, outbox);
+            return;
+        }
+        self.set_status(now, slot, status);
+        self.changed(slot, outbox);
+    }
+
+    /// Makes an address FREE. The client stays known, so that it can have the address again; its times do not (T14).
     pub(crate) fn free(&mut self, now: Time, slot: Slot, outbox: &mut Outbox) {
+        self.set_status(now, slot, BindingStatus::Free);
+        self.record(slot, outbox);
+    }
+
+    /// Gives a binding a status. What makes an address available ends the times of its client (trap T14).
+    pub(crate) fn set_status(&mut self, now: Time, slot: Slot, status: BindingStatus) {
+        let available = matches!(status, BindingStatus::Free | BindingStatus::Backup);
         self.table.change(&self.config, slot, |binding| {
-            binding.status = BindingStatus::Free;
+            binding.status = status;
             binding.start_time_of_state = Stamp::at_or_before(now);
-            binding.clear_times();
+            if available {
+                binding.clear_times();
+                binding.flags = binding.flags.without(Flags::TOLD);
+            }
         });
-        if let Some(subnet) = self.table.subnet(slot) {
+        if available && let Some(subnet) = self.table.subnet(slot) {
             let network = self.config.subnet(subnet).network;
             self.exhausted[network.0 as usize] = false;
         }
-        self.record(slot, outbox);
     }
 }
 

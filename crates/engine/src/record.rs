@@ -84,6 +84,40 @@ impl Stamp {
     }
 }
 
+/// What is still to be settled with the partner about a binding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Flags(u8);
+
+impl Flags {
+    /// Nothing.
+    pub const NONE: Flags = Flags(0);
+    /// The partner has not acknowledged the present content (F07-7.3-01).
+    pub const UNSEEN: Flags = Flags(1);
+    /// That the client is gone (EXPIRED, RELEASED, RESET) left for the partner, which may have agreed: not even the same
+    /// client may have the address before it has (F07-5.2.2-03, trap T5; on an ACTIVE binding after the raise of T16).
+    pub const TOLD: Flags = Flags(2);
+    /// Taken from the partner's pool, freed by the wait of PARTNER-DOWN, or granted on the client's word (T20): the partner
+    /// must have acknowledged it before both are in NORMAL again (trap T17).
+    pub const UNAGREED: Flags = Flags(4);
+
+    /// Whether all of `flags` are set.
+    pub const fn contains(self, flags: Flags) -> bool {
+        self.0 & flags.0 == flags.0
+    }
+
+    /// These and those.
+    #[must_use]
+    pub const fn with(self, flags: Flags) -> Flags {
+        Flags(self.0 | flags.0)
+    }
+
+    /// These without those.
+    #[must_use]
+    pub const fn without(self, flags: Flags) -> Flags {
+        Flags(self.0 & !flags.0)
+    }
+}
+
 /// One piece of durable state, borrowed from whoever holds it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Record<'a> {
@@ -100,8 +134,8 @@ pub struct BindingRecord<'a> {
     pub address: Ipv4Addr,
     /// Its status.
     pub status: BindingStatus,
-    /// Bits that go with the status; none is defined yet.
-    pub flags: u8,
+    /// What is still to be settled with the partner.
+    pub flags: Flags,
     /// When it took on the status (F07 12.24).
     pub start_time_of_state: Stamp,
     /// When the client was last heard (CLTT, F07 12.6).
@@ -193,7 +227,7 @@ impl Record<'_> {
 
 impl<'a> BindingRecord<'a> {
     fn encode(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&[KIND_BINDING, VERSION, self.status.number(), self.flags]);
+        out.extend_from_slice(&[KIND_BINDING, VERSION, self.status.number(), self.flags.0]);
         out.extend_from_slice(&self.address.octets());
         for stamp in [
             self.start_time_of_state,
@@ -229,7 +263,7 @@ impl<'a> BindingRecord<'a> {
     fn decode(reader: &mut Reader<'a>) -> Result<BindingRecord<'a>, RecordError> {
         let status =
             BindingStatus::from_number(reader.byte()?).ok_or(RecordError::Nonsense("an unknown status"))?;
-        let flags = reader.byte()?;
+        let flags = Flags(reader.byte()?);
         let address = Ipv4Addr::from(reader.array::<4>()?);
         let mut stamps = [Stamp::NONE; 6];
         for stamp in &mut stamps {
@@ -312,7 +346,7 @@ mod tests {
         BindingRecord {
             address: Ipv4Addr::new(10, 1, 2, 3),
             status: BindingStatus::Active,
-            flags: 0,
+            flags: Flags::NONE,
             start_time_of_state: Stamp(1),
             client_last_transaction_time: Stamp(2),
             lease_expiration: Stamp(3),

@@ -3,10 +3,11 @@
 //! *Lives here:* [`Binding`], small because there are millions of them; its way to and from a record.
 //! *Must not know:* lists, wheels, indexes.
 
-use crate::record::{BindingRecord, Stamp};
+use super::Available;
+use crate::record::{BindingRecord, Flags, Stamp};
 use dhcp::{ClientIdentity, HardwareAddress};
 use failover::binding::BindingStatus;
-use failover::time::Interval;
+use failover::time::{Interval, Time};
 use std::net::Ipv4Addr;
 
 /// No offer.
@@ -19,6 +20,8 @@ pub(crate) struct Binding {
     /// Number of the offer that holds it, or [`NO_OFFER`]. Not durable.
     pub(crate) offer: u32,
     pub(crate) status: BindingStatus,
+    /// What is still to be settled with the partner.
+    pub(crate) flags: Flags,
     /// The index finds this binding by its client. Not durable.
     pub(crate) indexed: bool,
     /// The configuration reserves this address. Not durable.
@@ -59,6 +62,7 @@ impl Binding {
             address,
             offer: NO_OFFER,
             status: BindingStatus::Free,
+            flags: Flags::NONE,
             indexed: false,
             reserved: false,
             start_time_of_state: Stamp::NONE,
@@ -153,7 +157,35 @@ impl Binding {
 
     /// Whether this differs from an address that no client ever had.
     pub(crate) fn is_worth_a_record(&self) -> bool {
-        self.status != BindingStatus::Free || self.client.is_some() || self.start_time_of_state != Stamp::NONE
+        self.status != BindingStatus::Free
+            || self.flags != Flags::NONE
+            || self.client.is_some() || self.start_time_of_state != Stamp::NONE
+    }
+
+    /// In whose list of available addresses this belongs.
+    pub(crate) fn available(&self) -> Option<Available> {
+        match self.status {
+            BindingStatus::Free => Some(Available::Free),
+            BindingStatus::Backup => Some(Available::Backup),
+            _ => None,
+        }
+    }
+
+    /// The latest time up to which the client may hold the address by what either server knows (F07-7.1.5-05).
+    pub(crate) fn latest_end(&self) -> Stamp {
+        self.lease_expiration
+            .max(self.sent_potential_expiration)
+            .max(self.acked_potential_expiration)
+            .max(self.received_potential_expiration)
+    }
+
+    /// When this address may go to another client although the partner, down since `since`, cannot agree: MCLT after
+    /// the latest time that it can have promised, never before MCLT after it was declared down, and the slack
+    /// (F07-9.4.2-05, Q15, traps T3, T18, T21).
+    pub(crate) fn wait_over(&self, since: Time, mclt: Interval) -> Time {
+        let from = since.max(self.latest_end().time());
+        let end = from.plus(mclt);
+        end.plus(end.since(since).slack())
     }
 
     /// How long the lease was that ends at `lease_expiration`.
@@ -165,7 +197,7 @@ impl Binding {
         BindingRecord {
             address: self.ip(),
             status: self.status,
-            flags: 0,
+            flags: self.flags,
             start_time_of_state: self.start_time_of_state,
             client_last_transaction_time: self.client_last_transaction_time,
             lease_expiration: self.lease_expiration,
@@ -183,6 +215,7 @@ impl Binding {
     /// Takes everything durable from a record of the same address.
     pub(crate) fn restore(&mut self, record: &BindingRecord<'_>) {
         self.status = record.status;
+        self.flags = record.flags;
         self.start_time_of_state = record.start_time_of_state;
         self.client_last_transaction_time = record.client_last_transaction_time;
         self.lease_expiration = record.lease_expiration;
