@@ -11,6 +11,11 @@
 //! | --- | --- |
 //! | 1 binding | kind, version, status, flags, address (4), six stamps (24), htype, hlen, chaddr, identity length (2), identity, then items: tag (1), length (2), bytes |
 //! | 2 clock | kind, version, engine time (8), since boot (8), wall (8), boot identity (16) |
+//! | 3 endpoint | kind, version, flags, state, state to resume, partner's state, name length (2), name, four times (32), MCLT (8), then what the flags name: buckets (32), partner's store (24), store raised for (24) |
+
+mod endpoint;
+
+pub use endpoint::EndpointRecord;
 
 use crate::clock::{BootId, ClockStamp};
 use dhcp::HardwareAddress;
@@ -27,6 +32,7 @@ pub const MAX_RECORD: usize = 4096;
 const VERSION: u8 = 1;
 const KIND_BINDING: u8 = 1;
 const KIND_CLOCK: u8 = 2;
+const KIND_ENDPOINT: u8 = 3;
 const ITEM_HOST_NAME: u8 = 1;
 const ITEM_RELAY: u8 = 2;
 const ITEM_VENDOR_CLASS: u8 = 3;
@@ -99,6 +105,14 @@ impl Flags {
     /// Taken from the partner's pool, freed by the wait of PARTNER-DOWN, or granted on the client's word (T20): the partner
     /// must have acknowledged it before both are in NORMAL again (trap T17).
     pub const UNAGREED: Flags = Flags(4);
+    /// The partner asked for it and is owed it before UPDDONE (F07-7.3.2-02). Not durable: after a lost connection the
+    /// partner asks anew.
+    pub(crate) const OWED: Flags = Flags(0x80);
+
+    /// What of these is kept on disk.
+    pub(crate) const fn durable(self) -> Flags {
+        self.without(Flags::OWED)
+    }
 
     /// Whether all of `flags` are set.
     pub const fn contains(self, flags: Flags) -> bool {
@@ -119,12 +133,14 @@ impl Flags {
 }
 
 /// One piece of durable state, borrowed from whoever holds it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Record<'a> {
     /// The whole state of one binding.
     Binding(BindingRecord<'a>),
     /// How engine time and the clocks of the machine stood to each other.
     Clock(ClockStamp),
+    /// The whole state of one failover endpoint.
+    Endpoint(EndpointRecord),
 }
 
 /// A binding as it is on disk.
@@ -195,6 +211,10 @@ impl Record<'_> {
                 out.extend_from_slice(&stamp.wall.as_millis().to_le_bytes());
                 out.extend_from_slice(&stamp.boot.0);
             }
+            Record::Endpoint(endpoint) => {
+                out.extend_from_slice(&[KIND_ENDPOINT, VERSION]);
+                endpoint.encode(out);
+            }
         }
     }
 
@@ -206,7 +226,7 @@ impl Record<'_> {
         let mut reader = Reader(bytes);
         let kind = reader.byte()?;
         let version = reader.byte()?;
-        if !matches!(kind, KIND_BINDING | KIND_CLOCK) {
+        if !matches!(kind, KIND_BINDING | KIND_CLOCK | KIND_ENDPOINT) {
             return Err(RecordError::UnknownKind(kind));
         }
         if version != VERSION {
@@ -214,6 +234,7 @@ impl Record<'_> {
         }
         let record = match kind {
             KIND_BINDING => Record::Binding(BindingRecord::decode(&mut reader)?),
+            KIND_ENDPOINT => Record::Endpoint(EndpointRecord::decode(&mut reader)?),
             _ => Record::Clock(ClockStamp {
                 engine: Time::from_millis(reader.u64()?),
                 since_boot: Interval::from_millis(reader.u64()?),
@@ -341,6 +362,7 @@ impl<'a> Reader<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use failover::state::{FailoverState, Role};
 
     fn binding() -> BindingRecord<'static> {
         BindingRecord {
@@ -375,7 +397,16 @@ mod tests {
             wall: Time::from_millis(7),
             boot: BootId([6; 16]),
         };
-        for record in [Record::Binding(binding()), Record::Clock(stamp)] {
+        let endpoint = EndpointRecord {
+            partner: Some(FailoverState::PartnerDown),
+            buckets: Some([5; 32]),
+            partner_store: Some(([1; 16], 7)),
+            raised_for: Some(([2; 16], 8)),
+            storage_lost: true,
+            mclt: Interval::from_seconds(3600),
+            ..EndpointRecord::new("campus", Role::Secondary)
+        };
+        for record in [Record::Binding(binding()), Record::Clock(stamp), Record::Endpoint(endpoint)] {
             let bytes = bytes_of(&record);
             assert_eq!(Record::decode(&bytes), Ok(record));
             for cut in 0..bytes.len() {

@@ -36,6 +36,13 @@ use wheel::{Step, Tick, Wheel};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Slot(u32);
 
+#[cfg(test)]
+impl Slot {
+    pub(crate) fn numbered(number: u32) -> Slot {
+        Slot(number)
+    }
+}
+
 /// Addresses that follow each other, with slots that follow each other.
 #[derive(Debug, Clone, Copy)]
 struct Range {
@@ -83,6 +90,8 @@ pub(crate) struct Table {
     authorities: Vec<Authority>,
     /// By pool: how many addresses are FREE and how many BACKUP, reserved ones left out.
     available: Vec<[u32; 2]>,
+    /// By relationship: how many bindings are UNAGREED (trap T17).
+    unagreed: Vec<u32>,
     /// What each partner is to be told.
     pub(crate) queue: Queue,
     decline_time: Interval,
@@ -154,6 +163,7 @@ impl Table {
             wheel: Wheel::new(0, 0),
             authorities: vec![Authority::default(); config.relationships().len()],
             available: vec![[0; 2]; config.pools().len()],
+            unagreed: vec![0; config.relationships().len()],
             queue: Queue::new(0, 0),
             decline_time: config.decline_time(),
             orphans: 0,
@@ -196,7 +206,7 @@ impl Table {
         order.sort_by_key(|slot| self.slots[*slot as usize].start_time_of_state);
         for slot in order {
             self.relist(Slot(slot));
-            self.count_available(Slot(slot), true);
+            self.account(Slot(slot), true);
             if let Some(relationship) = self.relationship(Slot(slot))
                 && self.get(Slot(slot)).flags.contains(Flags::UNSEEN)
             {
@@ -245,6 +255,11 @@ impl Table {
         self.authorities[relationship.0 as usize] = authority;
         let waiting = self.waiting(relationship);
         self.wheel.take_all(&mut self.lists, waiting);
+    }
+
+    /// How many bindings of this relationship the partner must have agreed to before both are in NORMAL (trap T17).
+    pub(crate) fn unagreed(&self, relationship: RelationshipId) -> u32 {
+        self.unagreed[relationship.0 as usize]
     }
 
     /// How many addresses of a pool are available to one of the two servers.
@@ -326,7 +341,7 @@ impl Table {
         change: impl FnOnce(&mut Binding),
     ) -> &Binding {
         self.withdraw_offer(slot);
-        self.count_available(slot, false);
+        self.account(slot, false);
         let before = self.get(slot);
         let (status, client) = (before.status, before.client.clone());
         let binding = &mut self.slots[slot.0 as usize];
@@ -345,14 +360,16 @@ impl Table {
         if !stays || !self.lists.is_linked(slot.0) {
             self.relist(slot);
         }
-        self.count_available(slot, true);
+        self.account(slot, true);
         self.get(slot)
     }
 
     /// Sets or clears flags, which move a binding nowhere.
     pub(crate) fn set_flags(&mut self, slot: Slot, flags: Flags, on: bool) {
+        self.account(slot, false);
         let binding = &mut self.slots[slot.0 as usize];
         binding.flags = if on { binding.flags.with(flags) } else { binding.flags.without(flags) };
+        self.account(slot, true);
     }
 
     /// Changes the times of an ACTIVE binding that only grow: no deadline needs a new place for that.
@@ -409,6 +426,11 @@ impl Table {
             let skip = from.saturating_sub(range.first);
             (range.slot + skip..=range.slot + (range.last - range.first)).map(Slot)
         })
+    }
+
+    /// The slot with this number, if there are so many.
+    pub(crate) fn by_number(&self, number: u32) -> Option<Slot> {
+        ((number as usize) < self.slots.len()).then_some(Slot(number))
     }
 
     /// Slots in the order of their numbers, from number `from` on.
@@ -523,7 +545,15 @@ impl Table {
         ListId(2 * count(self.available.len()) + relationship.0)
     }
 
-    fn count_available(&mut self, slot: Slot, more: bool) {
+    /// Keeps the counts that follow from a binding: before it changes, and after.
+    fn account(&mut self, slot: Slot, more: bool) {
+        let binding = self.get(slot);
+        if binding.flags.contains(Flags::UNAGREED)
+            && let Some(relationship) = self.relationship(slot)
+        {
+            let count = &mut self.unagreed[relationship.0 as usize];
+            *count = if more { *count + 1 } else { count.saturating_sub(1) };
+        }
         let binding = self.get(slot);
         if let (Some(which), false, Some(pool)) = (binding.available(), binding.reserved, self.pool(slot)) {
             let count = &mut self.available[pool.0 as usize][which as usize];

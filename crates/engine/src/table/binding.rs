@@ -158,7 +158,7 @@ impl Binding {
     /// Whether this differs from an address that no client ever had.
     pub(crate) fn is_worth_a_record(&self) -> bool {
         self.status != BindingStatus::Free
-            || self.flags != Flags::NONE
+            || self.flags.durable() != Flags::NONE
             || self.client.is_some() || self.start_time_of_state != Stamp::NONE
     }
 
@@ -197,7 +197,7 @@ impl Binding {
         BindingRecord {
             address: self.ip(),
             status: self.status,
-            flags: self.flags,
+            flags: self.flags.durable(),
             start_time_of_state: self.start_time_of_state,
             client_last_transaction_time: self.client_last_transaction_time,
             lease_expiration: self.lease_expiration,
@@ -215,7 +215,7 @@ impl Binding {
     /// Takes everything durable from a record of the same address.
     pub(crate) fn restore(&mut self, record: &BindingRecord<'_>) {
         self.status = record.status;
-        self.flags = record.flags;
+        self.flags = record.flags.durable();
         self.start_time_of_state = record.start_time_of_state;
         self.client_last_transaction_time = record.client_last_transaction_time;
         self.lease_expiration = record.lease_expiration;
