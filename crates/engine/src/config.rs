@@ -255,6 +255,25 @@ impl Config {
         &self.relationships[id.0 as usize]
     }
 
+    /// A digest of what both configurations of a relationship must agree on: its MCLT and its pools (Q45).
+    pub fn digest_of(&self, id: RelationshipId) -> [u8; 8] {
+        // FNV-1a: it only has to differ where they do.
+        let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+        let mut add = |bytes: &[u8]| {
+            for byte in bytes {
+                hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+            }
+        };
+        add(&self.relationship(id).mclt.as_millis().to_be_bytes());
+        let mut pools: Vec<_> = self.pools.iter().filter(|pool| pool.failover == Some(id)).collect();
+        pools.sort_unstable_by_key(|pool| pool.first);
+        for pool in pools {
+            add(&pool.first.octets());
+            add(&pool.last.octets());
+        }
+        hash.to_be_bytes()
+    }
+
     /// All shared networks, by number.
     pub fn networks(&self) -> &[SharedNetwork] {
         &self.networks

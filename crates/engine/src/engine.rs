@@ -5,11 +5,12 @@
 //! *Must not know:* what calls it.
 
 use crate::clock::ClockStamp;
-use crate::config::{Config, NetworkId};
+use crate::config::{Config, NetworkId, RelationshipId};
 use crate::counter::{Counter, Counters};
 use crate::event::Event;
 use crate::input::{Input, Interface, StorageHealth};
 use crate::outbox::Outbox;
+use crate::partner::{Endpoint, Links};
 use crate::planted::Planted;
 use crate::record::{Flags, Record, RecordError, Stamp};
 use crate::request;
@@ -37,6 +38,12 @@ pub struct Engine {
     pub(crate) planted: Planted,
     /// Networks that are known to have no free address: an event is made when they become so, not for each client.
     pub(crate) exhausted: Vec<bool>,
+    pub(crate) endpoints: Vec<Endpoint>,
+    pub(crate) links: Links,
+    /// Partners that are to be told something.
+    pub(crate) to_tell: Vec<RelationshipId>,
+    /// Identity and generation of the store, as partners are told them (Q45).
+    pub(crate) store: ([u8; 16], u64),
     clock: Option<ClockStamp>,
     /// Due work was left over at the last call.
     more: bool,
@@ -55,6 +62,7 @@ impl Engine {
     pub fn new(config: Config, seed: u64) -> Engine {
         let table = Table::new(&config, seed);
         let exhausted = vec![false; config.networks().len()];
+        let endpoints = Endpoint::all(&config);
         Engine {
             config,
             table,
@@ -63,6 +71,10 @@ impl Engine {
             counters: Counters::default(),
             planted: Planted::default(),
             exhausted,
+            endpoints,
+            links: Links::default(),
+            to_tell: Vec::new(),
+            store: ([0; 16], 0),
             clock: None,
             more: false,
         }
@@ -76,6 +88,7 @@ impl Engine {
         match Record::decode(record)? {
             Record::Binding(binding) => self.table.restore(&binding),
             Record::Clock(stamp) => self.clock = Some(stamp),
+            Record::Endpoint(endpoint) => self.restore_endpoint(&endpoint),
         }
         Ok(())
     }
@@ -85,12 +98,18 @@ impl Engine {
         self.clock.as_ref()
     }
 
-    /// The replay is over: free lists and deadlines are built.
+    /// Who the store is and how often it was opened: what another Tandem is told (Q45). Before [`Engine::start`].
+    pub fn set_store(&mut self, identity: [u8; 16], generation: u64) {
+        self.store = (identity, generation);
+    }
+
+    /// The replay is over: free lists and deadlines are built, and each endpoint is in STARTUP.
     pub fn start(&mut self, now: Time, outbox: &mut Outbox) {
         let orphans = self.table.start(&self.config, now);
         if orphans > 0 {
             outbox.event(Event::OrphansKept { count: usize::try_from(orphans).unwrap_or(usize::MAX) });
         }
+        self.start_endpoints(now, outbox);
     }
 
     /// Handles what is due at `now`, up to [`WORK_PER_CALL`] units, and then the input. `now` never goes backwards.
@@ -99,20 +118,29 @@ impl Engine {
         match input {
             Input::Packet(packet) => request::handle(self, now, &packet, outbox),
             Input::Wake => {}
-            Input::Interfaces(interfaces) => self.interfaces = interfaces.to_vec(),
+            Input::Interfaces(interfaces) => {
+                self.interfaces = interfaces.to_vec();
+                self.look_at_fitness(now, outbox);
+            }
+            Input::Link(link) => self.link(now, &link, outbox),
             Input::Storage(health) => {
                 if health != self.storage {
                     self.storage = health;
                     outbox.event(Event::Storage(health));
+                    self.look_at_fitness(now, outbox);
                 }
             }
         }
+        self.tell_partners(outbox);
     }
 
     /// When [`Engine::handle`] should be called, if nothing else happens before. A time that is past means that work
     /// is left over from the last call.
     pub fn next_deadline(&self) -> Option<Time> {
-        if self.more { Some(Time::ZERO) } else { self.table.next_deadline() }
+        if self.more {
+            return Some(Time::ZERO);
+        }
+        self.table.next_deadline().into_iter().chain(self.partner_deadline()).min()
     }
 
     /// Records how engine time stands to the machine's clocks, for the next start.
@@ -155,7 +183,16 @@ impl Engine {
                 Due::Waited(slot) => self.waited(now, slot, outbox),
             }
         }
+        self.partners_due(now, &mut budget, outbox);
         self.more = budget == 0;
+    }
+
+    /// The wait of PARTNER-DOWN is over: nobody can hold the address any more (F07-5.10-14, trap T3).
+    fn waited(&mut self, now: Time, slot: Slot, outbox: &mut Outbox) {
+        self.set_status(now, slot, BindingStatus::Free);
+        self.table.set_flags(slot, Flags::UNAGREED, true);
+        self.changed(slot, outbox);
+        self.counters.count(Counter::FreedAlone);
     }
 
     fn expire(&mut self, now: Time, slot: Slot, outbox: &mut Outbox) {
@@ -209,9 +246,15 @@ impl Engine {
                 binding.flags = binding.flags.without(Flags::TOLD);
             }
         });
-        if available && let Some(subnet) = self.table.subnet(slot) {
-            let network = self.config.subnet(subnet).network;
-            self.exhausted[network.0 as usize] = false;
+        if available {
+            self.note_available(slot);
+        }
+    }
+
+    /// There may be an address for new clients of this network again.
+    pub(crate) fn note_available(&mut self, slot: Slot) {
+        if let Some(NetworkId(network)) = self.network_of(slot) {
+            self.exhausted[network as usize] = false;
         }
     }
 }
@@ -227,6 +270,10 @@ impl Engine {
             cursor.begun = true;
             if let Some(clock) = self.clock {
                 push(&Record::Clock(clock), out);
+                pushed += 1;
+            }
+            for record in self.endpoint_records() {
+                push(&record, out);
                 pushed += 1;
             }
         }
@@ -245,7 +292,7 @@ impl Engine {
     /// How many records a snapshot would have.
     pub fn live_bindings(&self) -> u64 {
         let live = self.table.numbered(0).filter(|(_, binding)| binding.is_worth_a_record()).count();
-        live as u64 + u64::from(self.clock.is_some())
+        live as u64 + u64::from(self.clock.is_some()) + self.endpoints.len() as u64
     }
 
     /// The engine at a glance. Goes through all slots: not for the hot path.
@@ -268,6 +315,7 @@ impl Engine {
             storage: self.storage,
             networks,
             orphans: self.table.orphans(),
+            endpoints: self.endpoints(),
             counters: self.counters.clone(),
         }
     }

@@ -45,8 +45,9 @@ pub enum Link<'a> {
     Accepted {
         /// Its number from now on.
         link: LinkId,
-        /// From where.
-        from: Ipv4Addr,
+        /// The relationship with the partner that has this address: where it is our primary, else where it is our
+        /// secondary (D12-8.2-05).
+        relationship: RelationshipId,
     },
     /// Bytes came.
     Received {

@@ -12,7 +12,8 @@ use crate::config::RelationshipId;
 use crate::event::Event;
 use crate::input::{InterfaceId, LinkId};
 use crate::record::Record;
-use failover::message::{Message, Xid};
+use failover::connection::Outgoing;
+use failover::message::Message;
 use failover::time::{Interval, Time};
 use std::collections::VecDeque;
 use std::net::Ipv4Addr;
@@ -86,10 +87,8 @@ pub enum ToPartner {
     Send {
         /// The connection for which it was made; it dies with it.
         link: LinkId,
-        /// Its transaction id.
-        xid: Xid,
-        /// What it says.
-        message: Message,
+        /// What it says, and what it answers.
+        outgoing: Outgoing,
     },
     /// Close a connection once all that was to be sent on it is sent.
     Close {
@@ -274,7 +273,7 @@ impl Batch {
     /// stuck one is, since nobody else makes them.
     pub fn release_contacts(&mut self, mut send: impl FnMut(ToPartner)) {
         let is_contact =
-            |to: &ToPartner| matches!(to, ToPartner::Send { message: Message::Contact, .. });
+            |to: &ToPartner| matches!(to, ToPartner::Send { outgoing, .. } if outgoing.message == Message::Contact);
         if self.partners.iter().any(|(_, to)| is_contact(to)) {
             for (rests_on, to) in std::mem::take(&mut self.partners) {
                 if is_contact(&to) {

@@ -1,42 +1,66 @@
 //! The failover endpoints of this server: one for each relationship (F07-5.1.1-01).
 //!
-//! *Lives here:* [`Endpoint`], what an engine keeps for one partner; in the folder one room for each thing that passes
-//! between the two: connection, state, updates out and in, acknowledgements, transfers, pools; and what a state permits.
+//! *Lives here:* [`Endpoint`], what an engine keeps for one partner, and its deadlines; in the folder one room for each thing
+//! that passes between the two: connection, state, updates out and in, acknowledgements, transfers, pools; what a state
+//! permits; what an operator commands.
 //! *May know:* crate `failover`, which has the rules; bindings, to which they are applied.
 //! *Must not know:* sockets, bytes on their way.
 
 mod acknowledge;
+mod command;
+mod link;
 mod outstanding;
 mod permit;
 mod pools;
 mod receive;
 mod send;
+mod state;
 mod transaction;
 mod transfer;
+mod view;
 
-use crate::config::RelationshipId;
+pub use command::{Commanded, PartnerCommand};
+pub(crate) use link::Links;
+pub use view::EndpointView;
+
+use crate::config::{Config, RelationshipId, RelationshipParts};
 use crate::engine::Engine;
 use crate::input::LinkId;
+use crate::outbox::Outbox;
 use crate::record::EndpointRecord;
 use crate::table::Slot;
-use failover::balance::HashBucketAssignment;
+use failover::balance::{HashBucketAssignment, Service};
+use failover::connection::{Retry, Ticket};
 use failover::dialect::Dialect;
-use failover::time::Time;
+use failover::endpoint::{Endpoint as Machine, Settings};
+use failover::state::{FailoverState, Role};
+use failover::time::{Interval, Time};
 use outstanding::Outstanding;
 use std::collections::{BTreeMap, BTreeSet};
 use transfer::{Raise, Transfer};
 
+/// How often the time of operation is recorded (trap T15): more often than [`failover::endpoint::STAMP_INTERVAL`].
+const STAMP_EVERY: Interval = Interval::from_seconds(5);
+
 /// What is kept for one partner.
 #[derive(Debug)]
 pub(crate) struct Endpoint {
+    machine: Machine,
     /// What must survive; stored before it is told or acted upon (F07-9.2-01).
-    pub(crate) record: EndpointRecord,
+    record: EndpointRecord,
+    /// When the partner was last heard.
+    last_communicated: Time,
     dialect: Dialect,
-    delayed_service: Option<u8>,
-    /// This process has been in NORMAL or CONFLICT-DONE, or an operator vouched for it: `alive` is now (trap T15).
-    is_alive: bool,
-    /// The connection that counts.
+    /// The connection that counts: the handshake on it is complete.
     link: Option<LinkId>,
+    /// A connection was asked for and is not there yet.
+    is_connecting: bool,
+    connect_at: Time,
+    retry: Retry,
+    /// State, STARTUP flag and start as last said on this connection (trap T24).
+    said: Option<(FailoverState, bool, Time)>,
+    /// The request for updates that counts.
+    asked: Option<Ticket>,
     outstanding: Outstanding,
     /// What the partner refused, and when it is said again.
     refused: BTreeMap<Slot, Time>,
@@ -48,9 +72,10 @@ pub(crate) struct Endpoint {
     owed: u32,
     /// The partner has asked for updates since we took it to be down (trap T17).
     partner_is_back: bool,
-    /// The partner says that its bindings are lost (Q45).
-    partner_storage_lost: bool,
     look_at_pools: Time,
+    stamp_at: Time,
+    /// Since when this server cannot serve its clients (design: grey failure).
+    unfit_since: Option<Time>,
 }
 
 impl Engine {
@@ -61,11 +86,107 @@ impl Engine {
     pub(crate) fn endpoint_mut(&mut self, relationship: RelationshipId) -> &mut Endpoint {
         &mut self.endpoints[relationship.0 as usize]
     }
+
+    pub(crate) fn relationships(&self) -> impl Iterator<Item = RelationshipId> + use<> {
+        let count = u32::try_from(self.endpoints.len()).unwrap_or(u32::MAX);
+        (0..count).map(RelationshipId)
+    }
+
+    /// Does what is due for the partners; up to `budget` units of it.
+    pub(crate) fn partners_due(&mut self, now: Time, budget: &mut u32, outbox: &mut Outbox) {
+        for relationship in self.relationships() {
+            if self.endpoint_deadline(relationship).is_some_and(|at| at <= now) {
+                self.links_due(now, relationship, outbox);
+                self.endpoint_due(now, relationship, outbox);
+                *budget = self.go_on_with_transfer(now, relationship, *budget, outbox);
+            }
+        }
+    }
+
+    /// When [`Engine::partners_due`] has work.
+    pub(crate) fn partner_deadline(&self) -> Option<Time> {
+        self.relationships().filter_map(|relationship| self.endpoint_deadline(relationship)).min()
+    }
+
+    fn endpoint_deadline(&self, relationship: RelationshipId) -> Option<Time> {
+        let endpoint = self.endpoint(relationship);
+        if self.transfer_has_work(relationship) {
+            return Some(Time::ZERO);
+        }
+        let connect = (endpoint.link.is_none() && !endpoint.is_connecting && endpoint.unfit_since.is_none())
+            .then_some(endpoint.connect_at);
+        [
+            self.links.deadline(relationship),
+            endpoint.machine.deadline(),
+            connect,
+            endpoint.machine.is_alive().then_some(endpoint.stamp_at),
+            endpoint.machine.is_in_contact().then_some(endpoint.look_at_pools),
+            endpoint.refused.values().min().copied().filter(|_| endpoint.machine.is_in_contact()),
+            endpoint.unfit_since.map(|since| since.plus(state::UNFIT_WAIT)).filter(|_| endpoint.link.is_some()),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
 }
 
 impl Endpoint {
-    fn buckets(&self) -> HashBucketAssignment {
-        self.record.buckets.map_or(HashBucketAssignment::ALL_PRIMARY, HashBucketAssignment::from_bytes)
+    /// The endpoints of a configuration, as they stand before the replay.
+    pub(crate) fn all(config: &Config) -> Vec<Endpoint> {
+        config.relationships().iter().map(Endpoint::new).collect()
+    }
+
+    fn new(parts: &RelationshipParts) -> Endpoint {
+        let record = EndpointRecord::new(&parts.name, parts.role);
+        Endpoint {
+            machine: Machine::start(settings(parts), None, parts.mclt, Time::ZERO),
+            record,
+            last_communicated: Time::ZERO,
+            dialect: parts.dialect,
+            link: None,
+            is_connecting: false,
+            connect_at: Time::ZERO,
+            retry: Retry::default(),
+            said: None,
+            asked: None,
+            outstanding: Outstanding::default(),
+            refused: BTreeMap::new(),
+            recalled: BTreeSet::new(),
+            transfer: None,
+            raise: None,
+            owed: 0,
+            partner_is_back: false,
+            look_at_pools: Time::ZERO,
+            stamp_at: Time::ZERO,
+            unfit_since: None,
+        }
+    }
+
+    pub(crate) fn state(&self) -> FailoverState {
+        self.machine.state()
+    }
+
+    pub(crate) fn role(&self) -> Role {
+        self.machine.role()
+    }
+
+    /// The MCLT in force: the primary's (D12-7.8.2-02).
+    fn mclt(&self) -> Interval {
+        self.record.mclt
+    }
+
+    fn is_in_contact(&self) -> bool {
+        self.machine.is_in_contact()
+    }
+
+    /// The partner says that its bindings are lost (Q45).
+    fn partner_lost_storage(&self) -> bool {
+        self.machine.contact().is_some_and(|partner| partner.storage_lost)
+    }
+
+    fn service(&self, delayed_service: Option<u8>) -> Service {
+        let buckets = self.record.buckets.map_or(HashBucketAssignment::ALL_PRIMARY, HashBucketAssignment::from_bytes);
+        Service { buckets, delayed_service }
     }
 
     fn is_refused(&self, slot: Slot) -> bool {
@@ -76,5 +197,16 @@ impl Endpoint {
     fn forget(&mut self, slot: Slot) {
         self.refused.remove(&slot);
         self.recalled.remove(&slot);
+    }
+}
+
+fn settings(parts: &RelationshipParts) -> Settings {
+    Settings {
+        role: parts.role,
+        startup: parts.startup,
+        safe_period: parts.safe_period,
+        start_alone: parts.start_alone,
+        trusts_restart: parts.trusts_restart,
+        skips_recover_wait: false,
     }
 }

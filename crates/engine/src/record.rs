@@ -11,7 +11,7 @@
 //! | --- | --- |
 //! | 1 binding | kind, version, status, flags, address (4), six stamps (24), htype, hlen, chaddr, identity length (2), identity, then items: tag (1), length (2), bytes |
 //! | 2 clock | kind, version, engine time (8), since boot (8), wall (8), boot identity (16) |
-//! | 3 endpoint | kind, version, flags, state, state to resume, partner's state, name length (2), name, four times (32), MCLT (8), then what the flags name: buckets (32), partner's store (24), store raised for (24) |
+//! | 3 endpoint | kind, version, flags, state, state to resume, partner's state, name length (2), name, four times (32), MCLT (8), time of the last CONNECT (4), then what the flags name: buckets (32), partner's store (24), store raised for (24) |
 
 mod endpoint;
 

@@ -23,6 +23,7 @@ use crate::config::{Config, NetworkId, PoolId, RelationshipId, SubnetId};
 use crate::record::{BindingRecord, Flags, Stamp};
 use dhcp::ClientIdentity;
 use failover::binding::BindingStatus;
+use failover::lease::PartnerDown;
 use failover::time::{Interval, Time};
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
@@ -60,8 +61,8 @@ struct Range {
 /// What a server may do alone with the addresses of one relationship, as its state has it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Authority {
-    /// In PARTNER-DOWN: since when, and the MCLT, for the wait of F07-9.4.2-05 (trap T3).
-    pub(crate) partner_down: Option<(Time, Interval)>,
+    /// In PARTNER-DOWN: for the wait of F07-9.4.2-05 (trap T3).
+    pub(crate) partner_down: Option<PartnerDown>,
     /// Whether an ABANDONED address may be RESET when its time is over.
     pub(crate) resets_abandoned: bool,
 }
@@ -592,7 +593,7 @@ impl Deadlines<'_> {
             },
             (None, BindingStatus::Expired | BindingStatus::Released | BindingStatus::Reset) => {
                 match self.authority(binding).and_then(|authority| authority.partner_down) {
-                    Some((since, mclt)) => binding.wait_over(since, mclt),
+                    Some(stay) => stay.may_change_hands(binding.times()),
                     None => Time::NEVER,
                 }
             }

@@ -13,6 +13,7 @@ mod table;
 
 pub use command::{Command, CommandRefused};
 
+use crate::lease::recover_wait_ends;
 use crate::state::{FailoverState, Role};
 use crate::time::{Interval, Time};
 use table::{Step, on_contact_lost, on_partner};
@@ -76,6 +77,8 @@ pub struct Settings {
     pub start_alone: bool,
     /// The stored state is trusted after a restart: the risk of the drafts (trap T15).
     pub trusts_restart: bool,
+    /// A planted bug, for the self-test of the simulator: RECOVER-WAIT ends at once (S12).
+    pub skips_recover_wait: bool,
 }
 
 /// What the partner says of itself in STATE, in our clock.
@@ -229,6 +232,18 @@ impl Endpoint {
             return true;
         }
         false
+    }
+
+    /// It was found that bindings are missing (D12-5.16-02, trap T16): everything is fetched, whatever the state, and no
+    /// client is answered before the wait is over.
+    pub fn storage_is_lost(&mut self, now: Time) -> Vec<Action> {
+        let mut actions = vec![Action::Store];
+        self.durable.storage_lost = true;
+        self.durable.recover_from = now;
+        self.is_alive = false;
+        self.asked = false;
+        self.enter(now, FailoverState::Recover, &mut actions);
+        actions
     }
 
     /// When [`Event::Look`] is due.
@@ -386,7 +401,8 @@ impl Endpoint {
 
     /// When no lease that this server can have promised before it stopped is left (F07-9.5.2-04, Q31, S12), slack included.
     fn recover_wait_over(&self) -> Time {
-        self.durable.recover_from.plus(self.mclt).plus(self.mclt.slack())
+        let wait = if self.settings.skips_recover_wait { Interval::ZERO } else { self.mclt };
+        recover_wait_ends(self.durable.recover_from, wait)
     }
 
     fn enter(&mut self, now: Time, next: FailoverState, actions: &mut Vec<Action>) {

@@ -6,9 +6,12 @@
 
 pub mod balance;
 pub mod binding;
+pub mod connection;
 pub mod dialect;
 pub mod digest;
 pub mod endpoint;
+pub mod judge;
+pub mod lease;
 pub mod message;
 pub mod state;
 pub mod time;

@@ -13,7 +13,9 @@ use crate::outbox::Outbox;
 use crate::record::Flags;
 use crate::table::Slot;
 use failover::binding::BindingStatus;
-use failover::message::{BindingAck, RejectReason, Rejection, Xid};
+use failover::lease::status_after_ack;
+use failover::connection::Ticket;
+use failover::message::{BindingAck, RejectReason, Rejection};
 use failover::time::{Interval, Time};
 
 /// How long after a refusal the partner is told again (F07-7.2.1-08, F07-7.2.2-04, trap T7).
@@ -25,13 +27,13 @@ impl Engine {
         &mut self,
         now: Time,
         relationship: RelationshipId,
-        xid: Xid,
+        ticket: Ticket,
         acks: &[BindingAck],
         outbox: &mut Outbox,
     ) {
         for ack in acks {
             let Some(slot) = self.table.at(ack.address) else { continue };
-            let Some(sent) = self.endpoint_mut(relationship).outstanding.answered(xid, slot) else {
+            let Some(sent) = self.endpoint_mut(relationship).outstanding.answered(ticket, slot) else {
                 self.counters.count(Counter::BndackUnexpected);
                 continue;
             };
@@ -39,11 +41,22 @@ impl Engine {
                 None => self.accepted(now, relationship, slot, &sent, outbox),
                 Some(rejection) => self.rejected(now, relationship, slot, &sent, rejection, outbox),
             }
-            let flags = self.table.get(slot).flags;
-            let again = flags.contains(Flags::UNSEEN) || flags.contains(Flags::OWED);
-            if again && !self.endpoint(relationship).is_refused(slot) {
-                self.table.queue.push(relationship, slot);
-            }
+            self.queue_again(relationship, slot);
+        }
+        for slot in self.endpoint_mut(relationship).outstanding.unanswered(ticket) {
+            self.queue_again(relationship, slot);
+        }
+        self.go_on_with_transfer(now, relationship, 0, outbox);
+        self.agreed_to_something(now, relationship, outbox);
+        self.tell_partner(relationship, outbox);
+    }
+
+    /// What is still to be told goes back into the queue, unless it waits for its time.
+    fn queue_again(&mut self, relationship: RelationshipId, slot: Slot) {
+        let flags = self.table.get(slot).flags;
+        let again = flags.contains(Flags::UNSEEN) || flags.contains(Flags::OWED);
+        if again && !self.endpoint(relationship).is_refused(slot) {
+            self.table.queue.push(relationship, slot);
         }
     }
 
@@ -60,7 +73,7 @@ impl Engine {
             self.no_longer_owed(relationship, slot);
         }
         // One who lost its bindings can't vouch for what it now says that it knows (trap T16).
-        let vouches = !self.endpoint(relationship).partner_storage_lost;
+        let vouches = !self.endpoint(relationship).partner_lost_storage();
         let binding = self.table.get(slot);
         let same = binding.client == sent.client && binding.status == BindingStatus::Active;
         if same && sent.status == BindingStatus::Active && vouches {
@@ -79,8 +92,9 @@ impl Engine {
             sent.status,
             BindingStatus::Expired | BindingStatus::Released | BindingStatus::Reset
         ) {
-            if !vouches && now <= self.table.get(slot).latest_end().time() {
-                let until = self.table.get(slot).latest_end().time();
+            let binding = self.table.get(slot);
+            let (until, times) = (binding.lease_expiration.time(), binding.times());
+            if status_after_ack(now, sent.status, times, !vouches) != BindingStatus::Free {
                 self.endpoint_mut(relationship).refused.insert(slot, until.plus(Interval::from_seconds(1)));
                 return;
             }

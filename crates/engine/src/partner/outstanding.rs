@@ -1,6 +1,6 @@
 //! BNDUPDs that wait for their BNDACK.
 //!
-//! *Lives here:* [`Outstanding`]: which addresses are under way, with what content, and since when.
+//! *Lives here:* [`Outstanding`]: which addresses are under way, with what content.
 //! *Must not know:* bindings, messages.
 //!
 //! One address is under way once at most (trap T22). Bound: the partner's max-unacked-bndupd messages of at most
@@ -10,14 +10,12 @@ use crate::record::Stamp;
 use crate::table::Slot;
 use dhcp::ClientIdentity;
 use failover::binding::BindingStatus;
-use failover::message::Xid;
-use failover::time::Time;
+use failover::connection::Ticket;
 use std::collections::BTreeMap;
 
 /// What was said of one address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Sent {
-    pub(super) xid: Xid,
     /// Whose times these are (trap T14).
     pub(super) client: Option<ClientIdentity>,
     pub(super) status: BindingStatus,
@@ -31,61 +29,56 @@ pub(super) struct Sent {
 
 #[derive(Debug, Clone, Default)]
 pub(super) struct Outstanding {
-    by_slot: BTreeMap<Slot, Sent>,
-    /// Open messages: when they were made, and how many of their addresses are not answered.
-    by_xid: BTreeMap<Xid, (Time, usize)>,
+    by_slot: BTreeMap<Slot, (Ticket, Sent)>,
 }
 
 impl Outstanding {
-    /// How many messages wait.
-    pub(super) fn messages(&self) -> usize {
-        self.by_xid.len()
-    }
-
-    /// Since when the oldest message has waited: xids grow.
-    pub(super) fn oldest(&self) -> Option<Time> {
-        self.by_xid.first_key_value().map(|(_, (since, _))| *since)
-    }
-
     pub(super) fn get(&self, slot: Slot) -> Option<&Sent> {
-        self.by_slot.get(&slot)
+        self.by_slot.get(&slot).map(|(_, sent)| sent)
     }
 
-    pub(super) fn insert(&mut self, now: Time, slot: Slot, sent: Sent) {
-        self.by_xid.entry(sent.xid).or_insert((now, 0)).1 += 1;
-        self.by_slot.insert(slot, sent);
+    /// How many addresses wait.
+    pub(super) fn len(&self) -> usize {
+        self.by_slot.len()
+    }
+
+    pub(super) fn insert(&mut self, ticket: Ticket, slot: Slot, sent: Sent) {
+        self.by_slot.insert(slot, (ticket, sent));
     }
 
     /// The binding is not what was said of it any more.
     pub(super) fn changed(&mut self, slot: Slot) {
-        if let Some(sent) = self.by_slot.get_mut(&slot) {
+        if let Some((_, sent)) = self.by_slot.get_mut(&slot) {
             sent.changed = true;
         }
     }
 
-    /// An answer came: what had been said. `None` when nothing was, in a message of this xid.
-    pub(super) fn answered(&mut self, xid: Xid, slot: Slot) -> Option<Sent> {
-        self.by_slot.get(&slot).filter(|sent| sent.xid == xid)?;
-        let sent = self.by_slot.remove(&slot)?;
-        if let Some((_, open)) = self.by_xid.get_mut(&xid) {
-            *open -= 1;
-            if *open == 0 {
-                self.by_xid.remove(&xid);
-            }
+    /// An answer came: what had been said. `None` when nothing was, in the message with this ticket.
+    pub(super) fn answered(&mut self, ticket: Ticket, slot: Slot) -> Option<Sent> {
+        self.by_slot.get(&slot).filter(|(of, _)| *of == ticket)?;
+        self.by_slot.remove(&slot).map(|(_, sent)| sent)
+    }
+
+    /// What was said in the message with this ticket and not answered: a BNDACK is owed for all of it (F07-6.3-06), so that
+    /// no other answer will come.
+    pub(super) fn unanswered(&mut self, ticket: Ticket) -> Vec<Slot> {
+        let slots: Vec<Slot> =
+            self.by_slot.iter().filter(|(_, (of, _))| *of == ticket).map(|(slot, _)| *slot).collect();
+        for slot in &slots {
+            self.by_slot.remove(slot);
         }
-        Some(sent)
+        slots
     }
 
     /// What is under way now left before the request that came now.
     pub(super) fn request_came(&mut self) {
-        for sent in self.by_slot.values_mut() {
+        for (_, sent) in self.by_slot.values_mut() {
             sent.counts = false;
         }
     }
 
     /// The connection is gone: nobody will answer. The addresses that were under way.
     pub(super) fn abandon(&mut self) -> Vec<Slot> {
-        self.by_xid.clear();
         std::mem::take(&mut self.by_slot).into_keys().collect()
     }
 }
@@ -93,9 +86,9 @@ impl Outstanding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    fn sent(xid: u32) -> Sent {
+
+    fn sent() -> Sent {
         Sent {
-            xid: Xid(xid),
             client: None,
             status: BindingStatus::Active,
             potential: Stamp::NONE,
@@ -108,15 +101,14 @@ mod tests {
     fn an_answer_counts_once_and_for_its_own_message_only() {
         let [a, b] = [0, 1].map(Slot::numbered);
         let mut outstanding = Outstanding::default();
-        outstanding.insert(Time::from_seconds(5), a, sent(1));
-        outstanding.insert(Time::from_seconds(6), b, sent(1));
+        outstanding.insert(Ticket(1), a, sent());
+        outstanding.insert(Ticket(1), b, sent());
         outstanding.changed(b);
-        assert_eq!((outstanding.messages(), outstanding.oldest()), (1, Some(Time::from_seconds(5))));
-        assert_eq!(outstanding.answered(Xid(2), a), None);
-        assert_eq!(outstanding.answered(Xid(1), a), Some(sent(1)));
-        assert_eq!(outstanding.answered(Xid(1), a), None);
-        assert_eq!(outstanding.messages(), 1);
-        assert_eq!(outstanding.answered(Xid(1), b), Some(Sent { changed: true, ..sent(1) }));
-        assert_eq!((outstanding.messages(), outstanding.oldest()), (0, None));
+        assert_eq!(outstanding.answered(Ticket(2), a), None);
+        assert_eq!(outstanding.answered(Ticket(1), a), Some(sent()));
+        assert_eq!(outstanding.answered(Ticket(1), a), None);
+        assert_eq!(outstanding.get(b), Some(&Sent { changed: true, ..sent() }));
+        assert_eq!((outstanding.unanswered(Ticket(2)), outstanding.unanswered(Ticket(1))), (vec![], vec![b]));
+        assert_eq!(outstanding.len(), 0);
     }
 }

@@ -14,6 +14,7 @@ use crate::table::{Available, Binding, Slot};
 use dhcp::ClientIdentity;
 use failover::balance::Bucket;
 use failover::binding::BindingStatus;
+use failover::lease::{Bound, PartnerDown, Times};
 use failover::state::{FailoverState, Role};
 use failover::time::{Interval, Time};
 
@@ -21,8 +22,9 @@ impl Engine {
     /// Whether this server answers this request about addresses of this relationship (F07 9; table 1.6).
     pub(crate) fn may_answer(&self, relationship: RelationshipId, request: &Request<'_>) -> Result<(), Counter> {
         let endpoint = self.endpoint(relationship);
+        let delayed_service = self.config.relationship(relationship).delayed_service;
         let renews = matches!(request.kind, Kind::Renewing | Kind::Rebinding);
-        match endpoint.record.state {
+        match endpoint.state() {
             FailoverState::CommunicationsInterrupted
             | FailoverState::PartnerDown
             | FailoverState::ResolutionInterrupted
@@ -34,7 +36,7 @@ impl Engine {
             {
                 Ok(())
             }
-            FailoverState::Normal if serves_bucket(endpoint, request) => Ok(()),
+            FailoverState::Normal if serves_bucket(endpoint, delayed_service, request) => Ok(()),
             FailoverState::Normal => Err(Counter::DroppedBalanced),
             _ => Err(Counter::DroppedSilentState),
         }
@@ -55,7 +57,7 @@ impl Engine {
         };
         let endpoint = self.endpoint(relationship);
         match binding.available() {
-            Some(which) if which == endpoint.own() => true,
+            Some(which) if (which == endpoint.own()) != self.planted.swap_pools => true,
             Some(_) => endpoint.may_take_partners(now, binding),
             None => false,
         }
@@ -82,7 +84,7 @@ impl Engine {
     pub(crate) fn believes_clients(&self, slot: Slot) -> bool {
         self.table.relationship(slot).is_none_or(|relationship| {
             let endpoint = self.endpoint(relationship);
-            !endpoint.is_in_contact() && endpoint.record.state != FailoverState::Normal
+            !endpoint.is_in_contact() && endpoint.state() != FailoverState::Normal
         })
     }
 
@@ -91,20 +93,22 @@ impl Engine {
     pub(crate) fn longest_lease(&self, now: Time, slot: Slot, client: &ClientIdentity) -> Option<Interval> {
         let endpoint = self.endpoint(self.table.relationship(slot)?);
         let binding = self.table.get(slot);
-        let mut known = endpoint.alive(now);
-        if binding.client.as_ref() == Some(client) {
-            known = known
-                .max(binding.acked_potential_expiration.time())
-                .max(binding.received_potential_expiration.time());
+        let same = binding.client.as_ref() == Some(client);
+        let times =
+            if same || self.planted.times_outlive_client { binding.times() } else { Times::NONE };
+        let alive = if self.planted.always_alive { now } else { endpoint.alive(now) };
+        if self.planted.drop_mclt {
+            return None;
         }
-        Some(known.plus(endpoint.record.mclt).since(now))
+        let bound = Bound { mclt: endpoint.mclt(), alive };
+        Some(bound.latest_end(times).since(now))
     }
 }
 
 impl Endpoint {
     /// Whose list of available addresses this server allocates from (F07-9.7.2-03).
     pub(super) fn own(&self) -> Available {
-        match self.record.role {
+        match self.role() {
             Role::Primary => Available::Free,
             Role::Secondary => Available::Backup,
         }
@@ -112,7 +116,7 @@ impl Endpoint {
 
     /// The partner's list.
     pub(super) fn partners(&self) -> Available {
-        match self.record.role {
+        match self.role() {
             Role::Primary => Available::Backup,
             Role::Secondary => Available::Free,
         }
@@ -121,18 +125,27 @@ impl Endpoint {
     /// In PARTNER-DOWN, after the wait, all addresses are this server's (F07-9.4.2-04), until the partner asks for updates
     /// (trap T17).
     fn may_take_partners(&self, now: Time, binding: &Binding) -> bool {
-        self.record.state == FailoverState::PartnerDown
-            && !self.partner_is_back
-            && now >= binding.wait_over(self.record.since, self.record.mclt)
+        !self.partner_is_back
+            && self.partner_down().is_some_and(|stay| now >= stay.may_change_hands(binding.times()))
+    }
+
+    /// The stay in PARTNER-DOWN, for the waits in it.
+    pub(super) fn partner_down(&self) -> Option<PartnerDown> {
+        (self.state() == FailoverState::PartnerDown).then(|| PartnerDown {
+            entered: self.machine.durable().since,
+            last_contact: self.last_communicated,
+            mclt: self.mclt(),
+        })
     }
 
     /// The last time at which this server is known to have been alive to its partner (trap T15).
     pub(super) fn alive(&self, now: Time) -> Time {
-        if self.is_alive { now } else { self.record.last_operation }
+        if self.machine.is_alive() { now } else { self.machine.durable().last_operation }
     }
 }
 
-fn serves_bucket(endpoint: &Endpoint, request: &Request<'_>) -> bool {
+/// Whether a client is this server's by the load balance (F07-9.6.2-02).
+fn serves_bucket(endpoint: &Endpoint, delayed_service: Option<u8>, request: &Request<'_>) -> bool {
     let message = &request.message;
     let bucket = Bucket::of_client(
         endpoint.dialect,
@@ -140,6 +153,5 @@ fn serves_bucket(endpoint: &Endpoint, request: &Request<'_>) -> bool {
         message.htype(),
         message.chaddr(),
     );
-    let waited = endpoint.delayed_service.is_some_and(|seconds| message.secs() > u16::from(seconds));
-    waited || endpoint.buckets().server_of(bucket) == endpoint.record.role
+    endpoint.service(delayed_service).serves(endpoint.role(), bucket, message.secs())
 }

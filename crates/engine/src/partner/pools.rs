@@ -8,7 +8,8 @@ use crate::config::{PoolId, RelationshipId};
 use crate::counter::Counter;
 use crate::engine::Engine;
 use crate::outbox::Outbox;
-use crate::table::{Available, Slot};
+use crate::table::Available;
+use failover::balance::{Move, Occasion, PoolCount, PoolRule};
 use failover::binding::BindingStatus;
 use failover::message::{Message, Xid};
 use failover::state::{FailoverState, Role};
@@ -29,29 +30,27 @@ impl Engine {
         xid: Xid,
         outbox: &mut Outbox,
     ) {
-        if self.endpoint(relationship).record.role == Role::Secondary {
+        if self.endpoint(relationship).role() == Role::Secondary {
             // F07-7.6.2-06: an error of the partner.
             self.counters.count(Counter::PoolreqUnexpected);
             return;
         }
-        let addresses_transferred = self.balance(now, relationship, outbox);
-        self.respond(now, relationship, xid, Message::PoolResp { addresses_transferred }, outbox);
+        let addresses_transferred = self.balance(now, relationship, Occasion::PoolReq, outbox);
+        self.respond(relationship, xid, Message::PoolResp { addresses_transferred }, outbox);
     }
 
     /// The balance is looked at: by the primary itself, by the secondary by asking when it is short.
     pub(super) fn look_at_pools(&mut self, now: Time, relationship: RelationshipId, outbox: &mut Outbox) {
         self.endpoint_mut(relationship).look_at_pools = now.plus(INTERVAL);
-        match self.endpoint(relationship).record.role {
+        match self.endpoint(relationship).role() {
             Role::Primary => {
-                self.balance(now, relationship, outbox);
+                self.balance(now, relationship, Occasion::Change, outbox);
             }
             Role::Secondary => {
-                let short = self.pools_of(relationship).any(|pool| {
-                    let (free, backup) = self.counts(pool);
-                    surplus(free, backup) > 0
-                });
-                if short && self.endpoint(relationship).record.state == FailoverState::Normal {
-                    self.request(now, relationship, Message::PoolReq, outbox);
+                let rule = PoolRule::default();
+                let short = self.pools_of(relationship).any(|pool| rule.secondary_is_short(self.counts(pool)));
+                if short && self.endpoint(relationship).state() == FailoverState::Normal {
+                    self.request(relationship, Message::PoolReq, outbox);
                 }
             }
         }
@@ -59,22 +58,25 @@ impl Engine {
 
     /// Gives to the secondary what it lacks, and asks back what it has too much of. Pools move only while both are in
     /// NORMAL (trap T17). Returns how many were given.
-    fn balance(&mut self, now: Time, relationship: RelationshipId, outbox: &mut Outbox) -> u32 {
+    fn balance(
+        &mut self,
+        now: Time,
+        relationship: RelationshipId,
+        occasion: Occasion,
+        outbox: &mut Outbox,
+    ) -> u32 {
         let endpoint = self.endpoint(relationship);
-        let both_normal = endpoint.record.state == FailoverState::Normal
-            && endpoint.record.partner == Some(FailoverState::Normal)
-            && endpoint.is_in_contact();
-        if !both_normal {
+        let partner = endpoint.machine.contact().map(|partner| partner.state);
+        if endpoint.state() != FailoverState::Normal || partner != Some(FailoverState::Normal) {
             return 0;
         }
         let mut given = 0;
         let pools: Vec<PoolId> = self.pools_of(relationship).collect();
         for pool in pools {
-            let (free, backup) = self.counts(pool);
-            match surplus(free, backup) {
-                0 => {}
-                more if more > 0 => given += self.give(now, pool, more.unsigned_abs(), outbox),
-                less => self.recall(relationship, pool, less.unsigned_abs()),
+            match PoolRule::default().primary_moves(self.counts(pool), occasion) {
+                Move::Nothing => {}
+                Move::ToSecondary(count) => given += self.give(now, pool, count, outbox),
+                Move::ToPrimary(count) => self.recall(relationship, pool, count),
             }
         }
         given
@@ -121,40 +123,17 @@ impl Engine {
             .map(|(_, id)| PoolId(id))
     }
 
-    fn counts(&self, pool: PoolId) -> (u32, u32) {
-        (self.table.available(pool, Available::Free), self.table.available(pool, Available::Backup))
+    /// All FREE and all BACKUP addresses of a relationship.
+    pub(super) fn available_in(&self, relationship: RelationshipId) -> (u64, u64) {
+        self.pools_of(relationship).map(|pool| self.counts(pool)).fold((0, 0), |(free, backup), count| {
+            (free + u64::from(count.free), backup + u64::from(count.backup))
+        })
     }
 
-    /// What stopped being under way with the partner stops being asked back.
-    pub(super) fn forget_recalls(&mut self, relationship: RelationshipId) -> Vec<Slot> {
-        std::mem::take(&mut self.endpoint_mut(relationship).recalled).into_iter().collect()
-    }
-}
-
-/// How many addresses the primary has too many (negative: too few), half each being the aim; nothing is moved for a
-/// difference below a tenth, so that the two do not send addresses back and forth for every lease (D12-5.4-05).
-fn surplus(free: u32, backup: u32) -> i32 {
-    let difference = i64::from(free) - i64::from(backup);
-    let threshold = i64::from(free + backup) / 10;
-    if difference.abs() <= threshold.max(1) {
-        return 0;
-    }
-    // Half of a difference of two counts of addresses, of which there are fewer than 2^25.
-    i32::try_from(difference / 2).unwrap_or(0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::surplus;
-
-    #[test]
-    fn half_each_with_a_threshold() {
-        assert_eq!(surplus(100, 0), 50);
-        assert_eq!(surplus(0, 100), -50);
-        assert_eq!(surplus(55, 45), 0);
-        assert_eq!(surplus(57, 43), 7);
-        assert_eq!(surplus(1, 0), 0);
-        assert_eq!(surplus(2, 0), 1);
-        assert_eq!(surplus(0, 0), 0);
+    fn counts(&self, pool: PoolId) -> PoolCount {
+        PoolCount {
+            free: self.table.available(pool, Available::Free),
+            backup: self.table.available(pool, Available::Backup),
+        }
     }
 }

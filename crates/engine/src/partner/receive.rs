@@ -13,6 +13,7 @@ use crate::outbox::Outbox;
 use crate::record::{Flags, Stamp};
 use crate::table::{Binding, Slot};
 use failover::binding::BindingStatus;
+use failover::judge::{self, Apply, Client, Update, Verdict, judge};
 use failover::message::{BindingAck, BindingUpdate, BindingUpdates, Message, RejectReason, Xid};
 use failover::time::{ClockDelta, Time};
 
@@ -30,10 +31,12 @@ impl Engine {
     ) {
         let mut acks = updates.malformed.clone();
         for update in &updates.updates {
-            let ack = match self.judged(now, relationship, update, delta) {
-                Ok((slot, claim)) => {
+            let received = Update::received(update, delta);
+            let claim = Claim::of(update);
+            let ack = match self.judged(now, relationship, update, &received, &claim) {
+                Ok((slot, apply)) => {
                     self.counters.count(Counter::BndupdAccepted);
-                    self.apply(relationship, slot, update.status, &claim, outbox);
+                    self.apply(relationship, slot, &received, &claim, &apply, outbox);
                     BindingAck::accepted(update.address)
                 }
                 Err(reason) => {
@@ -44,7 +47,38 @@ impl Engine {
             };
             acks.push(ack);
         }
-        self.respond(now, relationship, xid, Message::BndAck(acks), outbox);
+        self.respond(relationship, xid, Message::BndAck(acks), outbox);
+    }
+
+    fn judged(
+        &self,
+        now: Time,
+        relationship: RelationshipId,
+        update: &BindingUpdate,
+        received: &Update,
+        claim: &Claim,
+    ) -> Result<(Slot, Apply), RejectReason> {
+        let ours = |slot: &Slot| self.table.relationship(*slot) == Some(relationship);
+        let Some(slot) = self.table.at(update.address).filter(ours) else {
+            return Err(RejectReason::ILLEGAL_IP_ADDRESS);
+        };
+        let binding = self.table.get(slot);
+        let endpoint = self.endpoint(relationship);
+        let crosses = endpoint.outstanding.get(slot).is_some() && !self.planted.updates_cross;
+        let ours = judge::Binding {
+            status: binding.status,
+            times: binding.times(),
+            start_time_of_state: binding.start_time_of_state.time(),
+            client_last_transaction_time: binding.heard(),
+            granted: binding.leased_for(),
+            same_client: claim.client.is_some() && claim.client == binding.client,
+            reserved: binding.reserved,
+            outstanding: crosses,
+        };
+        match judge(received, Some(&ours), endpoint.role(), now) {
+            Verdict::Accept(apply) => Ok((slot, apply)),
+            Verdict::Reject(reason) => Err(reason),
+        }
     }
 
     /// Puts what the partner said in place of what we had; of the same client the later times stay (F07-7.1.5-02, S11).
@@ -52,54 +86,36 @@ impl Engine {
         &mut self,
         relationship: RelationshipId,
         slot: Slot,
-        status: BindingStatus,
+        received: &Update,
         claim: &Claim,
+        apply: &Apply,
         outbox: &mut Outbox,
     ) {
         let before = self.table.get(slot).clone();
-        // F07-5.10-17: whoever agrees that the client is gone sets FREE at once.
-        let after = match status {
-            BindingStatus::Expired | BindingStatus::Released | BindingStatus::Reset => BindingStatus::Free,
-            other => other,
-        };
         self.table.change(&self.config, slot, |binding| {
-            binding.status = after;
-            binding.start_time_of_state = claim.start_time_of_state;
-            match after {
-                BindingStatus::Active => lease(binding, claim),
-                BindingStatus::Abandoned => {
-                    binding.clear_times();
-                    binding.clear_client();
-                }
-                _ => {
-                    binding.clear_times();
-                    if claim.client.is_some() {
-                        take_client(binding, claim);
-                    }
-                }
-            }
-            binding.flags = binding.flags.without(
-                Flags::UNSEEN.with(Flags::TOLD).with(Flags::UNAGREED).with(Flags::OWED),
-            );
+            binding.status = apply.status;
+            binding.start_time_of_state = Stamp::at_or_before(apply.start_time_of_state);
+            binding.set_times(apply.times);
+            take_client(binding, received, claim, apply);
+            binding.flags = Flags::NONE;
         });
         if before.flags.contains(Flags::OWED) {
+            // The partner knows what it said itself.
             self.settled(relationship);
         }
         self.endpoint_mut(relationship).forget(slot);
-        if is_ahead(self.table.get(slot), &before, claim) {
+        self.endpoint_mut(relationship).outstanding.changed(slot);
+        if is_ahead(self.table.get(slot), &before, received, claim) {
             // What the client was told here since then is more than the partner knows.
             let keep = before.flags.durable().without(Flags::TOLD).with(Flags::UNSEEN);
             self.table.set_flags(slot, keep, true);
             self.to_be_told(relationship, slot);
         } else {
             self.table.queue.remove(relationship, slot);
-            self.endpoint_mut(relationship).outstanding.changed(slot);
         }
         self.note_available(slot);
         self.record(slot, outbox);
-        if before.status == BindingStatus::Active
-            && after == BindingStatus::Active
-            && before.client != claim.client
+        if apply.displaced
             && let (Some(loser), Some(winner)) = (before.client, claim.client.clone())
         {
             outbox.event(Event::ConflictResolved { address: self.table.get(slot).ip(), winner, loser });
@@ -125,41 +141,38 @@ impl Engine {
     }
 }
 
-/// An ACTIVE binding as the partner has it.
-fn lease(binding: &mut Binding, claim: &Claim) {
-    let same = binding.client == claim.client;
-    if !same {
-        binding.clear_times();
-        binding.client_last_transaction_time = Stamp::NONE;
-    }
-    let lease_expiration = Stamp::at_or_after(claim.lease_expiration.unwrap_or(Time::ZERO));
-    let potential = Stamp::at_or_after(claim.potential_expiration.unwrap_or(Time::ZERO));
-    binding.lease_expiration = binding.lease_expiration.max(lease_expiration);
-    // Q10: what is announced is never before the end that was given.
-    binding.received_potential_expiration =
-        binding.received_potential_expiration.max(potential).max(lease_expiration);
-    take_client(binding, claim);
-}
-
-fn take_client(binding: &mut Binding, claim: &Claim) {
-    binding.client = claim.client.clone();
-    let heard = Stamp::at_or_before(claim.client_last_transaction_time.unwrap_or(Time::ZERO));
-    if heard >= binding.client_last_transaction_time {
-        binding.client_last_transaction_time = heard;
-        binding.set_hardware(claim.hardware);
-        if claim.says_details {
-            binding.set_extras(&claim.host_name, &claim.relay_agent_information, &claim.vendor_class);
+fn take_client(binding: &mut Binding, received: &Update, claim: &Claim, apply: &Apply) {
+    match apply.client {
+        Client::Kept => {}
+        Client::Nobody => binding.clear_client(),
+        Client::OfUpdate => {
+            let same = binding.client == claim.client;
+            if claim.client.is_some() {
+                binding.client = claim.client.clone();
+            }
+            // Of the same client, what was heard last stays.
+            if !same || received.client_last_transaction_time >= binding.heard() {
+                binding.set_hardware(claim.hardware);
+                if claim.says_details || !same {
+                    binding.set_extras(
+                        &claim.host_name,
+                        &claim.relay_agent_information,
+                        &claim.vendor_class,
+                    );
+                }
+            }
         }
     }
+    let heard = apply.client_last_transaction_time;
+    binding.client_last_transaction_time = heard.map_or(Stamp::NONE, Stamp::at_or_before);
 }
 
 /// Whether we know more of the same client than the update said, and had not told it.
-fn is_ahead(after: &Binding, before: &Binding, claim: &Claim) -> bool {
+fn is_ahead(after: &Binding, before: &Binding, received: &Update, claim: &Claim) -> bool {
     before.flags.contains(Flags::UNSEEN)
         && after.status == BindingStatus::Active
         && before.status == BindingStatus::Active
         && before.client == claim.client
-        && (after.lease_expiration.time() > claim.lease_expiration.unwrap_or(Time::ZERO)
-            || after.client_last_transaction_time.time()
-                > claim.client_last_transaction_time.unwrap_or(Time::ZERO))
+        && (after.lease_expiration.time() > received.lease_expiration.unwrap_or(Time::ZERO)
+            || after.heard() > received.client_last_transaction_time)
 }

@@ -12,8 +12,7 @@ use crate::outbox::Outbox;
 use crate::record::{Flags, Stamp};
 use crate::table::Slot;
 use failover::binding::BindingStatus;
-use failover::message::{BindingUpdate, BindingUpdates, MAX_MESSAGE, Message, Xid};
-use failover::time::Time;
+use failover::message::{BindingUpdate, BindingUpdates, MAX_MESSAGE, Message};
 
 /// Bytes of a message that transactions may fill: header, digest and something to spare stay free.
 const ROOM: usize = MAX_MESSAGE - 64;
@@ -31,32 +30,50 @@ impl Engine {
     /// Puts a binding into the queue, or, while it is under way, back into it when the answer has come (trap T22).
     pub(super) fn to_be_told(&mut self, relationship: RelationshipId, slot: Slot) {
         let endpoint = self.endpoint_mut(relationship);
+        endpoint.refused.remove(&slot);
         if endpoint.outstanding.get(slot).is_some() {
             endpoint.outstanding.changed(slot);
         } else {
             self.table.queue.push(relationship, slot);
+            if !self.to_tell.contains(&relationship) {
+                self.to_tell.push(relationship);
+            }
+        }
+    }
+
+    /// Tells each partner what it is to be told since the last call.
+    pub(crate) fn tell_partners(&mut self, outbox: &mut Outbox) {
+        while let Some(relationship) = self.to_tell.pop() {
+            self.tell_partner(relationship, outbox);
         }
     }
 
     /// Sends what waits, as far as the partner's window allows (F07-7.3.2-08).
-    pub(super) fn tell_partner(&mut self, now: Time, relationship: RelationshipId, outbox: &mut Outbox) {
-        while self.endpoint(relationship).window_is_open() && self.table.queue.len(relationship) > 0 {
+    pub(super) fn tell_partner(&mut self, relationship: RelationshipId, outbox: &mut Outbox) {
+        while self.endpoint(relationship).raise.is_none()
+            && self.endpoint(relationship).window_is_open(&self.links)
+            && self.table.queue.len(relationship) > 0
+        {
             let batches = self.endpoint(relationship).dialect.may_batch();
-            let Some(xid) = self.endpoint_mut(relationship).next_xid() else { return };
-            let mut updates = Vec::new();
+            let (mut updates, mut under_way) = (Vec::new(), Vec::new());
             let mut size = 0;
             while let Some(slot) = self.table.queue.pop(relationship) {
-                if let Some(update) = self.announce(now, relationship, slot, xid, outbox) {
+                if let Some((update, sent)) = self.announce(relationship, slot, outbox) {
                     size += size_of_update(&update);
                     updates.push(update);
+                    under_way.push((slot, sent));
                 }
                 if !batches && !updates.is_empty() || size + MAX_UPDATE > ROOM {
                     break;
                 }
             }
-            if !updates.is_empty() {
-                let message = Message::BndUpd(BindingUpdates::from(updates));
-                self.send_as(now, relationship, xid, message, outbox);
+            if updates.is_empty() {
+                continue;
+            }
+            let message = Message::BndUpd(BindingUpdates::from(updates));
+            let Some(ticket) = self.request(relationship, message, outbox) else { return };
+            for (slot, sent) in under_way {
+                self.endpoint_mut(relationship).outstanding.insert(ticket, slot, sent);
             }
         }
     }
@@ -64,12 +81,10 @@ impl Engine {
     /// What is said of one binding now; `None` when nothing has to be.
     fn announce(
         &mut self,
-        now: Time,
         relationship: RelationshipId,
         slot: Slot,
-        xid: Xid,
         outbox: &mut Outbox,
-    ) -> Option<BindingUpdate> {
+    ) -> Option<(BindingUpdate, Sent)> {
         let recalled = self.endpoint(relationship).recalled.contains(&slot);
         let flags = self.table.get(slot).flags;
         if !recalled && !flags.contains(Flags::UNSEEN) && !flags.contains(Flags::OWED) {
@@ -90,21 +105,15 @@ impl Engine {
         if recalled {
             update.status = BindingStatus::Free;
         }
-        let active = update.status == BindingStatus::Active;
+        let potential = binding.sent_potential_expiration.max(binding.lease_expiration);
         let sent = Sent {
-            xid,
             client: binding.client.clone(),
             status: update.status,
-            potential: if active {
-                binding.sent_potential_expiration.max(binding.lease_expiration)
-            } else {
-                Stamp::NONE
-            },
+            potential: if update.status == BindingStatus::Active { potential } else { Stamp::NONE },
             changed: false,
             counts: true,
         };
-        self.endpoint_mut(relationship).outstanding.insert(now, slot, sent);
-        Some(update)
+        Some((update, sent))
     }
 }
 

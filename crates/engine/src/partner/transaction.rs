@@ -12,7 +12,7 @@ use failover::dialect::Dialect;
 use failover::message::{
     BindingUpdate, ClientHardware, ClientOptions, IpFlags, MAX_CLIENT_OPTIONS,
 };
-use failover::time::{ClockDelta, Time, WireTime};
+use failover::time::WireTime;
 
 /// Names the format of client-request-options: options of DHCP (RFC 2131 3).
 const DHCP_MAGIC: [u8; 4] = [99, 130, 83, 99];
@@ -48,15 +48,11 @@ pub(super) fn describe(binding: &Binding, dialect: Dialect) -> BindingUpdate {
     update
 }
 
-/// What a partner says of an address, in our own terms and our own clock (F07-7.8.2-10).
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What a partner says of a client.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Claim {
     pub(super) client: Option<ClientIdentity>,
     pub(super) hardware: Option<HardwareAddress>,
-    pub(super) start_time_of_state: Stamp,
-    pub(super) client_last_transaction_time: Option<Time>,
-    pub(super) lease_expiration: Option<Time>,
-    pub(super) potential_expiration: Option<Time>,
     /// Whether host name, option 82 and vendor class were said at all.
     pub(super) says_details: bool,
     pub(super) host_name: Vec<u8>,
@@ -65,27 +61,19 @@ pub(super) struct Claim {
 }
 
 impl Claim {
-    pub(super) fn of(update: &BindingUpdate, delta: ClockDelta) -> Claim {
-        let time = |wire: Option<WireTime>| wire.map(|wire| wire.to_time(delta));
+    pub(super) fn of(update: &BindingUpdate) -> Claim {
         let hardware = update
             .hardware
             .as_ref()
             .and_then(|hardware| HardwareAddress::new(hardware.htype, &hardware.address));
         let by_identifier = update.client_identifier.as_deref().and_then(ClientIdentity::from_client_identifier);
-        let client = by_identifier.or_else(|| {
-            hardware.and_then(|hardware| ClientIdentity::from_hardware(hardware.htype(), hardware.as_bytes()))
-        });
         let mut claim = Claim {
-            client,
+            client: by_identifier.or_else(|| {
+                let hardware = hardware?;
+                ClientIdentity::from_hardware(hardware.htype(), hardware.as_bytes())
+            }),
             hardware: hardware.filter(|hardware| !hardware.as_bytes().is_empty()),
-            start_time_of_state: Stamp::at_or_before(time(update.start_time_of_state).unwrap_or(Time::ZERO)),
-            client_last_transaction_time: time(update.client_last_transaction_time),
-            lease_expiration: time(update.lease_expiration),
-            potential_expiration: time(update.potential_expiration),
-            says_details: false,
-            host_name: Vec::new(),
-            relay_agent_information: Vec::new(),
-            vendor_class: Vec::new(),
+            ..Claim::default()
         };
         if let Some(options) = update.request_options.as_ref().filter(|options| options.magic == DHCP_MAGIC) {
             claim.says_details = true;

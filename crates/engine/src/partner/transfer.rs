@@ -12,6 +12,7 @@ use crate::outbox::Outbox;
 use crate::record::{Flags, Stamp};
 use crate::table::Slot;
 use failover::binding::BindingStatus;
+use failover::lease::raise_after_loss;
 use failover::message::{Message, Xid};
 use failover::time::Time;
 
@@ -46,7 +47,8 @@ impl Engine {
     ) {
         let endpoint = self.endpoint_mut(relationship);
         // D12-7.4.2-01: what was asked for once is owed until an UPDDONE, whatever the partner asks now.
-        let everything = everything || endpoint.record.owes_everything || endpoint.partner_storage_lost;
+        let asked_for_everything = everything;
+        let everything = everything || endpoint.record.owes_everything || endpoint.partner_lost_storage();
         endpoint.partner_is_back = true;
         endpoint.outstanding.request_came();
         endpoint.transfer = Some(Transfer { xid, link, everything, next: Some(0) });
@@ -54,19 +56,24 @@ impl Engine {
             endpoint.record.owes_everything = true;
             self.store_endpoint(relationship, outbox);
         }
+        if asked_for_everything {
+            // Whoever wants everything has nothing: it can have promised what it does not know any more (trap T16).
+            self.partner_lost_store(relationship, outbox);
+        }
         self.go_on_with_transfer(now, relationship, WORK_PER_CALL, outbox);
     }
 
     /// A partner that lost its store may have renewed anything as far as it could, and told nobody (trap T16).
-    pub(super) fn partner_lost_store(
-        &mut self,
-        relationship: RelationshipId,
-        store: ([u8; 16], u64),
-        outbox: &mut Outbox,
-    ) {
+    pub(super) fn partner_lost_store(&mut self, relationship: RelationshipId, outbox: &mut Outbox) {
+        if self.planted.no_raise {
+            return;
+        }
         let name = self.config.relationship(relationship).name.clone();
         let endpoint = self.endpoint_mut(relationship);
-        if endpoint.record.raised_for == Some(store) || endpoint.raise.is_some_and(|raise| raise.store == store) {
+        // Another make has no identity to tell: then one loss is as good as another until it has recovered.
+        let store = endpoint.record.partner_store.unwrap_or_default();
+        let done = |raised: Option<([u8; 16], u64)>| raised.is_some_and(|raised| raised.0 == store.0);
+        if done(endpoint.record.raised_for) || done(endpoint.raise.map(|raise| raise.store)) {
             return;
         }
         endpoint.raise = Some(Raise { next: 0, store });
@@ -93,7 +100,7 @@ impl Engine {
             budget -= 1;
             self.owe_one(relationship, next);
         }
-        self.finish_transfer(now, relationship, outbox);
+        self.finish_transfer(relationship, outbox);
         budget
     }
 
@@ -127,19 +134,21 @@ impl Engine {
             return;
         };
         self.endpoint_mut(relationship).raise = Some(Raise { next: raise.next + 1, ..raise });
-        let status = self.table.get(slot).status;
-        let leased =
-            matches!(status, BindingStatus::Active | BindingStatus::Expired | BindingStatus::Released);
-        if self.table.relationship(slot) != Some(relationship) || !leased {
+        if self.table.relationship(slot) != Some(relationship) {
             return;
         }
-        let mclt = self.endpoint(relationship).record.mclt;
+        let mclt = self.endpoint(relationship).mclt();
+        let binding = self.table.get(slot);
+        let told = binding.flags.contains(Flags::TOLD);
+        let raised = raise_after_loss(now, mclt, binding.status, binding.times(), told, None, 0);
+        let Some(raised) = raised else { return };
         self.table.change(&self.config, slot, |binding| {
-            let from = binding.latest_end().time().max(now);
-            binding.lease_expiration = Stamp::at_or_after(from.plus(mclt));
-            if binding.status != BindingStatus::Active {
-                binding.status = BindingStatus::Active;
+            if binding.status != raised.status {
+                binding.status = raised.status;
                 binding.start_time_of_state = Stamp::at_or_before(now);
+            }
+            if binding.status == BindingStatus::Active {
+                binding.lease_expiration = Stamp::at_or_after(raised.lease_expiration);
             }
         });
         self.changed(slot, outbox);
@@ -173,7 +182,7 @@ impl Engine {
     }
 
     /// F07-7.5.1-01: as soon as the last of the acknowledgements is there.
-    fn finish_transfer(&mut self, now: Time, relationship: RelationshipId, outbox: &mut Outbox) {
+    fn finish_transfer(&mut self, relationship: RelationshipId, outbox: &mut Outbox) {
         let endpoint = self.endpoint_mut(relationship);
         let done = endpoint.owed == 0
             && endpoint.raise.is_none()
@@ -190,6 +199,6 @@ impl Engine {
             endpoint.record.owes_everything = false;
             self.store_endpoint(relationship, outbox);
         }
-        self.respond(now, relationship, transfer.xid, Message::UpdDone, outbox);
+        self.respond(relationship, transfer.xid, Message::UpdDone, outbox);
     }
 }

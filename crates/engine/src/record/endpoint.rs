@@ -6,7 +6,7 @@
 
 use super::{Reader, RecordError, push_sized};
 use failover::state::{FailoverState, Role};
-use failover::time::{Interval, Time};
+use failover::time::{Interval, Time, WireTime};
 
 /// The durable state of one endpoint (F07-9.2-01, -07; table 1.15 of the catalogue).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +41,8 @@ pub struct EndpointRecord {
     pub partner_store: Option<([u8; 16], u64)>,
     /// The partner's store for whose loss the ends were raised (trap T16, once per loss).
     pub raised_for: Option<([u8; 16], u64)>,
+    /// The time in the last CONNECT that was accepted (D12-11.1-01).
+    pub last_connect: WireTime,
 }
 
 impl EndpointRecord {
@@ -62,6 +64,7 @@ impl EndpointRecord {
             owes_everything: false,
             partner_store: None,
             raised_for: None,
+            last_connect: WireTime(0),
         }
     }
 
@@ -79,6 +82,7 @@ impl EndpointRecord {
             out.extend_from_slice(&time.as_millis().to_le_bytes());
         }
         out.extend_from_slice(&self.mclt.as_millis().to_le_bytes());
+        out.extend_from_slice(&self.last_connect.0.to_le_bytes());
         if let Some(buckets) = &self.buckets {
             out.extend_from_slice(buckets);
         }
@@ -115,6 +119,7 @@ impl EndpointRecord {
             last_communicated: times[2],
             recover_from: times[3],
             mclt: Interval::from_millis(reader.u64()?),
+            last_connect: WireTime(u32::from_le_bytes(reader.array()?)),
             storage_lost: is(1),
             owes_everything: is(2),
             buckets: if is(3) { Some(reader.array()?) } else { None },

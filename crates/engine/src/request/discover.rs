@@ -20,7 +20,7 @@ pub(crate) fn discover(
     outbox: &mut Outbox,
 ) -> Result<(), Counter> {
     storage_allows(engine)?;
-    may_serve(engine, now, request)?;
+    may_serve(engine, request)?;
     let Some(slot) = choose(engine, now, request) else {
         let network = request.place.network;
         if !std::mem::replace(&mut engine.exhausted[network.0 as usize], true) {
@@ -43,7 +43,7 @@ pub(crate) fn discover(
 
 /// Whether there is anything in this network that this server may offer this client: what a state or the load balance
 /// leaves to the partner is met with silence, and nothing is remembered of it (F07-9.2-08, trap T4).
-fn may_serve(engine: &Engine, now: Time, request: &Request<'_>) -> Result<(), Counter> {
+fn may_serve(engine: &Engine, request: &Request<'_>) -> Result<(), Counter> {
     let pools = &engine.config.network(request.place.network).pools;
     let mut silent = None;
     for pool in pools {

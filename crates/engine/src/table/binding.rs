@@ -7,6 +7,7 @@ use super::Available;
 use crate::record::{BindingRecord, Flags, Stamp};
 use dhcp::{ClientIdentity, HardwareAddress};
 use failover::binding::BindingStatus;
+use failover::lease::Times;
 use failover::time::{Interval, Time};
 use std::net::Ipv4Addr;
 
@@ -171,21 +172,27 @@ impl Binding {
         }
     }
 
-    /// The latest time up to which the client may hold the address by what either server knows (F07-7.1.5-05).
-    pub(crate) fn latest_end(&self) -> Stamp {
-        self.lease_expiration
-            .max(self.sent_potential_expiration)
-            .max(self.acked_potential_expiration)
-            .max(self.received_potential_expiration)
+    /// The four times of F07 7.1.5.
+    pub(crate) fn times(&self) -> Times {
+        Times {
+            lease_expiration: self.lease_expiration.time(),
+            sent_potential_expiration: self.sent_potential_expiration.time(),
+            acked_potential_expiration: self.acked_potential_expiration.time(),
+            received_potential_expiration: self.received_potential_expiration.time(),
+        }
     }
 
-    /// When this address may go to another client although the partner, down since `since`, cannot agree: MCLT after
-    /// the latest time that it can have promised, never before MCLT after it was declared down, and the slack
-    /// (F07-9.4.2-05, Q15, traps T3, T18, T21).
-    pub(crate) fn wait_over(&self, since: Time, mclt: Interval) -> Time {
-        let from = since.max(self.latest_end().time());
-        let end = from.plus(mclt);
-        end.plus(end.since(since).slack())
+    pub(crate) fn set_times(&mut self, times: Times) {
+        self.lease_expiration = Stamp::at_or_after(times.lease_expiration);
+        self.sent_potential_expiration = Stamp::at_or_after(times.sent_potential_expiration);
+        self.acked_potential_expiration = Stamp::at_or_after(times.acked_potential_expiration);
+        self.received_potential_expiration = Stamp::at_or_after(times.received_potential_expiration);
+    }
+
+    /// When the client was last heard.
+    pub(crate) fn heard(&self) -> Option<Time> {
+        let heard = self.client_last_transaction_time;
+        (heard != Stamp::NONE).then(|| heard.time())
     }
 
     /// How long the lease was that ends at `lease_expiration`.

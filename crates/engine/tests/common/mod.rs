@@ -44,6 +44,7 @@ pub fn subnet(prefix: &str, lease: u64, range: Option<(&str, &str)>) -> SubnetPa
                 first: ip(first),
                 last: ip(last),
                 options: OptionSet::default(),
+                failover: None,
             })
             .into_iter()
             .collect(),
@@ -57,6 +58,7 @@ pub fn parts(subnets: Vec<SubnetParts>) -> Parts {
         options: OptionSet::default(),
         offer_time: seconds(60),
         decline_time: seconds(3600),
+        relationships: Vec::new(),
     }
 }
 

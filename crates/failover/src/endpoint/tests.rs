@@ -21,6 +21,7 @@ fn settings(role: Role) -> Settings {
         safe_period: None,
         start_alone: false,
         trusts_restart: false,
+        skips_recover_wait: false,
     }
 }
 
