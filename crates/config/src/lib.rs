@@ -4,12 +4,15 @@
 //! *May know:* TOML, the engine's checked configuration, names and formats of options.
 //! *Must not know:* sockets, interfaces of this host, the running server.
 
+mod keys;
 mod option;
+mod places;
 mod reader;
 mod report;
 mod schema;
 mod value;
 
+pub use keys::{TABLES, TableKeys};
 pub use report::{Diagnostic, Report, Severity};
 pub use schema::{LogLevel, ServerConfig};
 
