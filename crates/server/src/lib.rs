@@ -6,3 +6,9 @@
 //! *Must not know:* any rule of DHCP or of the failover protocol: an `if` on protocol state here is a defect.
 
 pub mod control;
+pub mod counter;
+pub mod handle;
+pub mod status;
+
+pub use handle::{AskError, OwnerHandle};
+pub use status::{InterfaceStatus, ServerStatus, StoreStatus};
