@@ -18,7 +18,7 @@ use failover::time::Interval;
 use ipnet::Ipv4Net;
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use toml::de::DeTable;
 
 /// All that the server needs to know.
@@ -107,13 +107,27 @@ pub(crate) fn read(table: &DeTable<'_>, report: &mut Report) -> Option<ServerCon
     let state_directory = state_directory?;
     Some(ServerConfig {
         interfaces: interfaces?,
-        control_socket: control_socket.unwrap_or_else(|| state_directory.join("control.sock")),
+        control_socket: control_socket.unwrap_or_else(|| in_state_directory(&state_directory)),
         state_directory,
         log_level,
         clock_wait,
         segment_size,
         engine: engine?,
     })
+}
+
+/// The control socket alone; a missing key goes to the report.
+pub(crate) fn control_socket(table: &DeTable<'_>, report: &mut Report) -> Option<PathBuf> {
+    let mut top = Section::new(table, 0..0, &keys::TOP);
+    if let Some((path, _)) = top.text("control-socket", report) {
+        return Some(PathBuf::from(path));
+    }
+    let directory = top.require("state-directory", report).and_then(|value| text(value, report))?;
+    Some(in_state_directory(Path::new(directory)))
+}
+
+fn in_state_directory(state_directory: &Path) -> PathBuf {
+    state_directory.join("control.sock")
 }
 
 fn options(section: &mut Section<'_>, spans: &mut Spans, report: &mut Report) -> OptionSet {

@@ -191,6 +191,21 @@ options = { 1 = "hex:ffffff00", 58 = [0, 0, 0, 1] }
 }
 
 #[test]
+fn the_control_socket_is_found_in_a_file_that_is_wrong_elsewhere() {
+    let path = std::env::temp_dir().join(format!("tandem-config-{}.toml", std::process::id()));
+    let found = |text: &str| {
+        std::fs::write(&path, text).unwrap();
+        config::control_socket(&path).map_err(|report| report.diagnostics().len())
+    };
+    assert_eq!(found("state-directory = \"/x\"\ncolour = 7"), Ok("/x/control.sock".into()));
+    assert_eq!(found("control-socket = \"/y\"\n"), Ok("/y".into()));
+    assert_eq!(found("colour = 7"), Err(1));
+    assert_eq!(found("colour ="), Err(1));
+    std::fs::remove_file(&path).unwrap();
+    assert!(config::control_socket(&path).is_err());
+}
+
+#[test]
 fn options_of_the_server_are_refused_by_number_too() {
     for code in engine::config::SET_BY_SERVER {
         let text = GOOD.replace("224 = ", &format!("{code} = "));

@@ -163,7 +163,7 @@ fn a_wrong_question_is_refused_in_words() {
     let (code, _) = send(&path, "POST /v1/status HTTP/1.1\r\nHost: tandem\r\nContent-Length: 5000\r\n\r\n");
     assert_eq!(code, 413);
     assert_eq!(send(&path, "no HTTP at all\r\n\r\n").0, 400);
-    assert_eq!(get(&path, &format!("/{long}")).0, 414);
+    assert_eq!(get(&path, &format!("/{long}")).0, 431);
     assert_eq!(get(&path, "/v1/status").0, 200);
 }
 

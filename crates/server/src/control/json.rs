@@ -17,9 +17,14 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::net::Ipv4Addr;
 
+/// Every binding-status by its name, in the order of their numbers.
+pub fn binding_status_names() -> [&'static str; 7] {
+    BindingStatus::ALL.map(BindingStatus::name)
+}
+
 /// A moment; a field that was never set is `null` instead.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(rename_all = "kebab-case")]
 pub struct Moment {
     /// RFC 3339 in UTC, or `never`.
     pub time: String,
@@ -29,7 +34,7 @@ pub struct Moment {
 
 /// Bytes as they came from a client or relay.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(rename_all = "kebab-case")]
 pub struct Octets {
     /// Two digits for each byte.
     pub hex: String,
@@ -40,7 +45,7 @@ pub struct Octets {
 
 /// Who a client is (RFC 2131 4.2).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(rename_all = "kebab-case")]
 pub struct Client {
     /// `client-identifier`, or `hardware-address` of a client that sends none.
     pub kind: ClientKind,
@@ -95,7 +100,7 @@ pub struct Lease {
 
 /// One page of bindings, in the order of their addresses.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(rename_all = "kebab-case")]
 pub struct Leases {
     /// The bindings; a page may be short or empty and yet not the last.
     pub leases: Vec<Lease>,
