@@ -17,7 +17,6 @@ mod table;
 
 use args::{Arguments, Command};
 use clap::Parser;
-use exit::Stop;
 use output::Output;
 use std::process::ExitCode;
 
