@@ -8,14 +8,14 @@ use common::{Folder, tandem, told};
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
-/// A namespace with one interface, `wire0`; it goes away with all that is in it.
+/// A namespace with one interface, `wire0`, and the other end of its wire; it goes away with all that is in it.
 struct Namespace(String);
 
 impl Namespace {
     fn new() -> Namespace {
         let namespace = Namespace(format!("tandem-cli-{}", std::process::id()));
         ip(&["netns", "add", &namespace.0]);
-        ip(&["-n", &namespace.0, "link", "add", "wire0", "type", "dummy"]);
+        ip(&["-n", &namespace.0, "link", "add", "wire0", "type", "veth", "peer", "name", "wire1"]);
         ip(&["-n", &namespace.0, "addr", "add", "10.77.0.1/24", "dev", "wire0"]);
         ip(&["-n", &namespace.0, "link", "set", "wire0", "up"]);
         namespace
