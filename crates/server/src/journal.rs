@@ -24,7 +24,7 @@ use store::{AppendError, Disk, Health, RecordsRef, SnapshotError, Store, SyncFai
 const TRY_AGAIN: Duration = Duration::from_millis(200);
 
 /// How long after a failed snapshot the next one begins at the earliest.
-const NEXT_SNAPSHOT: Duration = Duration::from_secs(60);
+const NEXT_SNAPSHOT: Duration = Duration::from_mins(1);
 
 /// Most bytes of records in one append: a batch with more is written in pieces, each whole records. Half of the
 /// smallest segment that a configuration can ask for.
@@ -91,10 +91,14 @@ impl<D: Disk> Journal<D> {
 
     /// Waits for work, and takes all that is there up to the next thing that is no batch.
     fn gather(&mut self) {
-        let mut next = match self.work.recv_timeout(TRY_AGAIN) {
-            Ok(work) => Some(work),
-            Err(RecvTimeoutError::Timeout) => None,
-            Err(RecvTimeoutError::Disconnected) => Some(Work::Stop),
+        let mut next = if self.store.health() == Health::Ok {
+            Some(self.work.recv().unwrap_or(Work::Stop))
+        } else {
+            match self.work.recv_timeout(TRY_AGAIN) {
+                Ok(work) => Some(work),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => Some(Work::Stop),
+            }
         };
         while let Some(work) = next {
             match work {
@@ -140,6 +144,7 @@ impl<D: Disk> Journal<D> {
             match error {
                 AppendError::NoSpace(error) | AppendError::Disk(error) => {
                     self.tell_health(true);
+                    log::append_failed(&error.message);
                     if self.shared.stopping.load(Ordering::Acquire) {
                         return Err(ServeError::Unwritten(error.to_string()));
                     }

@@ -272,7 +272,7 @@ fn banner(desk: &Desk, listeners: &Listeners, store: &Store<LinuxDisk>, replayed
         .collect();
     let opened = store.opened();
     info!(
-        "tandem {} serves {}: {} networks, {} pools with {addresses} addresses, {} reservations; store {} generation {}, \
+        "tandem {} serves {}; shared networks {}, pools {} with addresses {addresses}, reservations {}; store {} generation {}, \
          {} records replayed in {replayed_in} ms",
         env!("CARGO_PKG_VERSION"),
         interfaces.join(", "),
@@ -292,7 +292,7 @@ fn banner(desk: &Desk, listeners: &Listeners, store: &Store<LinuxDisk>, replayed
 }
 
 /// Where systemd does not wait for it, nothing happens.
-fn tell_systemd(state: &[sd_notify::NotifyState<'_>]) {
+pub(crate) fn tell_systemd(state: &[sd_notify::NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(state) {
         warn!("systemd could not be told: {error}");
     }

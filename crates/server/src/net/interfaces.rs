@@ -19,9 +19,9 @@ pub(crate) fn read(names: &[String]) -> nix::Result<Vec<InterfaceStatus>> {
         .map(|name| InterfaceStatus { name: name.clone(), index: None, up: false, addresses: Vec::new() })
         .collect();
     for entry in getifaddrs()? {
-        let Some(status) = found.iter_mut().find(|status| status.name == entry.interface_name) else {
-            continue;
-        };
+        // An address with a label comes under the label, as in `eth0:1`.
+        let name = entry.interface_name.split(':').next().unwrap_or_default();
+        let Some(status) = found.iter_mut().find(|status| status.name == name) else { continue };
         let Some(address) = entry.address else { continue };
         if let Some(link) = address.as_link_addr() {
             status.index = u32::try_from(link.ifindex()).ok();

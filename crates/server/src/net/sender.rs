@@ -62,7 +62,7 @@ impl Sender {
                 continue;
             }
             let sent = outgoing.send(socket.as_fd());
-            self.counters.add(ShellCounter::PacketsSent, sent.sent);
+            self.counters.add(ShellCounter::PacketsSent, sent.taken);
             self.counters.add(ShellCounter::SendErrors, sent.failed);
             self.error = sent.error.or(self.error);
         }
