@@ -106,7 +106,7 @@ fn start_and_run(config: ServerConfig, warnings: &Report) -> Result<(), ServeErr
 }
 
 /// Runs both threads to their end.
-fn run(owner: Owner, journal: Journal<LinuxDisk>) -> Result<(), ServeError> {
+fn run(owner: Owner, journal: Journal<LinuxDisk, Sender>) -> Result<(), ServeError> {
     let journal = thread::Builder::new()
         .name("journal".to_owned())
         .spawn(|| guarded("journal", || journal.run()))
