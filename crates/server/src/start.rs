@@ -294,3 +294,24 @@ pub(crate) fn tell_systemd(state: &[sd_notify::NotifyState<'_>]) {
         warn!("systemd could not be told: {error}");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::Command;
+
+    #[test]
+    fn a_panic_in_a_thread_ends_the_process_at_once() {
+        const CHILD: &str = "TANDEM_TEST_PANIC";
+        if std::env::var_os(CHILD).is_some() {
+            drop(thread::spawn(|| guarded("owner", || panic!("a defect"))).join());
+            unreachable!("the process has ended");
+        }
+        let output = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "start::tests::a_panic_in_a_thread_ends_the_process_at_once", "--nocapture"])
+            .env(CHILD, "1")
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(EXIT_PANIC));
+    }
+}

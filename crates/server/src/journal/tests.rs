@@ -375,3 +375,24 @@ fn a_snapshot_is_taken_while_leases_are_given_and_nothing_is_lost() {
     assert!(journal.store.opened().snapshot_records > 0);
     assert_eq!(desk.engine.live_bindings(), u64::from(clients));
 }
+
+#[test]
+fn who_gets_no_batch_back_decides_no_more_than_the_bound() {
+    let Server { mut desk, journal, shared, world, now } = server(&World::default(), small());
+    let mut clients = 0;
+    while !desk.must_wait() {
+        desk.bind(now, clients);
+        clients += 1;
+        desk.seal().unwrap();
+    }
+    // Each batch on its way has one client; the rest is in the outbox, up to its bound of replies.
+    let bound = BATCHES + engine::outbox::REPLIES_PER_BATCH / 2;
+    assert_eq!(usize::from(clients), bound);
+    assert!(shared.owner_waits.load(Ordering::SeqCst), "the journal is asked to wake the owner");
+    let journal = thread::spawn(|| journal.run());
+    wait_until("batches come back", || !shared.owner_waits.load(Ordering::SeqCst));
+    assert!(!desk.must_wait());
+    desk.finish().unwrap();
+    journal.join().unwrap().unwrap();
+    assert_eq!(world.sent(MessageType::Ack), usize::from(clients));
+}

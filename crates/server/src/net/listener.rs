@@ -151,3 +151,59 @@ impl Listeners {
         Ok(Listener { socket, interface: Some(index), dropped: 0 })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::File;
+    use std::net::{Ipv4Addr, SocketAddrV4};
+
+    const OURS: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
+
+    fn listener(interface: Option<u32>) -> Listener {
+        Listener { socket: Arc::new(File::open("/dev/null").unwrap().into()), interface, dropped: 0 }
+    }
+
+    fn arrival(interface: u32, destination: Ipv4Addr) -> Arrival {
+        Arrival {
+            length: 300,
+            is_cut: false,
+            source: SocketAddrV4::new(Ipv4Addr::new(10, 9, 9, 9), 67),
+            interface,
+            destination,
+            at: None,
+            dropped: None,
+        }
+    }
+
+    #[test]
+    fn each_datagram_counts_once_and_by_the_interface_whose_address_it_is_for() {
+        let status =
+            InterfaceStatus { name: "a".to_owned(), index: Some(2), up: true, addresses: vec![OURS] };
+        let listeners =
+            Listeners { own: vec![listener(Some(2))], other: Some(listener(None)), interfaces: vec![status] };
+        let counters = ShellCounters::default();
+        let of = |number, interface, destination| {
+            listeners.interface_of(number, &arrival(interface, destination), &counters)
+        };
+        assert_eq!(of(0, 2, Ipv4Addr::BROADCAST), Some(InterfaceId(2)));
+        assert_eq!(of(0, 2, OURS), Some(InterfaceId(2)));
+        assert_eq!(of(1, 2, Ipv4Addr::BROADCAST), None, "a copy of what the interface's own socket hears");
+        assert_eq!(of(1, 5, OURS), Some(InterfaceId(2)), "a relay whose packets come another way");
+        assert_eq!(counters.get(ShellCounter::ReceiveNotOurs), 0);
+        assert_eq!(of(1, 5, Ipv4Addr::new(10, 7, 0, 1)), None, "an address of no interface that is served");
+        assert_eq!(counters.get(ShellCounter::ReceiveNotOurs), 1);
+    }
+
+    #[test]
+    fn an_interface_that_goes_is_told_once() {
+        let status =
+            InterfaceStatus { name: "a".to_owned(), index: Some(2), up: true, addresses: vec![OURS] };
+        let gone = InterfaceStatus { index: None, addresses: Vec::new(), up: false, ..status.clone() };
+        let mut listeners = Listeners { own: vec![listener(Some(2))], other: None, interfaces: vec![status] };
+        assert_eq!(listeners.update(vec![gone.clone()]), [Change::Gone("a".to_owned())]);
+        assert_eq!(listeners.sockets().count(), 0);
+        assert!(listeners.for_engine().is_empty());
+        assert_eq!(listeners.update(vec![gone]), []);
+    }
+}
