@@ -104,8 +104,10 @@ impl Listeners {
         all.enumerate().map(|(number, listener)| (number, listener.socket.as_fd()))
     }
 
-    /// Takes what waits on the socket with this number.
+    /// Takes what waits on the socket with this number; nothing when there is none with it.
     pub(crate) fn receive(&mut self, number: usize, inbox: &mut Inbox, counters: &ShellCounters) {
+        // Also when there is no such socket: what is left of the last call was handled then.
+        inbox.clear();
         let Some(listener) = self.own.iter_mut().chain(&mut self.other).nth(number) else { return };
         match inbox.receive(listener.socket.as_fd()) {
             Ok(()) => {

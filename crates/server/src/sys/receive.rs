@@ -65,9 +65,14 @@ impl Inbox {
         self.arrivals.len()
     }
 
+    /// Forgets the datagrams of the last call: they are handled.
+    pub(crate) fn clear(&mut self) {
+        self.arrivals.clear();
+    }
+
     /// Takes what waits on `socket`, at most [`DATAGRAMS`], without waiting.
     pub(crate) fn receive(&mut self, socket: BorrowedFd<'_>) -> nix::Result<()> {
-        self.arrivals.clear();
+        self.clear();
         let mut control = [Control([0; 128]); DATAGRAMS];
         // SAFETY: all-zero bytes are valid values of these structures of integers and nullable pointers.
         let (mut names, mut pieces, mut headers): (
