@@ -158,7 +158,7 @@ impl Listeners {
 mod tests {
     use super::*;
     use std::fs::File;
-    use std::net::{Ipv4Addr, SocketAddrV4};
+    use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
 
     const OURS: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
 
@@ -195,6 +195,19 @@ mod tests {
         assert_eq!(counters.get(ShellCounter::ReceiveNotOurs), 0);
         assert_eq!(of(1, 5, Ipv4Addr::new(10, 7, 0, 1)), None, "an address of no interface that is served");
         assert_eq!(counters.get(ShellCounter::ReceiveNotOurs), 1);
+    }
+
+    #[test]
+    fn a_number_that_is_no_socket_s_brings_no_datagram_again() {
+        let receiver = UdpSocket::bind("127.0.0.1:0").unwrap();
+        UdpSocket::bind("127.0.0.1:0").unwrap().send_to(b"once", receiver.local_addr().unwrap()).unwrap();
+        let mut listeners = Listeners::new();
+        listeners.other = Some(Listener { socket: Arc::new(receiver.into()), interface: None, dropped: 0 });
+        let (mut inbox, counters) = (Inbox::new(), ShellCounters::default());
+        listeners.receive(0, &mut inbox, &counters);
+        assert_eq!(inbox.len(), 1);
+        listeners.receive(usize::MAX - 1, &mut inbox, &counters);
+        assert_eq!(inbox.len(), 0);
     }
 
     #[test]
