@@ -65,3 +65,17 @@ impl AsFd for Watch {
         self.0.as_fd()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::Ipv4Addr;
+
+    #[test]
+    fn the_loopback_interface_is_found_and_another_is_not() {
+        let found = read(&["none such".to_owned(), "lo".to_owned()]).unwrap();
+        assert_eq!((found[0].index, found[0].up), (None, false));
+        assert_eq!(found[1].index, Some(nix::net::if_::if_nametoindex("lo").unwrap()));
+        assert!(found[1].addresses.is_empty() || found[1].addresses.contains(&Ipv4Addr::LOCALHOST));
+    }
+}
