@@ -118,3 +118,281 @@ fn in_sense_of(dialect: Dialect, bits: [u8; 32]) -> [u8; 32] {
         Role::Primary => bits.map(|byte| !byte),
     }
 }
+
+/// Which requests a server answers beyond its own buckets, in NORMAL (F07-12.10-01).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Service {
+    /// The assignment of this relationship.
+    pub buckets: HashBucketAssignment,
+    /// A client outside the own buckets is served once its `secs` is more than this many seconds. `None`: never.
+    pub delayed_service: Option<u8>,
+}
+
+impl Service {
+    /// Whether the server in `role` answers a client of `bucket` that says it has tried for `secs` seconds.
+    /// Clients that send `secs` in the wrong byte order (a multiple of 256) are read as they meant it.
+    pub fn serves(self, role: Role, bucket: Bucket, secs: u16) -> bool {
+        let secs = if secs.trailing_zeros() >= 8 { secs.swap_bytes() } else { secs };
+        self.buckets.server_of(bucket) == role
+            || self.delayed_service.is_some_and(|limit| secs > u16::from(limit))
+    }
+}
+
+/// How the unused addresses of a pool are shared (D12-5.4-03 to -06).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct PoolRule {
+    /// Per cent of the unused addresses that the secondary should have: 0 to 100.
+    pub secondary_share: u8,
+    /// Per cent of the unused addresses by which the secondary may have more or less than its share before anything
+    /// moves without a POOLREQ: 0 to 100.
+    pub misbalance: u8,
+}
+
+impl Default for PoolRule {
+    /// One half, and a misbalance of 15 %: as dhcpd.
+    fn default() -> PoolRule {
+        PoolRule { secondary_share: 50, misbalance: 15 }
+    }
+}
+
+/// The unused addresses of a pool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct PoolCount {
+    /// In FREE: the primary's.
+    pub free: u32,
+    /// In BACKUP: the secondary's.
+    pub backup: u32,
+}
+
+/// Why the balance of a pool is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Occasion {
+    /// The partner sent POOLREQ: it gets its full share (D12-5.4-03).
+    PoolReq,
+    /// The number of unused addresses changed, or time passed: small differences stay (D12-5.4-04, -05).
+    Change,
+}
+
+/// How many addresses are to change sides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Move {
+    /// None.
+    Nothing,
+    /// From FREE to BACKUP.
+    ToSecondary(u32),
+    /// From BACKUP to FREE; each counts as taken back only when the secondary has accepted it (D12-5.4-06).
+    ToPrimary(u32),
+}
+
+impl PoolRule {
+    /// How many of the unused addresses the secondary should have; rounded down, so that an odd one is the primary's.
+    pub fn target(self, count: PoolCount) -> u32 {
+        self.per_cent(self.secondary_share, count)
+    }
+
+    /// What the primary moves. After it was moved the answer is [`Move::Nothing`], so that a POOLREQ after each POOLRESP
+    /// comes to an end (Q12).
+    ///
+    /// Only while both servers are in NORMAL (trap T17).
+    pub fn primary_moves(self, count: PoolCount, occasion: Occasion) -> Move {
+        let target = self.target(count);
+        let threshold = self.per_cent(self.misbalance, count);
+        if count.backup < target {
+            let short = target - count.backup;
+            return match occasion {
+                Occasion::PoolReq => Move::ToSecondary(short),
+                Occasion::Change if short > threshold => Move::ToSecondary(short),
+                Occasion::Change => Move::Nothing,
+            };
+        }
+        let surplus = count.backup - target;
+        if surplus > threshold && occasion == Occasion::Change {
+            Move::ToPrimary(surplus)
+        } else {
+            Move::Nothing
+        }
+    }
+
+    /// What a secondary gives back when a primary of the make of dhcpd sends it POOLREQ (Q42).
+    pub fn secondary_gives_back(self, count: PoolCount) -> u32 {
+        count.backup.saturating_sub(self.target(count))
+    }
+
+    /// Whether a secondary sends POOLREQ again (F07-7.6-03): it is short of its share by more than the misbalance, or
+    /// has none although it should have some.
+    pub fn secondary_is_short(self, count: PoolCount) -> bool {
+        let short = self.target(count).saturating_sub(count.backup);
+        short > self.per_cent(self.misbalance, count) || (short > 0 && count.backup == 0)
+    }
+
+    fn per_cent(self, share: u8, count: PoolCount) -> u32 {
+        let all = u64::from(count.free) + u64::from(count.backup);
+        u32::try_from(all * u64::from(share.min(100)) / 100).unwrap_or(u32::MAX)
+    }
+}
+
+/// How good an unused address is for moving to the server `to`: those come first whose last client that server
+/// serves, then those that no client had (D12-5.4-08).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Preference {
+    /// Its last client is one of the receiver's.
+    First,
+    /// It never had a client, or one that is not known any more.
+    Second,
+    /// Its last client is one of the giver's.
+    Last,
+}
+
+impl Preference {
+    /// Of an address whose last client was in `last`.
+    pub fn of(buckets: HashBucketAssignment, last: Option<Bucket>, to: Role) -> Preference {
+        match last.map(|bucket| buckets.server_of(bucket)) {
+            None => Preference::Second,
+            Some(server) if server == to => Preference::First,
+            Some(_) => Preference::Last,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn the_mixing_table_has_each_value_once() {
+        let mut seen = [false; 256];
+        for value in MIXING_TABLE {
+            assert!(!std::mem::replace(&mut seen[usize::from(value)], true), "{value} is there twice");
+        }
+    }
+
+    #[test]
+    fn the_hash_is_that_of_rfc_3074() {
+        // RFC 3074 gives no vectors. By hand from its text: a key of one byte k hashes to T[1 ^ k], of two bytes
+        // k0 k1 to T[T[2 ^ k1] ^ k0]: the last byte comes first.
+        assert_eq!(Bucket::of(b""), Bucket(0));
+        assert_eq!(Bucket::of(&[0]), Bucket(175), "T[1]");
+        assert_eq!(Bucket::of(&[1]), Bucket(251), "T[0]");
+        assert_eq!(Bucket::of(&[0, 2]), Bucket(68), "T[T[2 ^ 2] ^ 0] = T[251]");
+        assert_eq!(Bucket::of(&[5, 2]), Bucket(MIXING_TABLE[251 ^ 5]));
+        let long = [7; 300];
+        let by_hand = long.iter().fold(44, |hash: u8, byte| MIXING_TABLE[usize::from(hash ^ byte)]);
+        assert_eq!(Bucket::of(&long), Bucket(by_hand), "the length counts modulo 256");
+    }
+
+    #[test]
+    fn a_client_is_hashed_by_its_identifier_else_by_its_hardware_address() {
+        let chaddr = [2, 0, 0, 0, 0, 1];
+        let with_type = [1, 2, 0, 0, 0, 0, 1];
+        for dialect in Dialect::ALL {
+            let identified = Bucket::of_client(dialect, Some(b"id"), 1, &chaddr);
+            assert_eq!(identified, Bucket::of(b"id"));
+            let key = if dialect == Dialect::Draft07 { &with_type[..] } else { &chaddr[..] };
+            for identifier in [None, Some(&b""[..])] {
+                assert_eq!(Bucket::of_client(dialect, identifier, 1, &chaddr), Bucket::of(key));
+            }
+        }
+        assert_eq!(Bucket::of_client(Dialect::Draft12, None, 0, &[]), Bucket(0));
+    }
+
+    #[test]
+    fn each_client_is_served_by_exactly_one_server() {
+        for split in [0, 1, 127, 128, 129, 255, 256, 400] {
+            let ours = HashBucketAssignment::from_split(split);
+            assert_eq!(ours.split(), split.min(256));
+            for dialect in Dialect::ALL {
+                let theirs = HashBucketAssignment::from_wire(dialect, ours.to_wire(dialect));
+                assert_eq!(ours, theirs);
+            }
+            for bucket in 0..=255 {
+                let of = |role| {
+                    Service { buckets: ours, delayed_service: Some(3) }.serves(role, Bucket(bucket), 3)
+                };
+                assert_eq!(of(Role::Primary), u16::from(bucket) < split);
+                assert_ne!(of(Role::Primary), of(Role::Secondary));
+            }
+        }
+    }
+
+    #[test]
+    fn dhcpd_has_the_bits_the_other_way_round() {
+        let split = HashBucketAssignment::from_split(128);
+        let mut primary_first = [0; 32];
+        primary_first[..16].fill(0xff);
+        assert_eq!(split.to_wire(Dialect::Dhcpd), primary_first);
+        assert_eq!(split.to_wire(Dialect::Draft12), primary_first.map(|byte: u8| !byte));
+        assert_eq!(
+            HashBucketAssignment::from_split(1).to_wire(Dialect::Dhcpd)[0],
+            1,
+            "bucket 0 is the lowest bit"
+        );
+        assert_eq!(HashBucketAssignment::ALL_PRIMARY.split(), 256);
+    }
+
+    #[test]
+    fn a_client_that_waits_is_served_by_both() {
+        let service = Service { buckets: HashBucketAssignment::ALL_PRIMARY, delayed_service: Some(3) };
+        for (secs, served) in
+            [(0, false), (3, false), (4, true), (u16::MAX, true), (0x0300, false), (0x0400, true)]
+        {
+            assert_eq!(service.serves(Role::Secondary, Bucket(0), secs), served, "{secs}");
+            assert!(service.serves(Role::Primary, Bucket(0), secs));
+        }
+        let never = Service { delayed_service: None, ..service };
+        assert!(!never.serves(Role::Secondary, Bucket(0), u16::MAX));
+    }
+
+    #[test]
+    fn addresses_go_first_to_whom_their_last_client_belongs() {
+        let buckets = HashBucketAssignment::from_split(128);
+        let of = |last, to| Preference::of(buckets, last, to);
+        assert_eq!(of(Some(Bucket(200)), Role::Secondary), Preference::First);
+        assert_eq!(of(None, Role::Secondary), Preference::Second);
+        assert_eq!(of(Some(Bucket(5)), Role::Secondary), Preference::Last);
+        assert_eq!(of(Some(Bucket(5)), Role::Primary), Preference::First);
+        assert!(Preference::First < Preference::Second && Preference::Second < Preference::Last);
+    }
+
+    #[test]
+    fn half_of_the_unused_addresses_go_over() {
+        let rule = PoolRule::default();
+        let count = |free, backup| PoolCount { free, backup };
+        assert_eq!(rule.primary_moves(count(101, 0), Occasion::PoolReq), Move::ToSecondary(50));
+        assert_eq!(rule.primary_moves(count(51, 50), Occasion::PoolReq), Move::Nothing);
+        assert_eq!(rule.primary_moves(count(60, 40), Occasion::PoolReq), Move::ToSecondary(10));
+        assert_eq!(rule.primary_moves(count(60, 40), Occasion::Change), Move::Nothing);
+        assert_eq!(rule.primary_moves(count(66, 34), Occasion::Change), Move::ToSecondary(16));
+        assert_eq!(rule.primary_moves(count(34, 66), Occasion::Change), Move::ToPrimary(16));
+        assert_eq!(rule.primary_moves(count(34, 66), Occasion::PoolReq), Move::Nothing);
+        assert_eq!(rule.primary_moves(count(1, 0), Occasion::PoolReq), Move::Nothing);
+        assert_eq!(rule.primary_moves(count(0, 1), Occasion::Change), Move::ToPrimary(1));
+        assert_eq!(rule.primary_moves(count(u32::MAX, u32::MAX), Occasion::PoolReq), Move::Nothing);
+        assert_eq!(rule.secondary_gives_back(count(10, 30)), 10);
+        assert_eq!(rule.secondary_gives_back(count(30, 10)), 0);
+        assert!(rule.secondary_is_short(count(66, 34)));
+        assert!(!rule.secondary_is_short(count(60, 40)));
+        assert!(rule.secondary_is_short(count(8, 0)));
+        assert!(!rule.secondary_is_short(count(0, 0)));
+    }
+
+    proptest! {
+        #[test]
+        fn a_move_settles_the_pool(free in 0..5000u32, backup in 0..5000u32, share in 0..=100u8, misbalance in 0..=100u8) {
+            let rule = PoolRule { secondary_share: share, misbalance };
+            for occasion in [Occasion::PoolReq, Occasion::Change] {
+                let before = PoolCount { free, backup };
+                let after = match rule.primary_moves(before, occasion) {
+                    Move::Nothing => before,
+                    Move::ToSecondary(moved) => PoolCount { free: free - moved, backup: backup + moved },
+                    Move::ToPrimary(moved) => PoolCount { free: free + moved, backup: backup - moved },
+                };
+                prop_assert_eq!(rule.primary_moves(after, occasion), Move::Nothing);
+                if after != before {
+                    prop_assert_eq!(rule.primary_moves(after, Occasion::Change), Move::Nothing);
+                    prop_assert!(!rule.secondary_is_short(after));
+                }
+            }
+        }
+    }
+}

@@ -8,6 +8,7 @@ pub mod balance;
 pub mod binding;
 pub mod dialect;
 pub mod digest;
+pub mod lease;
 pub mod message;
 pub mod state;
 pub mod time;

@@ -260,7 +260,7 @@ impl Writer<'_> {
     fn rejection(&mut self, rejection: &Rejection, with_texts: bool) {
         self.option(OptionKind::RejectReason, &[rejection.reason.number(self.dialect)]);
         if let Some(text) = rejection.message.as_ref().filter(|_| with_texts) {
-            self.option(OptionKind::Message, text[..text.floor_char_boundary(MAX_TEXT)].as_bytes());
+            self.option(OptionKind::Message, &text.as_bytes()[..text.floor_char_boundary(MAX_TEXT)]);
         }
     }
 
