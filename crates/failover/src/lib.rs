@@ -6,8 +6,10 @@
 
 pub mod balance;
 pub mod binding;
+pub mod connection;
 pub mod dialect;
 pub mod digest;
+pub mod judge;
 pub mod lease;
 pub mod message;
 pub mod state;

@@ -449,17 +449,19 @@ fn what_cannot_be_said_is_refused_and_leaves_no_trace() {
 #[test]
 fn the_bytes_of_each_message() {
     let expected = include_str!("wire-bytes.txt");
-    let mut actual = String::new();
+    let mut lines = Vec::new();
+    let mut line = |name: &str, kind: &str, bytes: &[u8]| {
+        let hex = bytes.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
+        lines.push(format!("{name} {kind} {hex}\n"));
+    };
     for dialect in Dialect::ALL {
         for message in samples(dialect) {
             let bytes = encoded(&codec(dialect, false), &message);
-            let hex = bytes.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
-            actual.push_str(&format!("{} {} {hex}\n", dialect.name(), message.message_type()));
+            line(dialect.name(), message.message_type().name(), &bytes);
         }
-        let bytes = encoded(&codec(dialect, true), &Message::Contact);
-        let hex = bytes.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
-        actual.push_str(&format!("{} CONTACT with digest {hex}\n", dialect.name()));
+        line(dialect.name(), "CONTACT with digest", &encoded(&codec(dialect, true), &Message::Contact));
     }
+    let actual = lines.concat();
     assert!(actual == expected, "the bytes changed:\n{actual}");
 }
 
