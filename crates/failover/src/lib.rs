@@ -9,6 +9,7 @@ pub mod binding;
 pub mod connection;
 pub mod dialect;
 pub mod digest;
+pub mod endpoint;
 pub mod judge;
 pub mod lease;
 pub mod message;

@@ -485,27 +485,10 @@ fn samples(dialect: Dialect) -> Vec<Message> {
         let relationship = relationship.clone();
         Message::ConnectAck(ConnectAck { relationship, protocol_version: 1, tls_reply: Some(false), answer })
     };
-    let mut update = BindingUpdate::new(Ipv4Addr::new(10, 1, 2, 3), BindingStatus::Active);
-    update.flags = IpFlags { reserved: true, bootp: true };
-    update.client_identifier = Some(vec![1, 2, 3]);
-    update.hardware = Some(ClientHardware { htype: 1, address: vec![2, 0, 0, 0, 0, 1] });
-    update.lease_expiration = Some(WireTime(1_800_003_600));
-    update.potential_expiration = Some(WireTime(1_800_007_200));
-    update.start_time_of_state = Some(WireTime(1_799_999_999));
-    update.client_last_transaction_time = Some(WireTime(1_800_000_000));
-    update.ddns = Some(Ddns {
-        name_done: true,
-        controls_name: false,
-        address_done: true,
-        controls_address: false,
-        name: b"\x01a\0".to_vec(),
-    });
-    update.request_options = Some(ClientOptions { magic: [99, 130, 83, 99], options: vec![12, 1, b'a'] });
-    update.reply_options = Some(ClientOptions { magic: [99, 130, 83, 99], options: vec![58, 0] });
     vec![
         Message::PoolReq,
         Message::PoolResp { addresses_transferred: 500 },
-        Message::BndUpd(vec![update].into()),
+        Message::BndUpd(vec![full_update()].into()),
         Message::BndAck(vec![
             BindingAck::accepted(SERVER),
             BindingAck { address: SERVER, rejected: Some(rejection.clone()) },
@@ -536,4 +519,25 @@ fn samples(dialect: Dialect) -> Vec<Message> {
         Message::Contact,
         Message::Disconnect(rejection),
     ]
+}
+
+fn full_update() -> BindingUpdate {
+    let mut update = BindingUpdate::new(Ipv4Addr::new(10, 1, 2, 3), BindingStatus::Active);
+    update.flags = IpFlags { reserved: true, bootp: true };
+    update.client_identifier = Some(vec![1, 2, 3]);
+    update.hardware = Some(ClientHardware { htype: 1, address: vec![2, 0, 0, 0, 0, 1] });
+    update.lease_expiration = Some(WireTime(1_800_003_600));
+    update.potential_expiration = Some(WireTime(1_800_007_200));
+    update.start_time_of_state = Some(WireTime(1_799_999_999));
+    update.client_last_transaction_time = Some(WireTime(1_800_000_000));
+    update.ddns = Some(Ddns {
+        name_done: true,
+        controls_name: false,
+        address_done: true,
+        controls_address: false,
+        name: b"\x01a\0".to_vec(),
+    });
+    update.request_options = Some(ClientOptions { magic: [99, 130, 83, 99], options: vec![12, 1, b'a'] });
+    update.reply_options = Some(ClientOptions { magic: [99, 130, 83, 99], options: vec![58, 0] });
+    update
 }

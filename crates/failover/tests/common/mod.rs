@@ -10,6 +10,7 @@ pub type Flow = (Ipv4Addr, u16, Ipv4Addr, u16);
 /// The bytes of every direction of every connection in a capture of Ethernet frames, retransmissions left out.
 pub fn streams(name: &str) -> BTreeMap<Flow, Vec<u8>> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/captures").join(name);
+    #[expect(clippy::disallowed_methods, reason = "a test reads what was captured")]
     let capture = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     assert_eq!(capture[..4], [0xd4, 0xc3, 0xb2, 0xa1], "a little-endian pcap");
     assert_eq!(capture[20..24], [1, 0, 0, 0], "of Ethernet frames");
