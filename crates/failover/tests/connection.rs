@@ -246,7 +246,8 @@ fn a_handshake_does_not_take_for_ever() {
 #[test]
 fn a_wrong_partner_is_told_so() {
     let secret = |name: &[u8]| Secret::new(name.to_vec());
-    let cases: [(&str, fn(&mut Settings), u8); 5] = [
+    type Case = (&'static str, fn(&mut Settings), u8);
+    let cases: [Case; 5] = [
         ("name", |s| s.relationship = Relationship::Name(RelationshipName::new(b"campuS").unwrap()), 8),
         ("digest", |s| s.codec = s.codec.clone().with_secret(Secret::new(b"x".to_vec())), 13),
         ("TLS", |s| s.tls = TlsPolicy::Required, 10),
@@ -498,11 +499,8 @@ fn each_answer_finds_its_request() {
     pair.run(start());
     let mut xids = Vec::new();
     for output in &pair.primary.outputs {
-        match output {
-            Output::Received(Received::PoolReq { xid } | Received::UpdReq { xid, all: true }) => {
-                xids.push(*xid)
-            }
-            _ => {}
+        if let Output::Received(Received::PoolReq { xid } | Received::UpdReq { xid, all: true }) = output {
+            xids.push(*xid);
         }
     }
     // An UPDDONE with the xid of a POOLREQ answers nothing.

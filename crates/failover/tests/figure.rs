@@ -56,21 +56,21 @@ fn name(next: Next) -> &'static str {
     }
 }
 
-fn row(own: S, situation: &Situation, change: impl Fn(Partner) -> Partner) -> Vec<&'static str> {
-    PARTNERS.map(|state| name(on_partner(own, &change(partner(state)), situation))).to_vec()
+fn row(own: S, situation: Situation, change: impl Fn(Partner) -> Partner) -> Vec<&'static str> {
+    PARTNERS.map(|state| name(on_partner(own, &change(partner(state)), &situation))).to_vec()
 }
 
 #[test]
 fn every_cell() {
     for (own, cells) in TABLE {
         for role in [Role::Primary, Role::Secondary] {
-            assert_eq!(row(own, &situation(role), |partner| partner), cells, "{own}, {role}");
+            assert_eq!(row(own, situation(role), |partner| partner), cells, "{own}, {role}");
         }
     }
     // The primary asks first, the secondary when it sees CONFLICT-DONE, and on nothing else (T24).
-    let primary = row(S::PotentialConflict, &situation(Role::Primary), |partner| partner);
+    let primary = row(S::PotentialConflict, situation(Role::Primary), |partner| partner);
     assert_eq!(primary, ["?", "?", "?", "?", "?", "?", "?", ".", ".", "?", "?"]);
-    let secondary = row(S::PotentialConflict, &situation(Role::Secondary), |partner| partner);
+    let secondary = row(S::PotentialConflict, situation(Role::Secondary), |partner| partner);
     assert_eq!(secondary, [".", ".", ".", ".", ".", ".", ".", ".", ".", ".", "?"]);
 }
 
@@ -79,7 +79,7 @@ fn only_partner_down_ignores_a_partner_in_startup() {
     let starting = |partner| Partner { startup: true, ..partner };
     for (own, cells) in TABLE {
         let expected = if own == S::PartnerDown { ["."; 11] } else { cells };
-        assert_eq!(row(own, &situation(Role::Primary), starting), expected, "{own}");
+        assert_eq!(row(own, situation(Role::Primary), starting), expected, "{own}");
     }
 }
 
@@ -87,11 +87,11 @@ fn only_partner_down_ignores_a_partner_in_startup() {
 fn normal_waits_until_what_was_taken_over_is_known() {
     let pending = Situation { handover_pending: true, ..situation(Role::Primary) };
     for (own, cells) in TABLE {
-        let actual = row(own, &pending, |partner| partner);
+        let actual = row(own, pending, |partner| partner);
         for ((state, cell), actual) in PARTNERS.into_iter().zip(cells).zip(actual) {
             let expected = match (own, state) {
-                (S::CommunicationsInterrupted | S::PartnerDown, S::RecoverDone) => ".",
-                (S::RecoverDone, S::Normal | S::RecoverDone) => ".",
+                (S::CommunicationsInterrupted | S::PartnerDown | S::RecoverDone, S::RecoverDone)
+                | (S::RecoverDone, S::Normal) => ".",
                 (S::Normal, S::RecoverDone) => "CI",
                 _ => cell,
             };
@@ -104,7 +104,7 @@ fn normal_waits_until_what_was_taken_over_is_known() {
 fn who_lost_everything_has_no_conflict() {
     let lost = Situation { storage_lost: true, ..situation(Role::Primary) };
     assert_eq!(
-        row(S::Recover, &lost, |partner| partner),
+        row(S::Recover, lost, |partner| partner),
         ["?", "?", "?", "?", "?", "?", "?", ".", ".", "?", "?"],
         "never from RECOVER to POTENTIAL-CONFLICT"
     );
@@ -112,7 +112,7 @@ fn who_lost_everything_has_no_conflict() {
         for own in [S::PotentialConflict, S::ResolutionInterrupted, S::ConflictDone] {
             let ours = situation(role);
             let forgot = |partner| Partner { storage_lost: true, ..partner };
-            let (with, without) = (row(own, &ours, forgot), row(own, &ours, |partner| partner));
+            let (with, without) = (row(own, ours, forgot), row(own, ours, |partner| partner));
             for (at, state) in PARTNERS.into_iter().enumerate() {
                 let recovering = matches!(state, S::Recover | S::RecoverWait);
                 assert_eq!(

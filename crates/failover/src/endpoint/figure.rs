@@ -76,8 +76,7 @@ pub fn communications_failed(state: FailoverState) -> FailoverState {
     reason = "a row for each state and a line for each outcome, as in the table"
 )]
 pub fn on_partner(own: FailoverState, partner: &Partner, situation: &Situation) -> Next {
-    use Next::{Request, Stay, To};
-    let primary = situation.role == Role::Primary;
+    use Next::{Stay, To};
     let lost_and_recovering = partner.storage_lost && matches!(partner.state, S::Recover | S::RecoverWait);
     match (own, partner.state) {
         // A partner without bindings has no conflict with anybody: it is served alone until it has them (T16).
@@ -108,6 +107,19 @@ pub fn on_partner(own: FailoverState, partner: &Partner, situation: &Situation) 
         (S::PartnerDown, S::Recover | S::RecoverWait | S::Paused | S::Shutdown) => Stay,
         (S::PartnerDown, _) => To(S::PotentialConflict),
 
+        _ => on_partner_without_service(own, partner, *situation),
+    }
+}
+
+/// The rows of the states in which the pair is not whole, and of those that only a restart ends.
+#[allow(
+    clippy::match_same_arms,
+    reason = "a row for each state and a line for each outcome, as in the table"
+)]
+fn on_partner_without_service(own: FailoverState, partner: &Partner, situation: Situation) -> Next {
+    use Next::{Request, Stay, To};
+    let primary = situation.role == Role::Primary;
+    match (own, partner.state) {
         (S::Recover, S::Paused | S::Shutdown) => Stay,
         // The road through POTENTIAL-CONFLICT is not for one who has nothing to bring (T16).
         (S::Recover, S::PotentialConflict | S::ResolutionInterrupted | S::ConflictDone)
@@ -148,7 +160,7 @@ pub fn on_partner(own: FailoverState, partner: &Partner, situation: &Situation) 
         (S::ConflictDone, _) => Stay,
 
         // STARTUP ends by `after_startup`; PAUSED and SHUTDOWN by a restart.
-        (S::Startup | S::Paused | S::Shutdown, _) => Stay,
+        _ => Stay,
     }
 }
 
