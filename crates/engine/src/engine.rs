@@ -315,7 +315,7 @@ impl Engine {
             storage: self.storage,
             networks,
             orphans: self.table.orphans(),
-            endpoints: self.endpoints(),
+            endpoints: self.endpoints(now),
             counters: self.counters.clone(),
         }
     }

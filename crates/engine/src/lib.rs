@@ -25,5 +25,5 @@ mod view;
 pub use engine::{Engine, SnapshotCursor, WORK_PER_CALL};
 pub use input::{Input, Interface, InterfaceId, Link, LinkId, Packet, StorageHealth};
 pub use outbox::{Batch, Destination, Outbox, Position, Released, ToPartner};
-pub use partner::{Commanded, EndpointView, PartnerCommand};
+pub use partner::{Commanded, EndpointView};
 pub use view::{LeaseFilter, LeaseView, PoolView, Status};

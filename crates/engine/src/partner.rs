@@ -19,7 +19,7 @@ mod transaction;
 mod transfer;
 mod view;
 
-pub use command::{Commanded, PartnerCommand};
+pub use command::Commanded;
 pub(crate) use link::Links;
 pub use view::EndpointView;
 
@@ -32,15 +32,20 @@ use crate::table::Slot;
 use failover::balance::{HashBucketAssignment, Service};
 use failover::connection::{Retry, Ticket};
 use failover::dialect::Dialect;
-use failover::endpoint::{Endpoint as Machine, Settings};
+use failover::endpoint::{Endpoint as Machine, Memory, RequestId, Settings};
+use failover::message::TandemInfo;
 use failover::state::{FailoverState, Role};
 use failover::time::{Interval, Time};
 use outstanding::Outstanding;
 use std::collections::{BTreeMap, BTreeSet};
 use transfer::{Raise, Transfer};
 
-/// How often the time of operation is recorded (trap T15): more often than [`failover::endpoint::STAMP_INTERVAL`].
+/// How often the time of operation is recorded (trap T15), and by how much the last record of it may lag behind.
 const STAMP_EVERY: Interval = Interval::from_seconds(5);
+const STAMP_INTERVAL: Interval = Interval::from_seconds(10);
+
+/// How long UPDDONE may take while no BNDUPD comes (F07-9.5.2-06).
+const UPDATE_WAIT: Interval = Interval::from_seconds(60);
 
 /// What is kept for one partner.
 #[derive(Debug)]
@@ -48,8 +53,6 @@ pub(crate) struct Endpoint {
     machine: Machine,
     /// What must survive; stored before it is told or acted upon (F07-9.2-01).
     record: EndpointRecord,
-    /// When the partner was last heard.
-    last_communicated: Time,
     dialect: Dialect,
     /// The connection that counts: the handshake on it is complete.
     link: Option<LinkId>,
@@ -57,10 +60,10 @@ pub(crate) struct Endpoint {
     is_connecting: bool,
     connect_at: Time,
     retry: Retry,
-    /// State, STARTUP flag and start as last said on this connection (trap T24).
-    said: Option<(FailoverState, bool, Time)>,
-    /// The request for updates that counts.
-    asked: Option<Ticket>,
+    /// Our requests for updates that are not answered.
+    asked: BTreeMap<Ticket, RequestId>,
+    /// What the machine was last told of trap T17.
+    handover_pending: bool,
     outstanding: Outstanding,
     /// What the partner refused, and when it is said again.
     refused: BTreeMap<Slot, Time>,
@@ -70,10 +73,13 @@ pub(crate) struct Endpoint {
     raise: Option<Raise>,
     /// Bindings that are owed before UPDDONE.
     owed: u32,
-    /// The partner has asked for updates since we took it to be down (trap T17).
-    partner_is_back: bool,
     look_at_pools: Time,
     stamp_at: Time,
+    /// The last time of operation that the store knew at the start of this process.
+    started_from: Time,
+    /// The memories of the two were compared since the start of this process.
+    was_compared: bool,
+    has_stopped: bool,
     /// Since when this server cannot serve its clients (design: grey failure).
     unfit_since: Option<Time>,
 }
@@ -117,11 +123,11 @@ impl Engine {
             .then_some(endpoint.connect_at);
         [
             self.links.deadline(relationship),
-            endpoint.machine.deadline(),
+            endpoint.machine.next_deadline(),
             connect,
-            endpoint.machine.is_alive().then_some(endpoint.stamp_at),
-            endpoint.machine.is_in_contact().then_some(endpoint.look_at_pools),
-            endpoint.refused.values().min().copied().filter(|_| endpoint.machine.is_in_contact()),
+            Some(endpoint.stamp_at),
+            endpoint.machine.communications_ok().then_some(endpoint.look_at_pools),
+            endpoint.refused.values().min().copied().filter(|_| endpoint.machine.communications_ok()),
             endpoint.unfit_since.map(|since| since.plus(state::UNFIT_WAIT)).filter(|_| endpoint.link.is_some()),
         ]
         .into_iter()
@@ -139,25 +145,26 @@ impl Endpoint {
     fn new(parts: &RelationshipParts) -> Endpoint {
         let record = EndpointRecord::new(&parts.name, parts.role);
         Endpoint {
-            machine: Machine::start(settings(parts), None, parts.mclt, Time::ZERO),
+            machine: Machine::start(settings(parts), Memory::default(), Time::ZERO, &mut Vec::new()),
             record,
-            last_communicated: Time::ZERO,
             dialect: parts.dialect,
             link: None,
             is_connecting: false,
             connect_at: Time::ZERO,
             retry: Retry::default(),
-            said: None,
-            asked: None,
+            asked: BTreeMap::new(),
+            handover_pending: false,
             outstanding: Outstanding::default(),
             refused: BTreeMap::new(),
             recalled: BTreeSet::new(),
             transfer: None,
             raise: None,
             owed: 0,
-            partner_is_back: false,
             look_at_pools: Time::ZERO,
             stamp_at: Time::ZERO,
+            started_from: Time::ZERO,
+            was_compared: false,
+            has_stopped: false,
             unfit_since: None,
         }
     }
@@ -167,7 +174,7 @@ impl Endpoint {
     }
 
     pub(crate) fn role(&self) -> Role {
-        self.machine.role()
+        self.record.role
     }
 
     /// The MCLT in force: the primary's (D12-7.8.2-02).
@@ -176,17 +183,23 @@ impl Endpoint {
     }
 
     fn is_in_contact(&self) -> bool {
-        self.machine.is_in_contact()
+        self.machine.communications_ok()
     }
 
     /// The partner says that its bindings are lost (Q45).
     fn partner_lost_storage(&self) -> bool {
-        self.machine.contact().is_some_and(|partner| partner.storage_lost)
+        self.machine.partner_lost_storage()
     }
 
-    fn service(&self, delayed_service: Option<u8>) -> Service {
-        let buckets = self.record.buckets.map_or(HashBucketAssignment::ALL_PRIMARY, HashBucketAssignment::from_bytes);
-        Service { buckets, delayed_service }
+    /// Who serves whom in NORMAL: the primary's word.
+    fn service(&self) -> Service {
+        Service {
+            buckets: self
+                .record
+                .buckets
+                .map_or(HashBucketAssignment::ALL_PRIMARY, HashBucketAssignment::from_bytes),
+            delayed_service: Some(self.record.delayed_service).filter(|seconds| *seconds > 0),
+        }
     }
 
     fn is_refused(&self, slot: Slot) -> bool {
@@ -203,10 +216,19 @@ impl Endpoint {
 fn settings(parts: &RelationshipParts) -> Settings {
     Settings {
         role: parts.role,
-        startup: parts.startup,
+        dialect: parts.dialect,
+        mclt: parts.mclt,
+        service: Service {
+            buckets: HashBucketAssignment::from_split(parts.split),
+            delayed_service: parts.delayed_service,
+        },
         safe_period: parts.safe_period,
+        startup_wait: parts.startup,
+        waits_for_partner: false,
         start_alone: parts.start_alone,
         trusts_restart: parts.trusts_restart,
-        skips_recover_wait: false,
+        stamp_interval: STAMP_INTERVAL,
+        update_wait: UPDATE_WAIT,
+        tandem: TandemInfo::default(),
     }
 }

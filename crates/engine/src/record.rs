@@ -11,7 +11,7 @@
 //! | --- | --- |
 //! | 1 binding | kind, version, status, flags, address (4), six stamps (24), htype, hlen, chaddr, identity length (2), identity, then items: tag (1), length (2), bytes |
 //! | 2 clock | kind, version, engine time (8), since boot (8), wall (8), boot identity (16) |
-//! | 3 endpoint | kind, version, flags, state, state to resume, partner's state, name length (2), name, four times (32), MCLT (8), time of the last CONNECT (4), then what the flags name: buckets (32), partner's store (24), store raised for (24) |
+//! | 3 endpoint | kind, version, flags, delayed service, name length (2), name, last operation (8), alive (8), MCLT (8), time of the last CONNECT (4), then what the flags name: buckets (32), what the state machine stores (flags, three states, four times, loss) |
 
 mod endpoint;
 
@@ -362,6 +362,7 @@ impl<'a> Reader<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use failover::endpoint::Stored;
     use failover::state::{FailoverState, Role};
 
     fn binding() -> BindingRecord<'static> {
@@ -397,12 +398,23 @@ mod tests {
             wall: Time::from_millis(7),
             boot: BootId([6; 16]),
         };
-        let endpoint = EndpointRecord {
-            partner: Some(FailoverState::PartnerDown),
-            buckets: Some([5; 32]),
-            partner_store: Some(([1; 16], 7)),
-            raised_for: Some(([2; 16], 8)),
+        let stored = Stored {
+            state: FailoverState::RecoverWait,
+            entered: Time::from_millis(1),
+            previous: FailoverState::PartnerDown,
+            partner: Some((FailoverState::ConflictDone, Time::from_millis(2))),
+            last_contact: Time::from_millis(3),
             storage_lost: true,
+            first_run: false,
+            down_since: Time::from_millis(4),
+            owes_everything: true,
+            partner_loss: Some(7),
+            unproven: false,
+        };
+        let endpoint = EndpointRecord {
+            stored: Some(stored),
+            buckets: Some([5; 32]),
+            is_raising: true,
             mclt: Interval::from_seconds(3600),
             ..EndpointRecord::new("campus", Role::Secondary)
         };

@@ -7,7 +7,7 @@ use dhcp::MessageType;
 use engine::config::{Config, Parts, RelationshipId, RelationshipParts};
 use engine::{
     Batch, Commanded, Destination, Engine, EndpointView, Input, Interface, LeaseFilter, LeaseView, Link, LinkId,
-    Outbox, Packet, PartnerCommand, Position, ToPartner,
+    Outbox, Packet, Position, ToPartner,
 };
 use failover::binding::BindingStatus;
 use failover::endpoint::Command;
@@ -66,6 +66,11 @@ impl Node {
             let (record, rest) = rest.split_at(u32::from_le_bytes(*length) as usize);
             self.log.push(record.to_vec());
             frames = rest;
+        }
+        if std::env::var_os("SHOW").is_some() {
+            for event in batch.events().0 {
+                eprintln!("{} {} {event}", now.as_seconds() - START, self.address);
+            }
         }
         let end = batch.end();
         let replies = &mut self.replies;
@@ -130,7 +135,7 @@ impl Pair {
     }
 
     fn view(&self, node: usize) -> EndpointView {
-        self.nodes[node].engine.endpoints().remove(0)
+        self.nodes[node].engine.endpoints(self.now).remove(0)
     }
 
     fn states(&self) -> (FailoverState, FailoverState) {
@@ -138,7 +143,8 @@ impl Pair {
     }
 
     fn settle(&mut self) {
-        loop {
+        for turn in 0.. {
+            assert!(turn < 100_000, "the two never come to rest: {:?}", self.states());
             let mut busy = false;
             for n in 0..2 {
                 if !self.nodes[n].is_up {
@@ -168,6 +174,9 @@ impl Pair {
     }
 
     fn carry(&mut self, n: usize, to: ToPartner) {
+        if std::env::var_os("SHOW").is_some() {
+            eprintln!("{} node {n} {to:?}", self.now.as_seconds() - START);
+        }
         match to {
             ToPartner::Connect { .. } => self.wants[n] = true,
             ToPartner::Send { link, outgoing } => {
@@ -250,14 +259,15 @@ impl Pair {
 
     fn command(&mut self, n: usize, command: Command) -> Commanded {
         let Node { engine, outbox, .. } = &mut self.nodes[n];
-        let done = engine.command_partner(self.now, CAMPUS, PartnerCommand::Endpoint(command), outbox);
+        let done = engine.command_partner(self.now, CAMPUS, command, outbox);
         self.settle();
         done
     }
 
     fn pass(&mut self, interval: Interval) {
         let end = self.now.plus(interval);
-        loop {
+        for turn in 0.. {
+            assert!(turn < 200_000, "something is due for ever: {:?} {:?} {:?}", self.states(), self.now, self.nodes.each_ref().map(|node| node.engine.next_deadline()));
             let next = (0..2)
                 .filter(|n| self.nodes[*n].is_up)
                 .filter_map(|n| self.nodes[n].engine.next_deadline())

@@ -29,8 +29,8 @@ pub struct RelationshipParts {
     pub max_unacked: u32,
     /// A partner that is silent for this long is lost (F07-12.18-01); 3 s to 10 min.
     pub receive_timer: Interval,
-    /// How long STARTUP looks for the partner (F07-9.3.2-05).
-    pub startup: Interval,
+    /// How long STARTUP looks for the partner (F07-9.3.2-05); `None`: 10 s after a stop shorter than MCLT, else 60 s.
+    pub startup: Option<Interval>,
     /// How long until the partner that does not come back is taken to be down (F07 10); `None`, never.
     pub safe_period: Option<Interval>,
     /// At a first commissioning, serve without having met the partner (D12-9.3.2-01).
@@ -55,7 +55,7 @@ impl RelationshipParts {
             split: 128,
             max_unacked: 64,
             receive_timer: Interval::from_seconds(20),
-            startup: Interval::from_seconds(10),
+            startup: None,
             safe_period: None,
             start_alone: false,
             trusts_restart: false,

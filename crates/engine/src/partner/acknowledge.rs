@@ -47,7 +47,7 @@ impl Engine {
             self.queue_again(relationship, slot);
         }
         self.go_on_with_transfer(now, relationship, 0, outbox);
-        self.agreed_to_something(now, relationship, outbox);
+        self.tell_handover(now, relationship, outbox);
         self.tell_partner(relationship, outbox);
     }
 

@@ -5,7 +5,6 @@
 //! *Must not know:* sockets; what a message does: one room each.
 
 use super::Endpoint;
-use super::state::Told;
 use crate::config::RelationshipId;
 use crate::counter::Counter;
 use crate::engine::Engine;
@@ -15,8 +14,9 @@ use crate::outbox::{Outbox, ToPartner};
 use failover::connection::{
     Cause, Connection, Established, Opener, Outgoing, Output, Received, Settings, Ticket, TlsPolicy,
 };
-use failover::message::{Codec, EncodeError, Message, Relationship, RelationshipName, TandemInfo, Xid};
-use failover::time::{Interval, Time, WireTime};
+use failover::endpoint::Event as Happening;
+use failover::message::{Codec, EncodeError, Message, Relationship, RelationshipName, Xid};
+use failover::time::{Interval, Time};
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
@@ -213,28 +213,13 @@ impl Engine {
             max_unacked_bndupd: parts.max_unacked,
             receive_timer: parts.receive_timer,
             mclt: parts.mclt,
-            service: endpoint.service(parts.delayed_service),
+            service: endpoint.service(),
             tls: TlsPolicy::No,
             max_clock_difference: None,
             handshake_wait: HANDSHAKE_WAIT,
             ack_wait: ACK_WAIT,
-            tandem: self.tandem_info(relationship),
+            tandem: endpoint.machine.tandem(),
             last_connect: endpoint.record.last_connect,
-        }
-    }
-
-    /// What another Tandem is told of this server (Q45).
-    pub(super) fn tandem_info(&self, relationship: RelationshipId) -> TandemInfo {
-        let endpoint = self.endpoint(relationship);
-        let durable = endpoint.machine.durable();
-        // Who never was in NORMAL never gave a lease that the partner would have to know of.
-        let has_run = durable.last_operation > Time::ZERO;
-        TandemInfo {
-            store_identity: self.store.0,
-            store_generation: self.store.1,
-            last_communicated: if has_run { endpoint.last_communicated.to_wire() } else { WireTime(0) },
-            configuration: self.config.digest_of(relationship),
-            storage_lost: durable.storage_lost,
         }
     }
 
@@ -299,11 +284,12 @@ impl Engine {
         }
         let name = self.config.relationship(relationship).name.clone();
         outbox.event(Event::PartnerConnected { relationship: name, clock: established.delta.0 });
-        self.take_terms(now, relationship, established, outbox);
+        self.take_terms(relationship, established, outbox);
         let endpoint = self.endpoint_mut(relationship);
         endpoint.link = Some(link);
-        endpoint.said = None;
-        self.say_state(relationship, outbox);
+        let connected = Happening::Connected { tandem: established.tandem };
+        self.happens(now, relationship, connected, outbox);
+        self.compare_memories(now, relationship, established, outbox);
     }
 
     fn closed(
@@ -342,9 +328,9 @@ impl Engine {
         if self.endpoint(relationship).link != Some(link) {
             return;
         }
-        self.endpoint_mut(relationship).last_communicated = now;
         match received {
             Received::Updates { xid, updates, delta } => {
+                self.happens(now, relationship, Happening::Progress, outbox);
                 self.binding_updates(now, relationship, xid, &updates, delta, outbox);
             }
             Received::Acks { ticket, acks } => {
@@ -354,11 +340,16 @@ impl Engine {
             Received::PoolResp { addresses_transferred, .. } => {
                 self.counters.add(Counter::PoolrespAddresses, addresses_transferred.into());
             }
-            Received::UpdReq { xid, all } => self.update_request(now, relationship, link, xid, all, outbox),
-            Received::UpdDone { ticket } => self.update_done(now, relationship, ticket, outbox),
+            Received::UpdReq { xid, all } => {
+                self.happens(now, relationship, Happening::UpdReq { xid, all }, outbox);
+            }
+            Received::UpdDone { ticket } => {
+                if let Some(request) = self.endpoint_mut(relationship).asked.remove(&ticket) {
+                    self.happens(now, relationship, Happening::UpdDone(request), outbox);
+                }
+            }
             Received::State { state, since } => {
-                let told = Told { state: state.state, startup: state.startup, since, tandem: state.tandem };
-                self.partner_said_state(now, relationship, &told, outbox);
+                self.happens(now, relationship, Happening::State { state, since }, outbox);
             }
         }
         self.tell_partner(relationship, outbox);
@@ -369,7 +360,7 @@ impl Endpoint {
     /// Whether another BNDUPD may be sent now: communications are OK (Q29), and the partner takes it (F07-7.3.2-08).
     pub(super) fn window_is_open(&self, links: &Links) -> bool {
         let room = self.link.and_then(|link| links.get(link)).map_or(0, Connection::room);
-        self.is_in_contact() && room > 0
+        self.machine.may_send_updates() && room > 0
     }
 }
 

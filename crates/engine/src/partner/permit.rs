@@ -10,11 +10,12 @@ use crate::config::{PoolId, RelationshipId};
 use crate::counter::Counter;
 use crate::engine::Engine;
 use crate::request::{Kind, Request};
-use crate::table::{Available, Binding, Slot};
+use crate::table::{Available, Slot};
 use dhcp::ClientIdentity;
 use failover::balance::Bucket;
 use failover::binding::BindingStatus;
-use failover::lease::{Bound, PartnerDown, Times};
+use failover::endpoint::{RequestKind, Silence};
+use failover::lease::{PartnerDown, Times};
 use failover::state::{FailoverState, Role};
 use failover::time::{Interval, Time};
 
@@ -22,24 +23,18 @@ impl Engine {
     /// Whether this server answers this request about addresses of this relationship (F07 9; table 1.6).
     pub(crate) fn may_answer(&self, relationship: RelationshipId, request: &Request<'_>) -> Result<(), Counter> {
         let endpoint = self.endpoint(relationship);
-        let delayed_service = self.config.relationship(relationship).delayed_service;
-        let renews = matches!(request.kind, Kind::Renewing | Kind::Rebinding);
-        match endpoint.state() {
-            FailoverState::CommunicationsInterrupted
-            | FailoverState::PartnerDown
-            | FailoverState::ResolutionInterrupted
-            | FailoverState::ConflictDone => Ok(()),
-            FailoverState::RecoverDone if renews => Ok(()),
-            // What names this server is for nobody else: a selected offer, a release, a decline.
-            FailoverState::Normal
-                if renews || matches!(request.kind, Kind::Selecting | Kind::Release | Kind::Decline) =>
-            {
-                Ok(())
-            }
-            FailoverState::Normal if serves_bucket(endpoint, delayed_service, request) => Ok(()),
-            FailoverState::Normal => Err(Counter::DroppedBalanced),
-            _ => Err(Counter::DroppedSilentState),
-        }
+        let kind = match request.kind {
+            Kind::Renewing | Kind::Rebinding => RequestKind::RenewOrRebind,
+            Kind::Selecting | Kind::Release | Kind::Decline => RequestKind::NamesUs,
+            Kind::Discover | Kind::InitReboot | Kind::Inform => RequestKind::Other,
+        };
+        let message = &request.message;
+        let identifier = request.client.client_identifier();
+        let bucket = Bucket::of_client(endpoint.dialect, identifier, message.htype(), message.chaddr());
+        endpoint.machine.may_answer(kind, bucket, message.secs()).map_err(|silence| match silence {
+            Silence::OtherServer(_) => Counter::DroppedBalanced,
+            Silence::State(_) | Silence::OnlyRenewals | Silence::StorageLost => Counter::DroppedSilentState,
+        })
     }
 
     /// The same where no address is looked at: by any relationship of the network, if it has one.
@@ -56,20 +51,19 @@ impl Engine {
             return binding.status == BindingStatus::Free;
         };
         let endpoint = self.endpoint(relationship);
-        match binding.available() {
-            Some(which) if (which == endpoint.own()) != self.planted.swap_pools => true,
-            Some(_) => endpoint.may_take_partners(now, binding),
-            None => false,
+        if self.planted.swap_pools {
+            return binding.available() == Some(endpoint.partners());
         }
+        endpoint.machine.may_allocate(now, binding.status, binding.times(), false).is_ok()
     }
 
     /// What has been available for longest in this pool, the own list before the partner's.
     pub(crate) fn oldest_of_own(&self, now: Time, relationship: RelationshipId, pool: PoolId) -> Option<Slot> {
         let endpoint = self.endpoint(relationship);
-        self.table.oldest(pool, endpoint.own()).or_else(|| {
-            let slot = self.table.oldest(pool, endpoint.partners())?;
-            endpoint.may_take_partners(now, self.table.get(slot)).then_some(slot)
-        })
+        [endpoint.own(), endpoint.partners()]
+            .into_iter()
+            .filter_map(|which| self.table.oldest(pool, which))
+            .find(|slot| self.may_allocate(now, *slot))
     }
 
     /// Whether an available address is the partner's.
@@ -96,11 +90,13 @@ impl Engine {
         let same = binding.client.as_ref() == Some(client);
         let times =
             if same || self.planted.times_outlive_client { binding.times() } else { Times::NONE };
-        let alive = if self.planted.always_alive { now } else { endpoint.alive(now) };
         if self.planted.drop_mclt {
             return None;
         }
-        let bound = Bound { mclt: endpoint.mclt(), alive };
+        let mut bound = endpoint.machine.bound(now);
+        if self.planted.always_alive {
+            bound.alive = now;
+        }
         Some(bound.latest_end(times).since(now))
     }
 }
@@ -122,36 +118,12 @@ impl Endpoint {
         }
     }
 
-    /// In PARTNER-DOWN, after the wait, all addresses are this server's (F07-9.4.2-04), until the partner asks for updates
-    /// (trap T17).
-    fn may_take_partners(&self, now: Time, binding: &Binding) -> bool {
-        !self.partner_is_back
-            && self.partner_down().is_some_and(|stay| now >= stay.may_change_hands(binding.times()))
-    }
-
     /// The stay in PARTNER-DOWN, for the waits in it.
     pub(super) fn partner_down(&self) -> Option<PartnerDown> {
         (self.state() == FailoverState::PartnerDown).then(|| PartnerDown {
-            entered: self.machine.durable().since,
-            last_contact: self.last_communicated,
+            entered: self.machine.stored().entered,
+            last_contact: self.machine.stored().last_contact,
             mclt: self.mclt(),
         })
     }
-
-    /// The last time at which this server is known to have been alive to its partner (trap T15).
-    pub(super) fn alive(&self, now: Time) -> Time {
-        if self.machine.is_alive() { now } else { self.machine.durable().last_operation }
-    }
-}
-
-/// Whether a client is this server's by the load balance (F07-9.6.2-02).
-fn serves_bucket(endpoint: &Endpoint, delayed_service: Option<u8>, request: &Request<'_>) -> bool {
-    let message = &request.message;
-    let bucket = Bucket::of_client(
-        endpoint.dialect,
-        request.client.client_identifier(),
-        message.htype(),
-        message.chaddr(),
-    );
-    endpoint.service(delayed_service).serves(endpoint.role(), bucket, message.secs())
 }

@@ -65,9 +65,7 @@ impl Engine {
         occasion: Occasion,
         outbox: &mut Outbox,
     ) -> u32 {
-        let endpoint = self.endpoint(relationship);
-        let partner = endpoint.machine.contact().map(|partner| partner.state);
-        if endpoint.state() != FailoverState::Normal || partner != Some(FailoverState::Normal) {
+        if !self.endpoint(relationship).machine.may_move_pools() {
             return 0;
         }
         let mut given = 0;

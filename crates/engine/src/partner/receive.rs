@@ -48,6 +48,7 @@ impl Engine {
             acks.push(ack);
         }
         self.respond(relationship, xid, Message::BndAck(acks), outbox);
+        self.tell_handover(now, relationship, outbox);
     }
 
     fn judged(

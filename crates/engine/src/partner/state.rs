@@ -3,20 +3,20 @@
 //! *Lives here:* the way from events to `failover::endpoint` and from its actions to records, messages and bindings.
 //! *Must not know:* which state follows which: `failover::endpoint` does.
 
-use super::{STAMP_EVERY, settings};
+use super::{Endpoint, STAMP_EVERY, settings};
 use crate::config::RelationshipId;
 use crate::engine::Engine;
 use crate::event::Event;
 use crate::input::StorageHealth;
 use crate::outbox::Outbox;
-use crate::record::{EndpointRecord, Record};
+use crate::record::{EndpointRecord, Flags, Record};
 use crate::table::Authority;
 use failover::balance::HashBucketAssignment;
-use failover::connection::{Established, Ticket};
-use failover::endpoint::{Action, Durable, Endpoint as Machine, Event as Happening, PartnerState};
-use failover::message::{Message, RejectReason, Rejection, StateMessage, TandemInfo};
+use failover::connection::Established;
+use failover::endpoint::{Action, Alarm, Command, Endpoint as Machine, Event as Happening, Memory, Refusal};
+use failover::message::{Message, RejectReason, Rejection, TandemInfo};
 use failover::state::{FailoverState, Role};
-use failover::time::{ClockDelta, Interval, Time};
+use failover::time::{Interval, Time};
 
 /// How long this server may be unable to serve before it leaves NORMAL (L8).
 pub(super) const UNFIT_WAIT: Interval = Interval::from_seconds(30);
@@ -24,37 +24,42 @@ pub(super) const UNFIT_WAIT: Interval = Interval::from_seconds(30);
 /// A partner's last-communicated time that is so much later than ours means that our store is not what it was (D12-5.16-02).
 const MUCH_AHEAD: Interval = Interval::from_seconds(60);
 
-/// A STATE message in our terms.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Told {
-    pub(super) state: FailoverState,
-    pub(super) startup: bool,
-    pub(super) since: Time,
-    pub(super) tandem: Option<TandemInfo>,
-}
-
 impl Engine {
     /// The replay is over: each endpoint goes on from what is stored, in STARTUP (F07-9.1-01).
     pub(crate) fn start_endpoints(&mut self, now: Time, outbox: &mut Outbox) {
         for relationship in self.relationships() {
             let parts = self.config.relationship(relationship).clone();
+            let configuration = self.config.digest_of(relationship);
+            let (store_identity, store_generation) = self.store;
             let endpoint = self.endpoint_mut(relationship);
-            let found = (endpoint.record.since > Time::ZERO).then(|| durable(&endpoint.record));
             let record = &mut endpoint.record;
             if record.mclt == Interval::ZERO || parts.role == Role::Primary {
                 record.mclt = parts.mclt;
             }
             if parts.role == Role::Primary {
                 record.buckets = Some(HashBucketAssignment::from_split(parts.split).to_bytes());
+                record.delayed_service = parts.delayed_service.unwrap_or(0);
             }
-            endpoint.last_communicated = record.last_communicated;
+            let memory = Memory {
+                stored: record.stored,
+                last_operation: record.last_operation,
+                alive: record.alive,
+                storage_lost: false,
+            };
             let mut settings = settings(&parts);
-            settings.skips_recover_wait = self.planted.skip_recover_wait;
-            let endpoint = self.endpoint_mut(relationship);
-            endpoint.machine = Machine::start(settings, found, endpoint.record.mclt, now);
+            settings.mclt = record.mclt;
+            settings.service = endpoint.service();
+            settings.tandem =
+                TandemInfo { store_identity, store_generation, configuration, ..TandemInfo::default() };
+            let mut actions = Vec::new();
+            endpoint.machine = Machine::start(settings, memory, now, &mut actions);
             endpoint.connect_at = now;
             endpoint.stamp_at = now;
-            self.store_endpoint(relationship, outbox);
+            endpoint.started_from = endpoint.record.last_operation;
+            if endpoint.record.is_raising {
+                self.raise_from_start(relationship);
+            }
+            self.act(now, relationship, actions, outbox);
             self.set_authority(relationship);
         }
     }
@@ -74,133 +79,82 @@ impl Engine {
     }
 
     /// Stores what must survive; what is queued for the partner from now on rests on it.
-    pub(super) fn store_endpoint(&mut self, relationship: RelationshipId, outbox: &mut Outbox) {
-        let endpoint = self.endpoint_mut(relationship);
-        let durable = *endpoint.machine.durable();
-        let record = &mut endpoint.record;
-        record.state = durable.state;
-        record.since = durable.since;
-        record.resumes = durable.resumes;
-        record.partner = durable.partner;
-        record.storage_lost = durable.storage_lost;
-        record.recover_from = durable.recover_from;
-        record.last_operation = durable.last_operation;
-        record.last_communicated = endpoint.last_communicated;
-        let record = Record::Endpoint(endpoint.record.clone());
-        outbox.record(&record);
+    pub(super) fn store_endpoint(&self, relationship: RelationshipId, outbox: &mut Outbox) {
+        outbox.record(&Record::Endpoint(self.endpoint(relationship).record.clone()));
     }
 
-    /// The terms of a new connection, before anything is said on it (F07-7.8.2-11, -13; Q45).
+    /// The terms of a new connection, before anything is said on it (F07-7.8.2-11, -13).
     pub(super) fn take_terms(
         &mut self,
-        now: Time,
         relationship: RelationshipId,
         established: &Established,
         outbox: &mut Outbox,
     ) {
         let endpoint = self.endpoint_mut(relationship);
         if endpoint.role() == Role::Secondary {
-            endpoint.record.mclt = established.mclt;
-            endpoint.record.buckets = Some(established.service.buckets.to_bytes());
-            endpoint.record.last_connect = established.connect_time;
-            endpoint.machine.set_mclt(established.mclt);
+            let record = &mut endpoint.record;
+            record.mclt = established.mclt;
+            record.buckets = Some(established.service.buckets.to_bytes());
+            record.delayed_service = established.service.delayed_service.unwrap_or(0);
+            record.last_connect = established.connect_time;
+            endpoint.machine.set_terms(established.mclt, established.service);
+            self.set_authority(relationship);
+            self.store_endpoint(relationship, outbox);
         }
-        if let Some(tandem) = established.tandem {
-            endpoint.record.partner_store = Some((tandem.store_identity, tandem.store_generation));
-            self.compare_memories(now, relationship, &tandem, established.delta, outbox);
-        }
-        self.set_authority(relationship);
-        self.store_endpoint(relationship, outbox);
     }
 
-    /// D12 5.16: a partner that remembers more of us than we do shows that our store is lost, or an old one.
-    fn compare_memories(
+    /// D12 5.16: a partner that heard us later than our own records go shows that an old backup is in their place.
+    pub(super) fn compare_memories(
         &mut self,
         now: Time,
         relationship: RelationshipId,
-        tandem: &TandemInfo,
-        delta: ClockDelta,
+        established: &Established,
         outbox: &mut Outbox,
     ) {
-        let partners = tandem.last_communicated.to_time(delta);
-        let endpoint = self.endpoint_mut(relationship);
-        let ours = endpoint.record.last_communicated.max(endpoint.machine.durable().last_operation);
-        if partners == Time::ZERO || endpoint.machine.durable().storage_lost {
+        let Some(tandem) = established.tandem else { return };
+        let heard = tandem.last_communicated.to_time(established.delta);
+        let endpoint = self.endpoint(relationship);
+        let stored = endpoint.machine.stored();
+        if stored.storage_lost || stored.first_run || heard == Time::ZERO {
             return;
         }
-        if partners > ours.plus(MUCH_AHEAD) {
-            let name = self.config.relationship(relationship).name.clone();
-            outbox.event(Event::StorageLost { relationship: name });
-            let actions = self.endpoint_mut(relationship).machine.storage_is_lost(now);
-            self.act(now, relationship, actions, outbox);
+        if heard > endpoint.started_from.plus(MUCH_AHEAD) && !endpoint.was_compared {
+            let lost = Happening::Command(Command::StorageLost { down_since: None });
+            self.happens(now, relationship, lost, outbox);
         }
-    }
-
-    /// The partner's STATE (F07-7.10.2-01).
-    pub(super) fn partner_said_state(
-        &mut self,
-        now: Time,
-        relationship: RelationshipId,
-        told: &Told,
-        outbox: &mut Outbox,
-    ) {
-        let partner = PartnerState {
-            state: told.state,
-            startup: told.startup,
-            since: told.since,
-            storage_lost: told.tandem.is_some_and(|tandem| tandem.storage_lost),
-            never_ran: told.tandem.is_some_and(|tandem| tandem.last_communicated.0 == 0),
-        };
-        if !partner.storage_lost {
-            self.endpoint_mut(relationship).record.raised_for = None;
-        }
-        self.happens(now, relationship, Happening::Partner(partner), outbox);
-    }
-
-    /// What was asked for is there, if this answers what was asked last.
-    pub(super) fn update_done(
-        &mut self,
-        now: Time,
-        relationship: RelationshipId,
-        ticket: Ticket,
-        outbox: &mut Outbox,
-    ) {
-        if self.endpoint(relationship).asked == Some(ticket) {
-            self.endpoint_mut(relationship).asked = None;
-            self.happens(now, relationship, Happening::UpdateDone, outbox);
-        }
+        self.endpoint_mut(relationship).was_compared = true;
     }
 
     /// Communications failed: what was under way is to be told again (F07-8.6-02, T9).
     pub(super) fn lost_contact(&mut self, now: Time, relationship: RelationshipId, outbox: &mut Outbox) {
-        let keeps_seen = self.planted.seen_over_reconnection;
         let endpoint = self.endpoint_mut(relationship);
         endpoint.link = None;
-        endpoint.said = None;
-        endpoint.asked = None;
+        endpoint.asked.clear();
         endpoint.transfer = None;
         endpoint.recalled.clear();
-        let again: Vec<_> =
-            endpoint.outstanding.abandon().into_iter().chain(std::mem::take(&mut endpoint.refused).into_keys()).collect();
-        for slot in again {
-            if keeps_seen {
-                self.table.set_flags(slot, crate::record::Flags::UNSEEN, false);
+        let under_way = endpoint.outstanding.abandon();
+        let refused = std::mem::take(&mut endpoint.refused).into_keys();
+        for slot in under_way.into_iter().chain(refused) {
+            if self.planted.seen_over_reconnection {
+                self.table.set_flags(slot, Flags::UNSEEN, false);
             } else {
                 self.table.queue.push(relationship, slot);
             }
         }
-        self.happens(now, relationship, Happening::ContactLost, outbox);
+        self.happens(now, relationship, Happening::Lost, outbox);
     }
 
     /// What is due for the state and for its promises.
     pub(super) fn endpoint_due(&mut self, now: Time, relationship: RelationshipId, outbox: &mut Outbox) {
-        self.happens(now, relationship, Happening::Look, outbox);
+        if self.endpoint(relationship).machine.next_deadline().is_some_and(|at| at <= now) {
+            self.happens(now, relationship, Happening::Wake, outbox);
+        }
         if self.endpoint(relationship).stamp_at <= now {
             let endpoint = self.endpoint_mut(relationship);
             endpoint.stamp_at = now.plus(STAMP_EVERY);
-            if endpoint.machine.operates(now) {
-                self.store_endpoint(relationship, outbox);
-            }
+            endpoint.record.last_operation = now;
+            endpoint.record.alive = endpoint.machine.alive(now);
+            self.store_endpoint(relationship, outbox);
         }
         if self.endpoint(relationship).is_in_contact() {
             self.retry_refused(now, relationship);
@@ -240,57 +194,93 @@ impl Engine {
         }
     }
 
+    /// Lets the endpoint take an event, and does what it says. The refusal, if it was a command and is refused.
     pub(super) fn happens(
         &mut self,
         now: Time,
         relationship: RelationshipId,
         event: Happening,
         outbox: &mut Outbox,
-    ) {
-        let agreed = self.is_agreed(relationship);
-        let actions = self.endpoint_mut(relationship).machine.handle(now, event, agreed);
-        self.act(now, relationship, actions, outbox);
+    ) -> Option<Refusal> {
+        self.tell_handover(now, relationship, outbox);
+        self.let_endpoint(now, relationship, outbox, |machine, actions| machine.handle(now, event, actions))
     }
 
-    /// Trap T17: nothing is left that the partner must have agreed to before both are in NORMAL.
-    fn is_agreed(&self, relationship: RelationshipId) -> bool {
-        self.table.unagreed(relationship) == 0 || self.planted.ignore_unagreed
-    }
-
-    /// Something that the partner must agree to is agreed: NORMAL may have waited for it.
-    pub(super) fn agreed_to_something(&mut self, now: Time, relationship: RelationshipId, outbox: &mut Outbox) {
-        if self.is_agreed(relationship) {
-            self.happens(now, relationship, Happening::Look, outbox);
+    /// Trap T17: whether something is left that the partner must have agreed to before both are in NORMAL. The endpoint
+    /// knows before anything else happens to it.
+    pub(super) fn tell_handover(&mut self, now: Time, relationship: RelationshipId, outbox: &mut Outbox) {
+        let pending = self.table.unagreed(relationship) > 0 && !self.planted.ignore_unagreed;
+        if self.endpoint(relationship).handover_pending != pending {
+            self.endpoint_mut(relationship).handover_pending = pending;
+            self.let_endpoint(now, relationship, outbox, |machine, actions| {
+                machine.handle(now, Happening::HandoverPending(pending), actions);
+            });
         }
     }
 
-    pub(super) fn act(
+    fn let_endpoint(
+        &mut self,
+        now: Time,
+        relationship: RelationshipId,
+        outbox: &mut Outbox,
+        act: impl FnOnce(&mut Machine, &mut Vec<Action>),
+    ) -> Option<Refusal> {
+        let before = self.endpoint(relationship).state();
+        let mut actions = Vec::new();
+        act(&mut self.endpoint_mut(relationship).machine, &mut actions);
+        let after = self.endpoint(relationship).state();
+        if before != after {
+            self.entered(now, relationship, before, after, outbox);
+        }
+        self.act(now, relationship, actions, outbox)
+    }
+
+    fn act(
         &mut self,
         now: Time,
         relationship: RelationshipId,
         actions: Vec<Action>,
         outbox: &mut Outbox,
-    ) {
+    ) -> Option<Refusal> {
+        let mut refused = None;
         for action in actions {
             match action {
-                Action::Store => self.store_endpoint(relationship, outbox),
-                Action::Entered { from, to } => self.entered(relationship, from, to, outbox),
-                Action::Ask { everything } => {
-                    // The STATE that goes with it comes first.
-                    self.say_state(relationship, outbox);
-                    let message = if everything { Message::UpdReqAll } else { Message::UpdReq };
-                    let ticket = self.request(relationship, message, outbox);
-                    self.endpoint_mut(relationship).asked = ticket;
+                Action::Store(stored) => {
+                    let endpoint = self.endpoint_mut(relationship);
+                    endpoint.record.stored = Some(stored);
+                    endpoint.record.alive = endpoint.machine.alive(now);
+                    self.store_endpoint(relationship, outbox);
                 }
-                Action::PartnerLostStorage => self.partner_lost_store(relationship, outbox),
-                Action::BalancePools => self.endpoint_mut(relationship).look_at_pools = now,
+                Action::SendState(state) => {
+                    self.request(relationship, Message::State(state), outbox);
+                }
+                Action::SendUpdreq(request) | Action::SendUpdreqall(request) => {
+                    let all = matches!(action, Action::SendUpdreqall(_));
+                    let message = if all { Message::UpdReqAll } else { Message::UpdReq };
+                    if let Some(ticket) = self.request(relationship, message, outbox) {
+                        self.endpoint_mut(relationship).asked.insert(ticket, request);
+                    }
+                }
+                Action::SendUpddone { to } => self.respond(relationship, to, Message::UpdDone, outbox),
+                Action::AnswerUpdreq { all } => self.begin_transfer(now, relationship, all, outbox),
+                // What is queued goes out as soon as the window allows, in every state.
+                Action::SendUpdates => {}
+                Action::SendPoolreq => {
+                    self.request(relationship, Message::PoolReq, outbox);
+                }
+                Action::RaiseAfterLoss { .. } => self.raise(relationship, outbox),
+                Action::Disconnect(kind) => self.hang_up(now, relationship, kind.rejection(), outbox),
+                Action::Alarm(alarm) => self.alarm(relationship, alarm, outbox),
+                Action::Refuse(refusal) => refused = Some(refusal),
+                Action::Stop => self.endpoint_mut(relationship).has_stopped = true,
             }
         }
-        self.say_state(relationship, outbox);
+        refused
     }
 
     fn entered(
         &mut self,
+        now: Time,
         relationship: RelationshipId,
         from: FailoverState,
         to: FailoverState,
@@ -299,11 +289,17 @@ impl Engine {
         self.counters.edge(from, to);
         self.set_authority(relationship);
         let endpoint = self.endpoint_mut(relationship);
-        if to != FailoverState::Normal {
+        if to == FailoverState::Normal {
+            endpoint.look_at_pools = now.plus(STAMP_EVERY);
+        } else {
             endpoint.recalled.clear();
         }
-        if to == FailoverState::PartnerDown || from == FailoverState::PartnerDown {
-            endpoint.partner_is_back = false;
+        if to == FailoverState::RecoverWait && self.planted.skip_recover_wait {
+            self.endpoint_mut(relationship).machine.handle(
+                now,
+                Happening::Command(Command::FirstRun),
+                &mut Vec::new(),
+            );
         }
         let name = self.config.relationship(relationship).name.clone();
         outbox.event(Event::StateChanged { relationship: name, from, to });
@@ -312,36 +308,31 @@ impl Engine {
     fn set_authority(&mut self, relationship: RelationshipId) {
         let endpoint = self.endpoint(relationship);
         let partner_down = endpoint.partner_down();
-        let authority =
-            Authority { partner_down, resets_abandoned: endpoint.role() == Role::Primary || partner_down.is_some() };
+        let resets_abandoned = endpoint.role() == Role::Primary || partner_down.is_some();
+        let authority = Authority { partner_down, resets_abandoned };
         if self.table.authority(relationship) != authority {
             self.table.set_authority(relationship, authority);
         }
     }
 
-    /// STATE, whenever it differs from what was last said on this connection (F07-7.10-02, trap T24).
-    pub(super) fn say_state(&mut self, relationship: RelationshipId, outbox: &mut Outbox) {
-        let endpoint = self.endpoint(relationship);
-        let announced = endpoint.machine.announced();
-        if endpoint.link.is_none() || endpoint.said == Some(announced) {
-            return;
+    /// What a change of state does not say already.
+    fn alarm(&self, relationship: RelationshipId, alarm: Alarm, outbox: &mut Outbox) {
+        let name = self.config.relationship(relationship).name.clone();
+        match alarm {
+            Alarm::PartnerLostStorage => outbox.event(Event::PartnerLostStore { relationship: name }),
+            Alarm::StorageLost => outbox.event(Event::StorageLost { relationship: name }),
+            Alarm::CommunicationsInterrupted
+            | Alarm::SafePeriodOver
+            | Alarm::PotentialConflict
+            | Alarm::ResolutionInterrupted
+            | Alarm::Recovering => {}
         }
-        let (state, startup, since) = announced;
-        let tandem = endpoint.dialect.sends_vendor_options().then(|| self.tandem_info(relationship));
-        let message = StateMessage { state, startup, since: since.to_wire(), tandem };
-        self.endpoint_mut(relationship).said = Some(announced);
-        self.request(relationship, Message::State(message), outbox);
     }
 }
 
-fn durable(record: &EndpointRecord) -> Durable {
-    Durable {
-        state: record.state,
-        since: record.since,
-        resumes: record.resumes,
-        partner: record.partner,
-        storage_lost: record.storage_lost,
-        recover_from: record.recover_from,
-        last_operation: record.last_operation,
+impl Endpoint {
+    /// PAUSED or SHUTDOWN was told as far as it can be: the process may end.
+    pub(super) fn has_stopped(&self) -> bool {
+        self.has_stopped
     }
 }

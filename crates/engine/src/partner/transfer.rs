@@ -6,22 +6,17 @@
 
 use crate::config::RelationshipId;
 use crate::engine::{Engine, WORK_PER_CALL};
-use crate::event::Event;
-use crate::input::LinkId;
 use crate::outbox::Outbox;
 use crate::record::{Flags, Stamp};
 use crate::table::Slot;
 use failover::binding::BindingStatus;
+use failover::endpoint::Event as Happening;
 use failover::lease::raise_after_loss;
-use failover::message::{Message, Xid};
 use failover::time::Time;
 
 /// A request that is being answered.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Transfer {
-    xid: Xid,
-    /// It dies with its connection (F07-8.6-02).
-    link: LinkId,
     everything: bool,
     /// The next slot to be looked at; `None` when all were.
     next: Option<u32>,
@@ -31,53 +26,37 @@ pub(super) struct Transfer {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Raise {
     next: u32,
-    store: ([u8; 16], u64),
 }
 
 impl Engine {
     /// The partner asks. What is under way now does not count, should it have changed since (F07-7.3.2-02, M2).
-    pub(super) fn update_request(
+    pub(super) fn begin_transfer(
         &mut self,
         now: Time,
         relationship: RelationshipId,
-        link: LinkId,
-        xid: Xid,
-        everything: bool,
+        all: bool,
         outbox: &mut Outbox,
     ) {
         let endpoint = self.endpoint_mut(relationship);
         // D12-7.4.2-01: what was asked for once is owed until an UPDDONE, whatever the partner asks now.
-        let asked_for_everything = everything;
-        let everything = everything || endpoint.record.owes_everything || endpoint.partner_lost_storage();
-        endpoint.partner_is_back = true;
+        let everything = all || endpoint.machine.stored().owes_everything;
         endpoint.outstanding.request_came();
-        endpoint.transfer = Some(Transfer { xid, link, everything, next: Some(0) });
-        if everything && !endpoint.record.owes_everything {
-            endpoint.record.owes_everything = true;
-            self.store_endpoint(relationship, outbox);
-        }
-        if asked_for_everything {
-            // Whoever wants everything has nothing: it can have promised what it does not know any more (trap T16).
-            self.partner_lost_store(relationship, outbox);
-        }
+        endpoint.transfer = Some(Transfer { everything, next: Some(0) });
         self.go_on_with_transfer(now, relationship, WORK_PER_CALL, outbox);
     }
 
-    /// A partner that lost its store may have renewed anything as far as it could, and told nobody (trap T16).
-    pub(super) fn partner_lost_store(&mut self, relationship: RelationshipId, outbox: &mut Outbox) {
-        if self.planted.no_raise {
-            return;
+    /// A partner that lost its bindings may have renewed anything as far as it could, and told nobody (trap T16).
+    pub(super) fn raise(&mut self, relationship: RelationshipId, outbox: &mut Outbox) {
+        if !self.planted.no_raise {
+            self.raise_from_start(relationship);
+            // A crash in the middle begins it again: nothing was told meanwhile, and an end only moves later.
+            self.endpoint_mut(relationship).record.is_raising = true;
+            self.store_endpoint(relationship, outbox);
         }
-        let name = self.config.relationship(relationship).name.clone();
-        let endpoint = self.endpoint_mut(relationship);
-        // Another make has no identity to tell: then one loss is as good as another until it has recovered.
-        let store = endpoint.record.partner_store.unwrap_or_default();
-        let done = |raised: Option<([u8; 16], u64)>| raised.is_some_and(|raised| raised.0 == store.0);
-        if done(endpoint.record.raised_for) || done(endpoint.raise.map(|raise| raise.store)) {
-            return;
-        }
-        endpoint.raise = Some(Raise { next: 0, store });
-        outbox.event(Event::PartnerLostStore { relationship: name });
+    }
+
+    pub(super) fn raise_from_start(&mut self, relationship: RelationshipId) {
+        self.endpoint_mut(relationship).raise = Some(Raise { next: 0 });
     }
 
     /// Does up to `budget` slots of what is under way; returns what is left of the budget.
@@ -95,19 +74,19 @@ impl Engine {
             self.raise_one(now, relationship, raise, outbox);
         }
         while budget > 0
-            && let Some(next) = self.endpoint(relationship).transfer.as_ref().and_then(|transfer| transfer.next)
+            && let Some(next) = self.endpoint(relationship).transfer.and_then(|transfer| transfer.next)
         {
             budget -= 1;
             self.owe_one(relationship, next);
         }
-        self.finish_transfer(relationship, outbox);
+        self.finish_transfer(now, relationship, outbox);
         budget
     }
 
     /// Whether there is work that does not wait for the partner.
     pub(super) fn transfer_has_work(&self, relationship: RelationshipId) -> bool {
         let endpoint = self.endpoint(relationship);
-        endpoint.raise.is_some() || endpoint.transfer.as_ref().is_some_and(|transfer| transfer.next.is_some())
+        endpoint.raise.is_some() || endpoint.transfer.is_some_and(|transfer| transfer.next.is_some())
     }
 
     /// One binding that was owed has been acknowledged.
@@ -129,11 +108,11 @@ impl Engine {
         let Some(slot) = self.table.by_number(raise.next) else {
             let endpoint = self.endpoint_mut(relationship);
             endpoint.raise = None;
-            endpoint.record.raised_for = Some(raise.store);
+            endpoint.record.is_raising = false;
             self.store_endpoint(relationship, outbox);
             return;
         };
-        self.endpoint_mut(relationship).raise = Some(Raise { next: raise.next + 1, ..raise });
+        self.endpoint_mut(relationship).raise = Some(Raise { next: raise.next + 1 });
         if self.table.relationship(slot) != Some(relationship) {
             return;
         }
@@ -182,23 +161,13 @@ impl Engine {
     }
 
     /// F07-7.5.1-01: as soon as the last of the acknowledgements is there.
-    fn finish_transfer(&mut self, relationship: RelationshipId, outbox: &mut Outbox) {
+    fn finish_transfer(&mut self, now: Time, relationship: RelationshipId, outbox: &mut Outbox) {
         let endpoint = self.endpoint_mut(relationship);
-        let done = endpoint.owed == 0
-            && endpoint.raise.is_none()
-            && endpoint.transfer.as_ref().is_some_and(|transfer| transfer.next.is_none());
-        if !done && !(self.planted.updone_early && self.endpoint(relationship).transfer.is_some()) {
-            return;
+        let all_looked_at = endpoint.transfer.is_some_and(|transfer| transfer.next.is_none());
+        let done = endpoint.owed == 0 && endpoint.raise.is_none() && all_looked_at;
+        if done || self.planted.updone_early && self.endpoint(relationship).transfer.is_some() {
+            self.endpoint_mut(relationship).transfer = None;
+            self.happens(now, relationship, Happening::UpdatesDelivered, outbox);
         }
-        let endpoint = self.endpoint_mut(relationship);
-        let Some(transfer) = endpoint.transfer.take() else { return };
-        if endpoint.link != Some(transfer.link) {
-            return;
-        }
-        if transfer.everything {
-            endpoint.record.owes_everything = false;
-            self.store_endpoint(relationship, outbox);
-        }
-        self.respond(relationship, transfer.xid, Message::UpdDone, outbox);
     }
 }

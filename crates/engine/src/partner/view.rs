@@ -21,9 +21,11 @@ pub struct EndpointView {
     pub since: Time,
     /// The partner's state as last told.
     pub partner: Option<FailoverState>,
+    /// Since when it is in it, in our clock.
+    pub partner_since: Option<Time>,
     /// Communications are OK.
     pub in_contact: bool,
-    /// When the partner was last heard; [`Time::ZERO`] for never.
+    /// When the partner was last heard, as far as that is recorded; [`Time::ZERO`] for never.
     pub last_communicated: Time,
     /// What is added to the partner's times, in seconds.
     pub clock_difference: i64,
@@ -50,23 +52,24 @@ pub struct EndpointView {
 
 impl Engine {
     /// All endpoints, in the order of the configuration.
-    pub fn endpoints(&self) -> Vec<EndpointView> {
-        self.relationships().map(|relationship| self.endpoint_view(relationship)).collect()
+    pub fn endpoints(&self, now: Time) -> Vec<EndpointView> {
+        self.relationships().map(|relationship| self.endpoint_view(now, relationship)).collect()
     }
 
-    fn endpoint_view(&self, relationship: RelationshipId) -> EndpointView {
+    fn endpoint_view(&self, now: Time, relationship: RelationshipId) -> EndpointView {
         let endpoint = self.endpoint(relationship);
-        let durable = endpoint.machine.durable();
+        let stored = endpoint.machine.stored();
         let connection = endpoint.link.and_then(|link| self.links.get(link));
         let (free, backup) = self.available_in(relationship);
         EndpointView {
             name: self.config.relationship(relationship).name.clone(),
             role: endpoint.role(),
             state: endpoint.state(),
-            since: durable.since,
-            partner: durable.partner,
-            in_contact: endpoint.machine.is_in_contact(),
-            last_communicated: endpoint.last_communicated,
+            since: endpoint.machine.entered(),
+            partner: stored.partner.map(|(state, _)| state),
+            partner_since: stored.partner.map(|(_, since)| since),
+            in_contact: endpoint.machine.communications_ok(),
+            last_communicated: stored.last_contact,
             clock_difference: connection.map_or(0, |connection| connection.clock_delta().0),
             mclt: endpoint.mclt(),
             queued: self.table.queue.len(relationship),
@@ -75,8 +78,8 @@ impl Engine {
             unagreed: self.table.unagreed(relationship),
             free,
             backup,
-            storage_lost: durable.storage_lost,
-            alive: (!endpoint.machine.is_alive()).then_some(durable.last_operation),
+            storage_lost: stored.storage_lost,
+            alive: Some(endpoint.machine.alive(now)).filter(|alive| *alive < now),
         }
     }
 }

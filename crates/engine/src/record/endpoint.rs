@@ -1,10 +1,11 @@
 //! What a failover endpoint must remember.
 //!
 //! *Lives here:* [`EndpointRecord`] and its bytes.
-//! *May know:* the states and times of F07 9.
+//! *May know:* what `failover::endpoint` wants stored, and what an engine adds to it.
 //! *Must not know:* transitions.
 
 use super::{Reader, RecordError, push_sized};
+use failover::endpoint::Stored;
 use failover::state::{FailoverState, Role};
 use failover::time::{Interval, Time, WireTime};
 
@@ -15,34 +16,22 @@ pub struct EndpointRecord {
     pub name: String,
     /// Which of the two this server is.
     pub role: Role,
-    /// The state; in PAUSED and SHUTDOWN the one before is in `resumes`.
-    pub state: FailoverState,
-    /// When it was entered, in engine time (F07-12.24-01).
-    pub since: Time,
-    /// The state to go on with after PAUSED or SHUTDOWN (F07-9.11.1-01, F07-9.12.1-01).
-    pub resumes: FailoverState,
-    /// The partner's state as last told (F07-9.2-04); `None` before the first contact.
-    pub partner: Option<FailoverState>,
-    /// The last recorded time of operation (trap T15); [`Time::ZERO`] for never.
+    /// What the state machine wants stored; `None` before it said anything.
+    pub stored: Option<Stored>,
+    /// The last recorded time at which a process ran; [`Time::ZERO`] for never.
     pub last_operation: Time,
-    /// When the partner was last heard (D12 5.16); [`Time::ZERO`] for never.
-    pub last_communicated: Time,
+    /// The last recorded `alive` (trap T15); [`Time::ZERO`] for never.
+    pub alive: Time,
     /// The MCLT in force: the primary's (D12-7.8.2-02); [`Interval::ZERO`] before it is known.
     pub mclt: Interval,
     /// The hash bucket assignment in force (F07-7.8.2-13): a bit is set where the secondary serves.
     pub buckets: Option<[u8; 32]>,
-    /// The bindings were lost and are not back yet (trap T16).
-    pub storage_lost: bool,
-    /// When this server can have stopped at the latest: the recover wait counts from here (F07-9.5.2-05).
-    pub recover_from: Time,
-    /// An UPDREQALL was received and no UPDDONE sent since (D12-7.4.2-01).
-    pub owes_everything: bool,
-    /// The partner's store as last seen: identity and generation (Q45).
-    pub partner_store: Option<([u8; 16], u64)>,
-    /// The partner's store for whose loss the ends were raised (trap T16, once per loss).
-    pub raised_for: Option<([u8; 16], u64)>,
+    /// delayed-service-parameter in force, in seconds; 0 for none.
+    pub delayed_service: u8,
     /// The time in the last CONNECT that was accepted (D12-11.1-01).
     pub last_connect: WireTime,
+    /// The raise for a partner that lost its bindings has begun and is not through (trap T16).
+    pub is_raising: bool,
 }
 
 impl EndpointRecord {
@@ -51,82 +40,113 @@ impl EndpointRecord {
         EndpointRecord {
             name: name.to_owned(),
             role,
-            state: FailoverState::Recover,
-            since: Time::ZERO,
-            resumes: FailoverState::Recover,
-            partner: None,
+            stored: None,
             last_operation: Time::ZERO,
-            last_communicated: Time::ZERO,
+            alive: Time::ZERO,
             mclt: Interval::ZERO,
             buckets: None,
-            storage_lost: false,
-            recover_from: Time::ZERO,
-            owes_everything: false,
-            partner_store: None,
-            raised_for: None,
+            delayed_service: 0,
             last_connect: WireTime(0),
+            is_raising: false,
         }
     }
 
     pub(super) fn encode(&self, out: &mut Vec<u8>) {
-        let flags = u8::from(self.role == Role::Primary)
-            | u8::from(self.storage_lost) << 1
-            | u8::from(self.owes_everything) << 2
-            | u8::from(self.buckets.is_some()) << 3
-            | u8::from(self.partner_store.is_some()) << 4
-            | u8::from(self.raised_for.is_some()) << 5;
-        let partner = self.partner.map_or(0, FailoverState::number);
-        out.extend_from_slice(&[flags, self.state.number(), self.resumes.number(), partner]);
+        let flags = bits([
+            self.role == Role::Primary,
+            self.stored.is_some(),
+            self.buckets.is_some(),
+            self.is_raising,
+        ]);
+        out.extend_from_slice(&[flags, self.delayed_service]);
         push_sized(out, self.name.as_bytes());
-        for time in [self.since, self.last_operation, self.last_communicated, self.recover_from] {
-            out.extend_from_slice(&time.as_millis().to_le_bytes());
-        }
+        push_times(out, &[self.last_operation, self.alive]);
         out.extend_from_slice(&self.mclt.as_millis().to_le_bytes());
         out.extend_from_slice(&self.last_connect.0.to_le_bytes());
         if let Some(buckets) = &self.buckets {
             out.extend_from_slice(buckets);
         }
-        for (identity, generation) in [self.partner_store, self.raised_for].into_iter().flatten() {
-            out.extend_from_slice(&identity);
-            out.extend_from_slice(&generation.to_le_bytes());
+        if let Some(stored) = &self.stored {
+            encode_stored(stored, out);
         }
     }
 
     pub(super) fn decode(reader: &mut Reader<'_>) -> Result<EndpointRecord, RecordError> {
         let flags = reader.byte()?;
-        let is = |bit: u8| flags & (1 << bit) != 0;
-        let state = state(reader.byte()?)?;
-        let resumes = self::state(reader.byte()?)?;
-        let partner = match reader.byte()? {
-            0 => None,
-            number => Some(self::state(number)?),
-        };
+        let delayed_service = reader.byte()?;
         let name = str::from_utf8(reader.sized()?)
             .map_err(|_| RecordError::Nonsense("a relationship's name that is no text"))?
             .to_owned();
-        let mut times = [Time::ZERO; 4];
-        for time in &mut times {
-            *time = Time::from_millis(reader.u64()?);
-        }
         Ok(EndpointRecord {
             name,
-            role: if is(0) { Role::Primary } else { Role::Secondary },
-            state,
-            since: times[0],
-            resumes,
-            partner,
-            last_operation: times[1],
-            last_communicated: times[2],
-            recover_from: times[3],
+            role: if is(flags, 0) { Role::Primary } else { Role::Secondary },
+            delayed_service,
+            last_operation: time(reader)?,
+            alive: time(reader)?,
             mclt: Interval::from_millis(reader.u64()?),
             last_connect: WireTime(u32::from_le_bytes(reader.array()?)),
-            storage_lost: is(1),
-            owes_everything: is(2),
-            buckets: if is(3) { Some(reader.array()?) } else { None },
-            partner_store: if is(4) { Some((reader.array()?, reader.u64()?)) } else { None },
-            raised_for: if is(5) { Some((reader.array()?, reader.u64()?)) } else { None },
+            buckets: if is(flags, 2) { Some(reader.array()?) } else { None },
+            stored: if is(flags, 1) { Some(decode_stored(reader)?) } else { None },
+            is_raising: is(flags, 3),
         })
     }
+}
+
+fn encode_stored(stored: &Stored, out: &mut Vec<u8>) {
+    let flags = bits([stored.storage_lost, stored.first_run, stored.owes_everything, stored.unproven]);
+    let (partner, partner_since) =
+        stored.partner.map_or((0, Time::ZERO), |(state, since)| (state.number(), since));
+    out.extend_from_slice(&[flags, stored.state.number(), stored.previous.number(), partner]);
+    push_times(out, &[stored.entered, partner_since, stored.last_contact, stored.down_since]);
+    out.push(u8::from(stored.partner_loss.is_some()));
+    out.extend_from_slice(&stored.partner_loss.unwrap_or(0).to_le_bytes());
+}
+
+fn decode_stored(reader: &mut Reader<'_>) -> Result<Stored, RecordError> {
+    let flags = reader.byte()?;
+    let state = state(reader.byte()?)?;
+    let previous = self::state(reader.byte()?)?;
+    let partner = match reader.byte()? {
+        0 => None,
+        number => Some(self::state(number)?),
+    };
+    let entered = time(reader)?;
+    let partner_since = time(reader)?;
+    let last_contact = time(reader)?;
+    let down_since = time(reader)?;
+    let has_loss = reader.byte()? != 0;
+    let loss = reader.u64()?;
+    Ok(Stored {
+        state,
+        entered,
+        previous,
+        partner: partner.map(|partner| (partner, partner_since)),
+        last_contact,
+        storage_lost: is(flags, 0),
+        first_run: is(flags, 1),
+        down_since,
+        owes_everything: is(flags, 2),
+        partner_loss: has_loss.then_some(loss),
+        unproven: is(flags, 3),
+    })
+}
+
+fn bits(flags: [bool; 4]) -> u8 {
+    flags.iter().rev().fold(0, |bits, flag| bits << 1 | u8::from(*flag))
+}
+
+fn is(flags: u8, bit: u8) -> bool {
+    flags & (1 << bit) != 0
+}
+
+fn push_times(out: &mut Vec<u8>, times: &[Time]) {
+    for time in times {
+        out.extend_from_slice(&time.as_millis().to_le_bytes());
+    }
+}
+
+fn time(reader: &mut Reader<'_>) -> Result<Time, RecordError> {
+    Ok(Time::from_millis(reader.u64()?))
 }
 
 fn state(number: u8) -> Result<FailoverState, RecordError> {
