@@ -377,6 +377,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
         #[test]
         fn a_move_settles_the_pool(free in 0..5000u32, backup in 0..5000u32, share in 0..=100u8, misbalance in 0..=100u8) {
             let rule = PoolRule { secondary_share: share, misbalance };

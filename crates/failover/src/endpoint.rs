@@ -87,6 +87,7 @@ impl Endpoint {
             down_since,
             owes_everything: false,
             partner_loss: None,
+            partner_forgot: false,
             unproven: false,
         };
         let mut stored = memory.stored.unwrap_or(nothing);
@@ -337,15 +338,16 @@ impl Endpoint {
     }
 
     fn partner_told(&mut self, now: Time, told: &StateMessage, since: Time, out: &mut Vec<Action>) {
-        let known_loss = self.partner_lost_storage();
         let Some(link) = &mut self.link else { return };
         let before = link.partner;
         link.partner_tandem = told.tandem.or(link.partner_tandem);
-        let storage_lost = match told.tandem {
-            Some(tandem) => tandem.storage_lost,
-            // Another make says it by UPDREQALL, and is whole again in NORMAL.
-            None => known_loss && told.state != S::Normal,
-        };
+        // Another make says it by UPDREQALL, and is whole again in NORMAL.
+        let forgot = self.stored.partner_forgot && told.state != S::Normal;
+        let storage_lost = told.tandem.map_or(forgot, |tandem| tandem.storage_lost);
+        if self.stored.partner_forgot != forgot {
+            self.stored.partner_forgot = forgot;
+            self.dirty = true;
+        }
         let partner = Partner {
             state: told.state,
             startup: told.startup,
@@ -473,8 +475,12 @@ impl Endpoint {
         let tandem = link.partner_tandem;
         if all && tandem.is_none() {
             // Another make has no other way to say that it lost its bindings.
-            if let Some(partner) = &mut link.partner {
-                partner.storage_lost = matches!(partner.state, S::Recover | S::RecoverWait);
+            if let Some(partner) =
+                link.partner.as_mut().filter(|partner| matches!(partner.state, S::Recover | S::RecoverWait))
+            {
+                partner.storage_lost = true;
+                self.stored.partner_forgot = true;
+                self.dirty = true;
             }
             let loss = match (self.stored.owes_everything, self.stored.partner_loss) {
                 // The same loss, asked again after an interruption.

@@ -393,6 +393,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
         /// The fundamental relationship, over any history of renewals at one server and its partner's PARTNER-DOWN.
         #[test]
         fn no_lease_outlives_the_partners_wait(

@@ -245,8 +245,8 @@ fn a_handshake_does_not_take_for_ever() {
 
 #[test]
 fn a_wrong_partner_is_told_so() {
-    let secret = |name: &[u8]| Secret::new(name.to_vec());
     type Case = (&'static str, fn(&mut Settings), u8);
+    let secret = |name: &[u8]| Secret::new(name.to_vec());
     let cases: [Case; 5] = [
         ("name", |s| s.relationship = Relationship::Name(RelationshipName::new(b"campuS").unwrap()), 8),
         ("digest", |s| s.codec = s.codec.clone().with_secret(Secret::new(b"x".to_vec())), 13),
@@ -489,6 +489,41 @@ fn a_partner_that_does_not_acknowledge_is_lost() {
     }
     pair.primary.wake(start().plus(seconds(30)));
     assert_eq!(pair.primary.cause(), Some(&Cause::NotAcking));
+}
+
+#[test]
+fn a_partner_that_acknowledges_slowly_is_not_lost() {
+    let mut pair = pair(Dialect::Draft12);
+    for n in 0..3 {
+        pair.primary.request(start(), free(n));
+    }
+    pair.run(start());
+    let xids: Vec<_> = pair
+        .secondary
+        .outputs
+        .iter()
+        .filter_map(|output| match output {
+            Output::Received(Received::Updates { xid, .. }) => Some(*xid),
+            _ => None,
+        })
+        .collect();
+    let codec = Codec::new(Dialect::Draft12, SECONDARY);
+    let mut now = start();
+    for second in 1..=29 + 29 + 29 {
+        now = start().plus(seconds(second));
+        pair.primary.receive(now, &contact(&codec, now));
+        if second % 29 == 0 && second < 87 {
+            let n = second / 29 - 1;
+            let ack = BindingAck::accepted(Ipv4Addr::from(u32::try_from(n).unwrap()));
+            let reply = Connection::reply(xids[usize::try_from(n).unwrap()], Message::BndAck(vec![ack]));
+            pair.secondary.send(now, reply);
+            pair.primary.receive(now, &std::mem::take(&mut pair.secondary.to_send));
+        }
+        pair.primary.wake(now);
+        assert_eq!(pair.primary.cause(), None, "after {second} s");
+    }
+    pair.primary.wake(now.plus(seconds(1)));
+    assert_eq!(pair.primary.cause(), Some(&Cause::NotAcking), "the third was never acknowledged");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use failover::binding::BindingStatus;
 use failover::dialect::Dialect;
 use failover::endpoint::{Action, Alarm, Command, Event, NotOurs, Refusal, RequestId, RequestKind, Silence};
 use failover::lease::Times;
-use failover::message::StateMessage;
+use failover::message::{StateMessage, Xid};
 use failover::state::{FailoverState as S, Role};
 use failover::time::Time;
 use world::{MCLT, World, at, seconds, stored};
@@ -556,4 +556,51 @@ fn who_gives_which_address() {
         assert_eq!(may(&world, other, false), Ok(()));
         assert_eq!(may(&world, other, true), Err(NotOurs::Partners), "never with dynamic BOOTP");
     }
+}
+
+#[test]
+fn contact_since_entry_makes_leases_given_since_wait_like_all_others() {
+    let mut world = World::normal();
+    world.pass(seconds(100));
+    world.crash(1);
+    world.pass(seconds(10));
+    world.command(0, Command::PartnerDown);
+    let times = Times { lease_expiration: at(20_000), sent_potential_expiration: at(30_000), ..Times::NONE };
+    let frees = |world: &World| world.servers[0].endpoint().frees_alone(times, true).unwrap();
+    assert_eq!(frees(&world), at(20_000));
+    world.pass(seconds(10));
+    let now = world.now;
+    world.servers[1].start(now, false);
+    world.connect();
+    world.run();
+    assert!(frees(&world) > at(33_600), "the client may have renewed with the partner");
+}
+
+#[test]
+fn dhcpd_loses_its_bindings_until_it_is_in_normal() {
+    let mut world = World::new(Dialect::Dhcpd, Some(stored(S::PartnerDown, at(0))), None);
+    world.servers[0].start(at(10), false);
+    let told = |state| StateMessage { state, startup: false, since: at(5).to_wire(), tandem: None };
+    let tell = |world: &mut World, state| {
+        world.servers[0].handle(at(20), Event::State { state: told(state), since: at(5) });
+        world.servers[0].endpoint().partner_lost_storage()
+    };
+    let connect = |world: &mut World| world.servers[0].handle(at(11), Event::Connected { tandem: None });
+    connect(&mut world);
+    assert!(!tell(&mut world, S::Recover));
+    world.servers[0].requests.push(RequestId(1));
+    world.servers[0].handle(at(20), Event::UpdReq { xid: Xid(0), all: true });
+    assert!(world.servers[0].endpoint().partner_lost_storage());
+    assert!(world.servers[0].has(Action::RaiseAfterLoss { loss: 1 }));
+    world.servers[0].handle(at(21), Event::Lost);
+    connect(&mut world);
+    assert!(tell(&mut world, S::Recover), "also on the next connection");
+    world.servers[0].handle(at(22), Event::UpdReq { xid: Xid(0), all: true });
+    assert!(!world.servers[0].has(Action::RaiseAfterLoss { loss: 2 }), "the same loss, asked again");
+    world.servers[0].handle(at(23), Event::UpdatesDelivered);
+    assert!(tell(&mut world, S::RecoverDone));
+    assert_eq!(world.servers[0].state(), S::Normal);
+    assert!(!tell(&mut world, S::Normal));
+    world.servers[0].handle(at(24), Event::UpdReq { xid: Xid(0), all: true });
+    assert!(world.servers[0].has(Action::RaiseAfterLoss { loss: 2 }), "another one");
 }

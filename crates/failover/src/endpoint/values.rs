@@ -65,6 +65,8 @@ pub struct Stored {
     pub owes_everything: bool,
     /// The number of the partner's last loss of storage for which bindings were raised (trap T16, model M10).
     pub partner_loss: Option<u64>,
+    /// A partner of another make lost its storage, and was not in NORMAL since (trap T16).
+    pub partner_forgot: bool,
     /// PARTNER-DOWN was entered by a process that had not been in NORMAL or CONFLICT-DONE since its start.
     pub unproven: bool,
 }

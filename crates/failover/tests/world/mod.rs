@@ -45,6 +45,7 @@ pub fn stored(state: S, entered: Time) -> Stored {
         down_since: entered,
         owes_everything: false,
         partner_loss: None,
+        partner_forgot: false,
         unproven: false,
     }
 }
