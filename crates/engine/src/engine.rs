@@ -226,6 +226,10 @@ impl Engine {
             return;
         }
         self.set_status(now, slot, status);
+        if status == BindingStatus::Released {
+            let heard = self.table.get(slot).heard_anew(now);
+            self.table.change(&self.config, slot, |binding| binding.client_last_transaction_time = heard);
+        }
         self.changed(slot, outbox);
     }
 

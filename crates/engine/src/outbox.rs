@@ -272,8 +272,7 @@ impl Batch {
     /// Hands out the CONTACT messages alone, which rest on nothing: a slow disk is not to look like a dead server, and a
     /// stuck one is, since nobody else makes them.
     pub fn release_contacts(&mut self, mut send: impl FnMut(ToPartner)) {
-        let is_contact =
-            |to: &ToPartner| matches!(to, ToPartner::Send { outgoing, .. } if outgoing.message == Message::Contact);
+        let is_contact = |to: &ToPartner| matches!(to, ToPartner::Send { outgoing, .. } if outgoing.message == Message::Contact);
         if self.partners.iter().any(|(_, to)| is_contact(to)) {
             for (rests_on, to) in std::mem::take(&mut self.partners) {
                 if is_contact(&to) {

@@ -128,7 +128,10 @@ impl Engine {
             Some(endpoint.stamp_at),
             endpoint.machine.communications_ok().then_some(endpoint.look_at_pools),
             endpoint.refused.values().min().copied().filter(|_| endpoint.machine.communications_ok()),
-            endpoint.unfit_since.map(|since| since.plus(state::UNFIT_WAIT)).filter(|_| endpoint.link.is_some()),
+            endpoint
+                .unfit_since
+                .map(|since| since.plus(state::UNFIT_WAIT))
+                .filter(|_| endpoint.link.is_some()),
         ]
         .into_iter()
         .flatten()

@@ -68,6 +68,11 @@ impl Stamp {
         }
     }
 
+    /// The second after this one.
+    pub(crate) fn next(self) -> Stamp {
+        Stamp(self.0.saturating_add(1))
+    }
+
     /// The number on the wheel of deadlines: seconds since 2020.
     pub(crate) fn tick(self) -> u32 {
         self.0
@@ -410,6 +415,7 @@ mod tests {
             owes_everything: true,
             partner_loss: Some(7),
             unproven: false,
+            partner_forgot: true,
         };
         let endpoint = EndpointRecord {
             stored: Some(stored),

@@ -78,9 +78,7 @@ fn decide(engine: &mut Engine, now: Time, packet: &Packet<'_>, outbox: &mut Outb
     match kind {
         Kind::Discover => discover::discover(engine, now, &request, outbox),
         Kind::Selecting => select::select(engine, now, &request, outbox),
-        Kind::InitReboot | Kind::Renewing | Kind::Rebinding => {
-            extend::extend(engine, now, &request, outbox)
-        }
+        Kind::InitReboot | Kind::Renewing | Kind::Rebinding => extend::extend(engine, now, &request, outbox),
         Kind::Release => give_back::release(engine, now, &request, outbox),
         Kind::Decline => give_back::decline(engine, now, &request, outbox),
         Kind::Inform => inform::inform(engine, now, &request, outbox),
@@ -94,7 +92,9 @@ impl Kind {
             MessageType::Discover => Kind::Discover,
             MessageType::Request if message.server_identifier().is_some() => Kind::Selecting,
             MessageType::Request if message.ciaddr().is_unspecified() => Kind::InitReboot,
-            MessageType::Request if packet.destination.is_broadcast() || !message.giaddr().is_unspecified() => {
+            MessageType::Request
+                if packet.destination.is_broadcast() || !message.giaddr().is_unspecified() =>
+            {
                 Kind::Rebinding
             }
             MessageType::Request => Kind::Renewing,
@@ -169,9 +169,7 @@ pub(crate) fn standing(engine: &Engine, now: Time, request: &Request<'_>, slot: 
             _ => Standing::Partners,
         },
         // F07-5.2.2-03, trap T5: the same client again, as long as the partner was not told that it is gone.
-        BindingStatus::Expired | BindingStatus::Released
-            if own && !binding.flags.contains(Flags::TOLD) =>
-        {
+        BindingStatus::Expired | BindingStatus::Released if own && !binding.flags.contains(Flags::TOLD) => {
             Standing::Available { former: true }
         }
         BindingStatus::Expired | BindingStatus::Released | BindingStatus::Reset => Standing::Withheld,

@@ -4,9 +4,8 @@
 //! *Must not know:* lines and files.
 
 use super::{
-    Boot, Config, LeaseTimes, MAX_ADDRESSES, NetworkId, OptionSet, Parts, Pool, PoolId, Reservation,
-    RelationshipId, ReservationId, ReservationKey, SET_BY_SERVER, SharedNetwork, Subnet, SubnetId,
-    SubnetParts,
+    Boot, Config, LeaseTimes, MAX_ADDRESSES, NetworkId, OptionSet, Parts, Pool, PoolId, RelationshipId,
+    Reservation, ReservationId, ReservationKey, SET_BY_SERVER, SharedNetwork, Subnet, SubnetId, SubnetParts,
 };
 use dhcp::options::code;
 use failover::time::Interval;
@@ -187,7 +186,9 @@ pub enum Problem {
     #[error("mclt must be from 60s to 4294967295s, and the same on both servers (F07 5.2.1)")]
     Mclt,
     /// A window of no size, or of one that is too large.
-    #[error("max-unacked must be from 1 to {MAX_UNACKED}: more than 10 and less than 100 is advised (F07 7.8.1)")]
+    #[error(
+        "max-unacked must be from 1 to {MAX_UNACKED}: more than 10 and less than 100 is advised (F07 7.8.1)"
+    )]
     MaxUnacked,
     /// A split above the number of buckets.
     #[error("split is how many of the 256 hash buckets the primary serves: 0 to 256")]
@@ -346,7 +347,13 @@ impl Checker {
             if let Some(n) = pool.failover.filter(|n| *n >= parts.relationships.len()) {
                 self.fault(place, Problem::NoSuchRelationship(n));
             }
-            self.config.pools.push(Pool { first: pool.first, last: pool.last, subnet: id, options, failover });
+            self.config.pools.push(Pool {
+                first: pool.first,
+                last: pool.last,
+                subnet: id,
+                options,
+                failover,
+            });
         }
         for (r, reservation) in subnet.reservations.iter().enumerate() {
             let place = Place::Reservation(n, s, r);

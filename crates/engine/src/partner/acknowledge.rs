@@ -13,8 +13,8 @@ use crate::outbox::Outbox;
 use crate::record::Flags;
 use crate::table::Slot;
 use failover::binding::BindingStatus;
-use failover::lease::status_after_ack;
 use failover::connection::Ticket;
+use failover::lease::status_after_ack;
 use failover::message::{BindingAck, RejectReason, Rejection};
 use failover::time::{Interval, Time};
 

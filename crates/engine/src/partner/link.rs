@@ -246,6 +246,7 @@ impl Engine {
         outputs: Vec<Output>,
         outbox: &mut Outbox,
     ) {
+        let mut connected = None;
         for output in outputs {
             match output {
                 Output::Send(outgoing) => self.send(link, outgoing, outbox),
@@ -253,6 +254,7 @@ impl Engine {
                 Output::StartTls => outbox.partner_at_once(ToPartner::Close { link }),
                 Output::Established(established) => {
                     self.established(now, relationship, link, &established, outbox);
+                    connected = Some(established);
                 }
                 Output::Received(received) => self.received(now, relationship, link, received, outbox),
                 Output::ClockStep { from, to } => {
@@ -267,6 +269,12 @@ impl Engine {
                 }
                 Output::Close(cause) => self.closed(now, relationship, link, &cause, outbox),
             }
+        }
+        // CONNECTACK goes before STATE (F07-7.9.1-13).
+        if let Some(established) = connected.filter(|_| self.endpoint(relationship).link == Some(link)) {
+            let happening = Happening::Connected { tandem: established.tandem };
+            self.happens(now, relationship, happening, outbox);
+            self.compare_memories(now, relationship, &established, outbox);
         }
     }
 
@@ -287,9 +295,6 @@ impl Engine {
         self.take_terms(relationship, established, outbox);
         let endpoint = self.endpoint_mut(relationship);
         endpoint.link = Some(link);
-        let connected = Happening::Connected { tandem: established.tandem };
-        self.happens(now, relationship, connected, outbox);
-        self.compare_memories(now, relationship, established, outbox);
     }
 
     fn closed(
@@ -363,4 +368,3 @@ impl Endpoint {
         self.machine.may_send_updates() && room > 0
     }
 }
-

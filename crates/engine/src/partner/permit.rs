@@ -21,7 +21,11 @@ use failover::time::{Interval, Time};
 
 impl Engine {
     /// Whether this server answers this request about addresses of this relationship (F07 9; table 1.6).
-    pub(crate) fn may_answer(&self, relationship: RelationshipId, request: &Request<'_>) -> Result<(), Counter> {
+    pub(crate) fn may_answer(
+        &self,
+        relationship: RelationshipId,
+        request: &Request<'_>,
+    ) -> Result<(), Counter> {
         let endpoint = self.endpoint(relationship);
         let kind = match request.kind {
             Kind::Renewing | Kind::Rebinding => RequestKind::RenewOrRebind,
@@ -58,7 +62,12 @@ impl Engine {
     }
 
     /// What has been available for longest in this pool, the own list before the partner's.
-    pub(crate) fn oldest_of_own(&self, now: Time, relationship: RelationshipId, pool: PoolId) -> Option<Slot> {
+    pub(crate) fn oldest_of_own(
+        &self,
+        now: Time,
+        relationship: RelationshipId,
+        pool: PoolId,
+    ) -> Option<Slot> {
         let endpoint = self.endpoint(relationship);
         [endpoint.own(), endpoint.partners()]
             .into_iter()
@@ -88,8 +97,7 @@ impl Engine {
         let endpoint = self.endpoint(self.table.relationship(slot)?);
         let binding = self.table.get(slot);
         let same = binding.client.as_ref() == Some(client);
-        let times =
-            if same || self.planted.times_outlive_client { binding.times() } else { Times::NONE };
+        let times = if same || self.planted.times_outlive_client { binding.times() } else { Times::NONE };
         if self.planted.drop_mclt {
             return None;
         }

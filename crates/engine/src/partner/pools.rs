@@ -48,7 +48,8 @@ impl Engine {
             }
             Role::Secondary => {
                 let rule = PoolRule::default();
-                let short = self.pools_of(relationship).any(|pool| rule.secondary_is_short(self.counts(pool)));
+                let short =
+                    self.pools_of(relationship).any(|pool| rule.secondary_is_short(self.counts(pool)));
                 if short && self.endpoint(relationship).state() == FailoverState::Normal {
                     self.request(relationship, Message::PoolReq, outbox);
                 }

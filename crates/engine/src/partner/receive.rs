@@ -155,11 +155,7 @@ fn take_client(binding: &mut Binding, received: &Update, claim: &Claim, apply: &
             if !same || received.client_last_transaction_time >= binding.heard() {
                 binding.set_hardware(claim.hardware);
                 if claim.says_details || !same {
-                    binding.set_extras(
-                        &claim.host_name,
-                        &claim.relay_agent_information,
-                        &claim.vendor_class,
-                    );
+                    binding.set_extras(&claim.host_name, &claim.relay_agent_information, &claim.vendor_class);
                 }
             }
         }

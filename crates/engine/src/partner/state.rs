@@ -113,16 +113,15 @@ impl Engine {
     ) {
         let Some(tandem) = established.tandem else { return };
         let heard = tandem.last_communicated.to_time(established.delta);
-        let endpoint = self.endpoint(relationship);
+        let endpoint = self.endpoint_mut(relationship);
+        // What was heard since this process started says nothing about the store that it found.
+        let first = !std::mem::replace(&mut endpoint.was_compared, true);
         let stored = endpoint.machine.stored();
-        if stored.storage_lost || stored.first_run || heard == Time::ZERO {
-            return;
-        }
-        if heard > endpoint.started_from.plus(MUCH_AHEAD) && !endpoint.was_compared {
+        let known = stored.storage_lost || stored.first_run || heard == Time::ZERO;
+        if first && !known && heard > endpoint.started_from.plus(MUCH_AHEAD) {
             let lost = Happening::Command(Command::StorageLost { down_since: None });
             self.happens(now, relationship, lost, outbox);
         }
-        self.endpoint_mut(relationship).was_compared = true;
     }
 
     /// Communications failed: what was under way is to be told again (F07-8.6-02, T9).

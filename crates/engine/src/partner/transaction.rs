@@ -9,9 +9,7 @@ use crate::table::Binding;
 use dhcp::{ClientIdentity, HardwareAddress, code};
 use failover::binding::BindingStatus;
 use failover::dialect::Dialect;
-use failover::message::{
-    BindingUpdate, ClientHardware, ClientOptions, IpFlags, MAX_CLIENT_OPTIONS,
-};
+use failover::message::{BindingUpdate, ClientHardware, ClientOptions, IpFlags, MAX_CLIENT_OPTIONS};
 use failover::time::WireTime;
 
 /// Names the format of client-request-options: options of DHCP (RFC 2131 3).
@@ -66,7 +64,8 @@ impl Claim {
             .hardware
             .as_ref()
             .and_then(|hardware| HardwareAddress::new(hardware.htype, &hardware.address));
-        let by_identifier = update.client_identifier.as_deref().and_then(ClientIdentity::from_client_identifier);
+        let by_identifier =
+            update.client_identifier.as_deref().and_then(ClientIdentity::from_client_identifier);
         let mut claim = Claim {
             client: by_identifier.or_else(|| {
                 let hardware = hardware?;

@@ -93,7 +93,13 @@ impl EndpointRecord {
 }
 
 fn encode_stored(stored: &Stored, out: &mut Vec<u8>) {
-    let flags = bits([stored.storage_lost, stored.first_run, stored.owes_everything, stored.unproven]);
+    let flags = bits([
+        stored.storage_lost,
+        stored.first_run,
+        stored.owes_everything,
+        stored.unproven,
+        stored.partner_forgot,
+    ]);
     let (partner, partner_since) =
         stored.partner.map_or((0, Time::ZERO), |(state, since)| (state.number(), since));
     out.extend_from_slice(&[flags, stored.state.number(), stored.previous.number(), partner]);
@@ -128,10 +134,11 @@ fn decode_stored(reader: &mut Reader<'_>) -> Result<Stored, RecordError> {
         owes_everything: is(flags, 2),
         partner_loss: has_loss.then_some(loss),
         unproven: is(flags, 3),
+        partner_forgot: is(flags, 4),
     })
 }
 
-fn bits(flags: [bool; 4]) -> u8 {
+fn bits<const N: usize>(flags: [bool; N]) -> u8 {
     flags.iter().rev().fold(0, |bits, flag| bits << 1 | u8::from(*flag))
 }
 

@@ -66,9 +66,8 @@ fn choose(engine: &Engine, now: Time, request: &Request<'_>) -> Option<Slot> {
         relationship.is_none_or(|relationship| engine.may_answer(relationship, request).is_ok())
     };
     let standing = |slot: &Slot| standing(engine, now, request, *slot);
-    let usable = |slot: &Slot| {
-        answers(slot) && matches!(standing(slot), Standing::Holds | Standing::Available { .. })
-    };
+    let usable =
+        |slot: &Slot| answers(slot) && matches!(standing(slot), Standing::Holds | Standing::Available { .. });
     let of_client = || engine.table.of_client(&engine.config, network, &request.client);
     reserved_slot(engine, request)
         .filter(usable)

@@ -110,7 +110,8 @@ fn is_in_network(engine: &Engine, request: &Request<'_>, address: Ipv4Addr) -> b
 /// A client that got a reservation while it held another address is sent there as soon as it can have it.
 fn moves_to_reservation(engine: &Engine, now: Time, request: &Request<'_>, slot: Slot) -> bool {
     reserved_slot(engine, request).is_some_and(|reserved| {
-        reserved != slot && matches!(
+        reserved != slot
+            && matches!(
                 standing(engine, now, request, reserved),
                 Standing::Holds | Standing::Available { .. }
             )

@@ -71,6 +71,7 @@ fn give(
     let reallocation = !same_client && before.client.is_some();
     let recorded =
         if renewal && !engine.planted.forget_recorded_end { before.lease_expiration.max(end) } else { end };
+    let heard = if same_client && !renewal { before.heard_anew(now) } else { Stamp::at_or_before(now) };
     let mut extras = Extras::default();
     extras.take(request);
     engine.table.withdraw_offer_to(request.place.network, &request.client);
@@ -87,7 +88,7 @@ fn give(
         binding.lease_expiration = recorded;
         // F07-7.1.1-07: stable before the BNDUPD that says it, by resting on this very record.
         binding.sent_potential_expiration = binding.sent_potential_expiration.max(potential);
-        binding.client_last_transaction_time = Stamp::at_or_before(now);
+        binding.client_last_transaction_time = heard;
         binding.set_hardware(request.hardware());
         binding.set_extras(extras.host_name(), extras.relay(), extras.vendor_class());
     });

@@ -160,7 +160,8 @@ impl Binding {
     pub(crate) fn is_worth_a_record(&self) -> bool {
         self.status != BindingStatus::Free
             || self.flags.durable() != Flags::NONE
-            || self.client.is_some() || self.start_time_of_state != Stamp::NONE
+            || self.client.is_some()
+            || self.start_time_of_state != Stamp::NONE
     }
 
     /// In whose list of available addresses this belongs.
@@ -193,6 +194,12 @@ impl Binding {
     pub(crate) fn heard(&self) -> Option<Time> {
         let heard = self.client_last_transaction_time;
         (heard != Stamp::NONE).then(|| heard.time())
+    }
+
+    /// The client is heard at `now`, in another state than before: never in the same second as the last time, by which the
+    /// partner would take the one for as old as the other (figure 7.1.3-1, time(1)).
+    pub(crate) fn heard_anew(&self, now: Time) -> Stamp {
+        Stamp::at_or_before(now).max(self.client_last_transaction_time.next())
     }
 
     /// How long the lease was that ends at `lease_expiration`.
