@@ -165,8 +165,9 @@ pub struct Reply {
     pub echoed: Option<Vec<u8>>,
 }
 
-/// A reply with some of the options that a server sends; with names in `sname` and `file`, no option goes there.
-pub fn reply(random: &mut Random, request: &Message<'_>, named: bool) -> Reply {
+/// A reply with some of the options that are wanted. With names in `sname` and `file`, no option goes there; without, there
+/// are so many options that some have to.
+pub fn reply(random: &mut Random, request: &Message<'_>, named: bool, wanted: fn(u8) -> bool) -> Reply {
     let header = ReplyHeader {
         yiaddr: Ipv4Addr::from_bits(random.word()),
         siaddr: Ipv4Addr::from_bits(random.word()),
@@ -183,8 +184,9 @@ pub fn reply(random: &mut Random, request: &Message<'_>, named: bool) -> Reply {
         writer.file(b"pxelinux.0").unwrap();
     }
     let mut options = Vec::new();
-    for (code, value) in random_options(random) {
-        if writer.option(code, &value).is_ok() {
+    let rounds = if named { 1 } else { 9 };
+    for (code, value) in (0..rounds).flat_map(|_| random_options(random)) {
+        if wanted(code) && writer.option(code, &value).is_ok() {
             options.push((code, value));
         }
     }
