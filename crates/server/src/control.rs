@@ -1,20 +1,21 @@
 //! What others may ask of a running server.
 //!
 //! *Lives here:* [`Question`], the one way by which other threads reach the owner of the engine.
-//! *May know:* the engine's views.
+//! *May know:* the engine's views and the shell's.
 //! *Must not know:* how the owner loop waits.
 
+use crate::status::ServerStatus;
 use crossbeam_channel::Sender;
-use engine::{LeaseFilter, LeaseView, Status};
+use engine::{LeaseFilter, LeaseView};
 use std::net::Ipv4Addr;
 
 /// A question to the owner thread, with the channel on which it answers once. Who asks wakes the owner afterwards.
 #[derive(Debug)]
 pub enum Question {
-    /// The engine at a glance.
+    /// The server at a glance.
     Status {
         /// Where the answer goes.
-        answer: Sender<Status>,
+        answer: Sender<ServerStatus>,
     },
     /// One page of bindings.
     Leases {

@@ -105,7 +105,7 @@ mod tests {
     #[test]
     fn what_is_too_long_is_not_kept() {
         let mut kept = None;
-        Extras::replace(&mut kept, [&[1; 65_536], b"", b"x", b""]);
+        Extras::replace(&mut kept, [&vec![1; 65_536], b"", b"x", b""]);
         assert_eq!(all(kept.as_ref().unwrap()), [&b""[..], b"", b"x", b""]);
     }
 }
