@@ -3,6 +3,7 @@
 //! *Lives here:* [`ServeError`], and the exit codes of a process that ends at once.
 //! *Must not know:* how it came about.
 
+use crate::control::ControlError;
 use nix::errno::Errno;
 use std::io;
 use store::{DiskError, OpenError};
@@ -43,6 +44,9 @@ pub enum ServeError {
     /// The store could not be opened.
     #[error(transparent)]
     Store(#[from] OpenError),
+    /// Nobody could ask the server anything.
+    #[error(transparent)]
+    Control(#[from] ControlError),
     /// The kernel refused something that it never refuses in good health.
     #[error("{what}: {error}")]
     System {

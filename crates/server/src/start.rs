@@ -4,6 +4,7 @@
 //! *Must not know:* what the threads do.
 
 use crate::clocks::{Clocks, boot_id};
+use crate::control;
 use crate::desk::{Desk, JournalEnds};
 use crate::error::{EXIT_PANIC, ServeError};
 use crate::handle::OwnerHandle;
@@ -84,6 +85,8 @@ fn start_and_run(config: ServerConfig, warnings: &Report) -> Result<(), ServeErr
     banner(&desk, &listeners, &store, replayed_in.as_millis());
 
     let (handle, questions) = OwnerHandle::new().map_err(|error| ServeError::system("eventfd", error))?;
+    // Questions are taken until both threads have ended: the last ones are told that the server is stopping.
+    let _control = control::start(&config.control_socket, handle.clone())?;
     let sender = Sender::new(packets, udp, Arc::clone(&shared.counters));
     let facts =
         StoreFacts { identity: store.identity(), generation: store.generation(), opened: *store.opened() };

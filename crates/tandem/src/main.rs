@@ -1,46 +1,37 @@
 //! The command line of Tandem, and nothing else.
+//!
+//! *Lives here:* arguments, what is printed, exit codes. One room for each command.
+//! *May know:* the configuration, the control socket and its JSON; what this host looks like, for `check`.
+//! *Must not know:* how the server decides.
 
-use clap::{Parser, Subcommand};
-use std::path::{Path, PathBuf};
+mod args;
+mod check;
+mod client;
+mod exit;
+mod host;
+mod leases;
+mod output;
+mod serve;
+mod status;
+mod table;
+
+use args::{Arguments, Command};
+use clap::Parser;
+use output::Output;
 use std::process::ExitCode;
 
-/// A highly available DHCPv4 server.
-#[derive(Parser)]
-#[command(version)]
-struct Arguments {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Subcommand)]
-enum Command {
-    /// Serves until SIGTERM.
-    Serve {
-        /// The configuration.
-        #[arg(short, long, value_name = "FILE")]
-        config: PathBuf,
-    },
-}
-
 fn main() -> ExitCode {
-    match Arguments::parse().command {
-        Command::Serve { config } => serve(&config),
-    }
-}
-
-fn serve(file: &Path) -> ExitCode {
-    let (config, warnings) = match config::load(file) {
-        Ok(loaded) => loaded,
-        Err(report) => {
-            eprintln!("{}", report.render(false));
-            return ExitCode::FAILURE;
-        }
+    let arguments = Arguments::parse();
+    let mut output = Output::of_process();
+    let ended = match &arguments.command {
+        Command::Serve(arguments) => serve::run(arguments, &mut output),
+        Command::Check(arguments) => check::run(arguments, &mut output),
+        Command::Status(arguments) => status::run(arguments, &mut output),
+        Command::Leases(arguments) => leases::run(arguments, &mut output),
     };
-    match server::serve(config, &warnings) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("tandem: {error}");
-            ExitCode::FAILURE
-        }
+    let ended = ended.and_then(|code| output.flush().map(|()| code));
+    match ended {
+        Ok(code) => code.into(),
+        Err(stop) => stop.tell(),
     }
 }
