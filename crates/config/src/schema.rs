@@ -70,13 +70,7 @@ pub(crate) fn read(table: &DeTable<'_>, report: &mut Report) -> Option<ServerCon
     let control_socket = top.text("control-socket", report).map(|(path, _)| PathBuf::from(path));
     let log_level = log_level(&mut top, report);
     let clock_wait = duration_of(&mut top, "clock-wait", report).unwrap_or(Interval::from_seconds(60));
-    let segment_size = match top.get("segment-size") {
-        Some(value) => number(value).filter(|size| *size >= 1 << 20).unwrap_or_else(|| {
-            wrong(value, "a number of bytes, at least 1048576", report);
-            0
-        }),
-        None => 64 << 20,
-    };
+    let segment_size = segment_size(&mut top, report);
     refuse_failover(&mut top, report);
     let mut spans = Spans::default();
     let options = options(&mut top, &mut spans, report);
@@ -166,6 +160,23 @@ fn log_level(top: &mut Section<'_>, report: &mut Report) -> LogLevel {
             LogLevel::Info
         }
     }
+}
+
+/// Smallest and usual number of bytes of a file of the log.
+const SEGMENT_SIZE: (u64, u64) = (1 << 20, 64 << 20);
+
+fn segment_size(top: &mut Section<'_>, report: &mut Report) -> u64 {
+    let (smallest, usual) = SEGMENT_SIZE;
+    let Some(value) = top.get("segment-size") else { return usual };
+    match number(value) {
+        Some(size) if size >= smallest => return size,
+        Some(size) => {
+            let message = format!("{size} bytes are too few: write a number of at least {smallest}");
+            report.error(value.span(), message, "here");
+        }
+        None => wrong(value, &format!("a number of bytes, at least {smallest}"), report),
+    }
+    usual
 }
 
 /// What is not there yet is refused, not ignored.

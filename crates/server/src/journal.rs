@@ -1,20 +1,23 @@
 //! The journal thread: writes, syncs, then sends what became stable.
 //!
 //! *Lives here:* [`Journal`]: takes all batches that wait, appends each, syncs once, and releases them.
-//! *May know:* the store, the sender, positions.
+//! *May know:* the store, positions.
 //! *Must not know:* what a record or a reply says.
 //!
 //! A failed sync ends the process here and now: nobody knows what reached the disk, and nothing that is not released
 //! yet may leave. A full disk does not: the batch is kept and tried again, and nothing behind it passes it.
 
+#[cfg(test)]
+mod tests;
+
 use crate::counter::ShellCounter;
 use crate::error::{EXIT_STORE, ServeError};
 use crate::handle::OwnerHandle;
 use crate::log;
-use crate::net::sender::Sender;
 use crate::shared::{BATCHES, Chunk, Shared, Spent, Work};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender as Channel};
-use engine::{Batch, Position};
+use engine::{Batch, Destination, Position};
+use nix::errno::Errno;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -23,17 +26,29 @@ use store::{AppendError, Disk, Health, RecordsRef, SnapshotError, Store, SyncFai
 /// How long the journal waits before it tries a full disk again.
 const TRY_AGAIN: Duration = Duration::from_millis(200);
 
-/// How long after a failed snapshot the next one begins at the earliest.
-const NEXT_SNAPSHOT: Duration = Duration::from_secs(60);
+/// How long after one snapshot began the next one does at the earliest, whatever became of it.
+const NEXT_SNAPSHOT: Duration = Duration::from_mins(1);
 
 /// Most bytes of records in one append: a batch with more is written in pieces, each whole records. Half of the
 /// smallest segment that a configuration can ask for.
 const PIECE: usize = 512 << 10;
 
+/// Where released replies go.
+pub(crate) trait Outlet {
+    /// Takes one reply; it leaves at [`Outlet::flush`] at the latest.
+    fn add(&mut self, destination: &Destination, bytes: &[u8]);
+
+    /// Sends all that waits.
+    fn flush(&mut self);
+
+    /// Why sending failed since the last time, if it did.
+    fn take_error(&mut self) -> Option<Errno>;
+}
+
 /// Owns the store.
-pub(crate) struct Journal<D: Disk> {
+pub(crate) struct Journal<D: Disk, O: Outlet> {
     store: Store<D>,
-    sender: Sender,
+    outlet: O,
     work: Receiver<Work>,
     spent: Channel<Spent>,
     owner: OwnerHandle,
@@ -46,18 +61,18 @@ pub(crate) struct Journal<D: Disk> {
     next_attempt: Instant,
 }
 
-impl<D: Disk> Journal<D> {
+impl<D: Disk, O: Outlet> Journal<D, O> {
     pub(crate) fn new(
         store: Store<D>,
-        sender: Sender,
+        outlet: O,
         work: Receiver<Work>,
         spent: Channel<Spent>,
         owner: OwnerHandle,
         shared: Arc<Shared>,
-    ) -> Journal<D> {
+    ) -> Journal<D, O> {
         Journal {
             store,
-            sender,
+            outlet,
             work,
             spent,
             owner,
@@ -91,10 +106,14 @@ impl<D: Disk> Journal<D> {
 
     /// Waits for work, and takes all that is there up to the next thing that is no batch.
     fn gather(&mut self) {
-        let mut next = match self.work.recv_timeout(TRY_AGAIN) {
-            Ok(work) => Some(work),
-            Err(RecvTimeoutError::Timeout) => None,
-            Err(RecvTimeoutError::Disconnected) => Some(Work::Stop),
+        let mut next = if self.store.health() == Health::Ok {
+            Some(self.work.recv().unwrap_or(Work::Stop))
+        } else {
+            match self.work.recv_timeout(TRY_AGAIN) {
+                Ok(work) => Some(work),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => Some(Work::Stop),
+            }
         };
         while let Some(work) = next {
             match work {
@@ -140,6 +159,7 @@ impl<D: Disk> Journal<D> {
             match error {
                 AppendError::NoSpace(error) | AppendError::Disk(error) => {
                     self.tell_health(true);
+                    log::append_failed(&error.message);
                     if self.shared.stopping.load(Ordering::Acquire) {
                         return Err(ServeError::Unwritten(error.to_string()));
                     }
@@ -181,14 +201,14 @@ impl<D: Disk> Journal<D> {
         let counters = Arc::clone(&self.shared.counters);
         for batch in &mut self.group {
             let released =
-                batch.release(stable, now, |destination, bytes| self.sender.add(destination, bytes));
+                batch.release(stable, now, |destination, bytes| self.outlet.add(destination, bytes));
             counters.add(ShellCounter::RepliesTooOld, released.too_old as u64);
             if after_sync {
                 counters.add(ShellCounter::RepliesAfterSync, released.sent as u64);
             }
         }
-        self.sender.flush();
-        if let Some(error) = self.sender.take_error() {
+        self.outlet.flush();
+        if let Some(error) = self.outlet.take_error() {
             log::send_failed(error);
         }
     }

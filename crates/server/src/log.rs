@@ -53,13 +53,26 @@ pub(crate) fn fatal(what: &str, why: &str) {
     flush();
 }
 
-/// At most one line a second about sends that failed.
+/// At most one line in 10 s about sends that failed.
 pub(crate) fn send_failed(error: Errno) {
     static NEXT: AtomicU64 = AtomicU64::new(0);
-    let now = crate::clocks::since_boot().map_or(0, failover::time::Interval::as_seconds);
-    if NEXT.fetch_max(now + 1, Ordering::Relaxed) <= now {
+    if is_due(&NEXT) {
         warn!("a reply could not be sent: {}; `tandem status` counts them", error.desc());
     }
+}
+
+/// At most one line in 10 s about a disk that takes no records.
+pub(crate) fn append_failed(why: &str) {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    if is_due(&NEXT) {
+        error!("records cannot be written, and nothing that rests on them is answered; trying on: {why}");
+    }
+}
+
+/// Whether the last line of this kind is long enough ago.
+fn is_due(next: &AtomicU64) -> bool {
+    let now = crate::clocks::since_boot().map_or(0, failover::time::Interval::as_seconds);
+    next.fetch_max(now + WINDOW.as_secs(), Ordering::Relaxed) <= now
 }
 
 /// A snapshot was given up.

@@ -14,6 +14,7 @@ use crate::handle::OwnerHandle;
 use crate::net::interfaces::{self, Watch};
 use crate::net::listener::{Change as Interfaces, Listeners};
 use crate::shared::Shared;
+use crate::start::tell_systemd;
 use crate::status::{ServerStatus, StoreStatus};
 use crate::sys::receive::Inbox;
 use crossbeam_channel::Receiver;
@@ -24,6 +25,7 @@ use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::signal::Signal;
 use nix::sys::signalfd::SignalFd;
+use sd_notify::NotifyState;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -32,6 +34,10 @@ use tracing::{info, warn};
 
 /// How often engine time is recorded against the clocks of the machine.
 const STAMP_EVERY: Interval = Interval::from_seconds(60);
+
+/// How long the interfaces are left alone after a look at them: a host where they come and go all the time has other
+/// work for its server.
+const LOOK_EVERY: Interval = Interval::from_millis(200);
 
 /// Longest wait in one turn, in milliseconds: so a step of the wall clock is noticed soon.
 const LONGEST_WAIT: u64 = 10_000;
@@ -78,6 +84,9 @@ pub(crate) struct Owner {
     all: Epoll,
     started: Interval,
     stamp_at: Time,
+    /// When the interfaces are to be looked at, and when they were last.
+    look_at: Option<Time>,
+    looked_at: Time,
     storage: StorageHealth,
     is_ending: bool,
 }
@@ -100,6 +109,8 @@ impl Owner {
             all,
             started,
             stamp_at,
+            look_at: None,
+            looked_at: Time::ZERO,
             storage: StorageHealth::Ok,
             is_ending: false,
         })
@@ -134,6 +145,7 @@ impl Owner {
                 return Ok(Err(gone));
             }
             if self.is_ending {
+                tell_systemd(&[NotifyState::Stopping]);
                 info!("stopping: what was decided is written and answered first");
                 self.parts.desk.note_clock(self.parts.clock.stamp(&reading));
                 return Ok(Ok(()));
@@ -153,7 +165,10 @@ impl Owner {
             match event.data() {
                 SIGNALS => self.signals(),
                 WAKE => self.woken(now)?,
-                INTERFACES => self.look_at_interfaces(now)?,
+                INTERFACES => {
+                    self.parts.watch.drain();
+                    self.look_at = Some(now.max(self.looked_at.plus(LOOK_EVERY)));
+                }
                 _ => {}
             }
         }
@@ -161,6 +176,10 @@ impl Owner {
             return Ok(());
         }
         self.look_at_storage(now)?;
+        if self.look_at.is_some_and(|at| at <= now) {
+            (self.look_at, self.looked_at) = (None, now);
+            self.look_at_interfaces(now)?;
+        }
         if self.parts.desk.engine.next_deadline().is_some_and(|at| at <= now) {
             self.parts.desk.handle(now, Input::Wake)?;
         }
@@ -201,7 +220,8 @@ impl Owner {
         let Ok(now) = crate::clocks::since_boot().map(|since_boot| self.parts.clock.at(since_boot)) else {
             return 0;
         };
-        let due = self.parts.desk.engine.next_deadline().map_or(self.stamp_at, |at| at.min(self.stamp_at));
+        let engine = self.parts.desk.engine.next_deadline();
+        let due = [engine, self.look_at].into_iter().flatten().fold(self.stamp_at, Time::min);
         due.since(now).as_millis().min(LONGEST_WAIT)
     }
 
@@ -279,7 +299,6 @@ impl Owner {
     }
 
     fn look_at_interfaces(&mut self, now: Time) -> Result<(), JournalGone> {
-        self.parts.watch.drain();
         let found = match interfaces::read(&self.parts.names) {
             Ok(found) => found,
             Err(error) => {

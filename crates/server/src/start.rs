@@ -109,7 +109,7 @@ fn start_and_run(config: ServerConfig, warnings: &Report) -> Result<(), ServeErr
 }
 
 /// Runs both threads to their end.
-fn run(owner: Owner, journal: Journal<LinuxDisk>) -> Result<(), ServeError> {
+fn run(owner: Owner, journal: Journal<LinuxDisk, Sender>) -> Result<(), ServeError> {
     let journal = thread::Builder::new()
         .name("journal".to_owned())
         .spawn(|| guarded("journal", || journal.run()))
@@ -272,7 +272,7 @@ fn banner(desk: &Desk, listeners: &Listeners, store: &Store<LinuxDisk>, replayed
         .collect();
     let opened = store.opened();
     info!(
-        "tandem {} serves {}: {} networks, {} pools with {addresses} addresses, {} reservations; store {} generation {}, \
+        "tandem {} serves {}; shared networks {}, pools {} with addresses {addresses}, reservations {}; store {} generation {}, \
          {} records replayed in {replayed_in} ms",
         env!("CARGO_PKG_VERSION"),
         interfaces.join(", "),
@@ -292,8 +292,29 @@ fn banner(desk: &Desk, listeners: &Listeners, store: &Store<LinuxDisk>, replayed
 }
 
 /// Where systemd does not wait for it, nothing happens.
-fn tell_systemd(state: &[sd_notify::NotifyState<'_>]) {
+pub(crate) fn tell_systemd(state: &[sd_notify::NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(state) {
         warn!("systemd could not be told: {error}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::Command;
+
+    #[test]
+    fn a_panic_in_a_thread_ends_the_process_at_once() {
+        const CHILD: &str = "TANDEM_TEST_PANIC";
+        if std::env::var_os(CHILD).is_some() {
+            drop(thread::spawn(|| guarded("owner", || panic!("a defect"))).join());
+            unreachable!("the process has ended");
+        }
+        let output = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "start::tests::a_panic_in_a_thread_ends_the_process_at_once", "--nocapture"])
+            .env(CHILD, "1")
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(EXIT_PANIC));
     }
 }

@@ -21,6 +21,15 @@ Exit codes:
   4  the server says that it is unhealthy
   5  something else failed";
 
+const SERVE_EXIT_CODES: &str = "\
+Exit codes:
+  0   it was told to stop, and everything is written
+  1   the configuration has errors, or cannot be read
+  2   the command line makes no sense
+  5   it could not start, or could not end in order
+  70  a defect; it may be started again
+  74  the store failed; look at the disk, then it may be started again";
+
 /// A highly available DHCP server.
 #[derive(Debug, Parser)]
 #[command(name = "tandem", version, after_help = EXIT_CODES, disable_help_subcommand = true)]
@@ -32,7 +41,7 @@ pub(crate) struct Arguments {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run the server
-    #[command(after_help = EXIT_CODES)]
+    #[command(after_help = SERVE_EXIT_CODES)]
     Serve(ServeArguments),
     /// Say everything that is wrong with a configuration, and whether this host fits it
     #[command(after_help = EXIT_CODES)]
@@ -93,10 +102,10 @@ pub(crate) struct LeasesArguments {
     #[arg(long, value_name = "STATUS", ignore_case = true, value_parser = PossibleValuesParser::new(binding_status_names()))]
     pub(crate) status: Option<String>,
     /// Only leases from this address on
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "which")]
     pub(crate) from: Option<Ipv4Addr>,
     /// Also addresses that no client ever had
-    #[arg(long)]
+    #[arg(long, conflicts_with = "which")]
     pub(crate) unused: bool,
     /// Only this one: an address; or a hardware address, a client-identifier in hexadecimal, or a host-name
     #[arg(value_name = "ADDRESS|CLIENT")]

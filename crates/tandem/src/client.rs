@@ -73,7 +73,7 @@ impl Server {
 #[derive(Debug, thiserror::Error)]
 enum Unanswered {
     #[error(
-        "there is no control socket: the server is not running, or another configuration names its socket; start it with `tandem serve`, or name the socket by `-c` or `--socket`"
+        "there is no control socket: the server is not running, or waits for the clock at its start, or another configuration names its socket; start it with `tandem serve`, or name the socket by `-c` or `--socket`"
     )]
     NoSocket,
     #[error(

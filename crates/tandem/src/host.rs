@@ -126,13 +126,12 @@ fn port(port: &Port, findings: &mut Vec<Finding>) {
 
 fn folder(config: &ServerConfig, folder: &Folder, findings: &mut Vec<Finding>) {
     let (weight, text) = match folder {
-        Folder::Writable => return,
-        Folder::NotAFolder => (Weight::Error, "it is not a folder: name another, or remove it".to_owned()),
+        Folder::Writable | Folder::CanBeMade => return,
+        Folder::SomethingElse => (Weight::Error, "it is not a folder: name another, or remove it".to_owned()),
         Folder::NotWritable(why) => (
             Weight::Warning,
             format!("it cannot be written to by this user ({why}): the server must be able to"),
         ),
-        Folder::CanBeMade => return,
         Folder::CannotBeMade(why) => (
             Weight::Warning,
             format!(
@@ -166,7 +165,9 @@ mod tests {
 
     fn said(facts: &Facts) -> String {
         let lines = judge(&config(), facts);
-        lines.iter().map(|f| format!("{:?}, {}: {}\n", f.weight, f.at, f.text)).collect()
+        let lines: Vec<String> =
+            lines.iter().map(|f| format!("{:?}, {}: {}", f.weight, f.at, f.text)).collect();
+        lines.join("\n")
     }
 
     #[test]
@@ -200,7 +201,7 @@ mod tests {
             assert!(!said(&facts).contains("Error"));
         }
         facts.port = Port::Taken(Vec::new());
-        facts.state_directory = Folder::NotAFolder;
+        facts.state_directory = Folder::SomethingElse;
         assert_eq!(said(&facts).matches("Error").count(), 2);
     }
 }

@@ -222,3 +222,60 @@ fn octets(bytes: Option<&Octets>) -> String {
         |bytes| bytes.text.clone().unwrap_or_else(|| format!("hex:{}", bytes.hex)),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use server::control::json::{Client, ClientKind};
+
+    fn lease() -> Lease {
+        let moment = |time: &str| Some(Moment { time: time.to_owned(), seconds: Some(1) });
+        Lease {
+            address: Ipv4Addr::new(10, 1, 16, 5),
+            binding_status: "ACTIVE".to_owned(),
+            client: Some(Client {
+                kind: ClientKind::ClientIdentifier,
+                bytes: Octets { hex: "01020000000001".to_owned(), text: None },
+            }),
+            client_hardware_address: Some("02:00:00:00:00:01".to_owned()),
+            start_time_of_state: moment("2026-11-24T20:00:00Z"),
+            client_last_transaction_time: moment("2026-11-24T23:00:00Z"),
+            lease_expiration_time: moment("2026-11-25T07:00:00Z"),
+            reserved: true,
+            orphan: false,
+            host_name: Some(Octets { hex: "7072".to_owned(), text: Some("printer".to_owned()) }),
+            vendor_class_identifier: None,
+            relay_agent_information: Some(Octets { hex: "0104".to_owned(), text: None }),
+        }
+    }
+
+    #[test]
+    fn a_lease_in_a_row_and_in_full() {
+        let mut bare = lease();
+        bare.client = None;
+        bare.client_hardware_address = None;
+        bare.lease_expiration_time = Some(Moment { time: "never".to_owned(), seconds: None });
+        (bare.host_name, bare.reserved, bare.orphan) = (None, false, true);
+        let shown =
+            [vec![short(&lease()), short(&bare)], full(&lease()), full(&bare)].map(|lines| lines.join("\n"));
+        insta::assert_snapshot!(shown.join("\n\n"));
+    }
+
+    #[test]
+    fn a_client_is_found_by_bytes_or_name() {
+        let is = |text: &str| match Wanted::of(text) {
+            Wanted::Client(client) => client.is(&lease()),
+            Wanted::Address(_) => panic!("{text} is no address"),
+        };
+        let alike = [
+            "02:00:00:00:00:01",
+            "02-00-00-00-00-01",
+            "01:02:00:00:00:00:01",
+            "hex:01020000000001",
+            "PRINTER",
+        ];
+        assert!(alike.iter().all(|text| is(text)));
+        assert!(["02:00:00:00:00:02", "02:00", "print", "", "hex:"].iter().all(|text| !is(text)));
+        assert!(matches!(Wanted::of("10.1.16.5"), Wanted::Address(_)));
+    }
+}

@@ -65,8 +65,8 @@ mod tests {
         let mut buffer = [0xaa; 64];
         let length = write(&mut buffer, SOURCE, Ipv4Addr::BROADCAST, b"abc").unwrap();
         let expected = [
-            0x45, 0, 0, 31, 0, 0, 0x40, 0, 64, 17, 0x30, 0xd0, 10, 0, 0, 1, 255, 255, 255, 255, // IPv4
-            0, 67, 0, 68, 0, 11, 0x30, 0xef, b'a', b'b', b'c', // UDP
+            0x45, 0, 0, 31, 0, 0, 0x40, 0, 64, 17, 0x30, 0xce, 10, 0, 0, 1, 255, 255, 255, 255, // IPv4
+            0, 67, 0, 68, 0, 11, 0x30, 0xee, b'a', b'b', b'c', // UDP
         ];
         assert_eq!(&buffer[..length], &expected);
         assert_eq!(buffer[length], 0xaa, "nothing behind the packet is touched");

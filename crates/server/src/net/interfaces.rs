@@ -19,9 +19,9 @@ pub(crate) fn read(names: &[String]) -> nix::Result<Vec<InterfaceStatus>> {
         .map(|name| InterfaceStatus { name: name.clone(), index: None, up: false, addresses: Vec::new() })
         .collect();
     for entry in getifaddrs()? {
-        let Some(status) = found.iter_mut().find(|status| status.name == entry.interface_name) else {
-            continue;
-        };
+        // An address with a label comes under the label, as in `eth0:1`.
+        let name = entry.interface_name.split(':').next().unwrap_or_default();
+        let Some(status) = found.iter_mut().find(|status| status.name == name) else { continue };
         let Some(address) = entry.address else { continue };
         if let Some(link) = address.as_link_addr() {
             status.index = u32::try_from(link.ifindex()).ok();
@@ -63,5 +63,19 @@ impl Watch {
 impl AsFd for Watch {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::Ipv4Addr;
+
+    #[test]
+    fn the_loopback_interface_is_found_and_another_is_not() {
+        let found = read(&["none such".to_owned(), "lo".to_owned()]).unwrap();
+        assert_eq!((found[0].index, found[0].up), (None, false));
+        assert_eq!(found[1].index, Some(nix::net::if_::if_nametoindex("lo").unwrap()));
+        assert!(found[1].addresses.is_empty() || found[1].addresses.contains(&Ipv4Addr::LOCALHOST));
     }
 }

@@ -104,8 +104,10 @@ impl Listeners {
         all.enumerate().map(|(number, listener)| (number, listener.socket.as_fd()))
     }
 
-    /// Takes what waits on the socket with this number.
+    /// Takes what waits on the socket with this number; nothing when there is none with it.
     pub(crate) fn receive(&mut self, number: usize, inbox: &mut Inbox, counters: &ShellCounters) {
+        // Also when there is no such socket: what is left of the last call was handled then.
+        inbox.clear();
         let Some(listener) = self.own.iter_mut().chain(&mut self.other).nth(number) else { return };
         match inbox.receive(listener.socket.as_fd()) {
             Ok(()) => {
@@ -149,5 +151,74 @@ impl Listeners {
         let alone = self.other.is_none();
         let socket = Arc::new(socket::of_interface(name, alone)?);
         Ok(Listener { socket, interface: Some(index), dropped: 0 })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::File;
+    use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
+
+    const OURS: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
+
+    fn listener(interface: Option<u32>) -> Listener {
+        Listener { socket: Arc::new(File::open("/dev/null").unwrap().into()), interface, dropped: 0 }
+    }
+
+    fn arrival(interface: u32, destination: Ipv4Addr) -> Arrival {
+        Arrival {
+            length: 300,
+            is_cut: false,
+            source: SocketAddrV4::new(Ipv4Addr::new(10, 9, 9, 9), 67),
+            interface,
+            destination,
+            at: None,
+            dropped: None,
+        }
+    }
+
+    #[test]
+    fn each_datagram_counts_once_and_by_the_interface_whose_address_it_is_for() {
+        let status =
+            InterfaceStatus { name: "a".to_owned(), index: Some(2), up: true, addresses: vec![OURS] };
+        let listeners =
+            Listeners { own: vec![listener(Some(2))], other: Some(listener(None)), interfaces: vec![status] };
+        let counters = ShellCounters::default();
+        let of = |number, interface, destination| {
+            listeners.interface_of(number, &arrival(interface, destination), &counters)
+        };
+        assert_eq!(of(0, 2, Ipv4Addr::BROADCAST), Some(InterfaceId(2)));
+        assert_eq!(of(0, 2, OURS), Some(InterfaceId(2)));
+        assert_eq!(of(1, 2, Ipv4Addr::BROADCAST), None, "a copy of what the interface's own socket hears");
+        assert_eq!(of(1, 5, OURS), Some(InterfaceId(2)), "a relay whose packets come another way");
+        assert_eq!(counters.get(ShellCounter::ReceiveNotOurs), 0);
+        assert_eq!(of(1, 5, Ipv4Addr::new(10, 7, 0, 1)), None, "an address of no interface that is served");
+        assert_eq!(counters.get(ShellCounter::ReceiveNotOurs), 1);
+    }
+
+    #[test]
+    fn a_number_that_is_no_socket_s_brings_no_datagram_again() {
+        let receiver = UdpSocket::bind("127.0.0.1:0").unwrap();
+        UdpSocket::bind("127.0.0.1:0").unwrap().send_to(b"once", receiver.local_addr().unwrap()).unwrap();
+        let mut listeners = Listeners::new();
+        listeners.other = Some(Listener { socket: Arc::new(receiver.into()), interface: None, dropped: 0 });
+        let (mut inbox, counters) = (Inbox::new(), ShellCounters::default());
+        listeners.receive(0, &mut inbox, &counters);
+        assert_eq!(inbox.len(), 1);
+        listeners.receive(usize::MAX - 1, &mut inbox, &counters);
+        assert_eq!(inbox.len(), 0);
+    }
+
+    #[test]
+    fn an_interface_that_goes_is_told_once() {
+        let status =
+            InterfaceStatus { name: "a".to_owned(), index: Some(2), up: true, addresses: vec![OURS] };
+        let gone = InterfaceStatus { index: None, addresses: Vec::new(), up: false, ..status.clone() };
+        let mut listeners = Listeners { own: vec![listener(Some(2))], other: None, interfaces: vec![status] };
+        assert_eq!(listeners.update(vec![gone.clone()]), [Change::Gone("a".to_owned())]);
+        assert_eq!(listeners.sockets().count(), 0);
+        assert!(listeners.for_engine().is_empty());
+        assert_eq!(listeners.update(vec![gone]), []);
     }
 }

@@ -4,6 +4,7 @@
 //! *Must not know:* why a reply goes where it goes, or when it may.
 
 use crate::counter::{ShellCounter, ShellCounters};
+use crate::journal::Outlet;
 use crate::net::frame::{self, CLIENT_PORT, SERVER_PORT};
 use crate::sys::send::{Outgoing, To};
 use engine::Destination;
@@ -21,7 +22,7 @@ pub(crate) struct Sender {
     packets: Arc<OwnedFd>,
     udp: Arc<OwnedFd>,
     counters: Arc<ShellCounters>,
-    /// Why the last failure was, for the log; taken by [`Sender::take_error`].
+    /// Why the last failure was, for the log; taken by [`Outlet::take_error`].
     error: Option<Errno>,
 }
 
@@ -30,8 +31,17 @@ impl Sender {
         Sender { frames: Outgoing::new(), datagrams: Outgoing::new(), packets, udp, counters, error: None }
     }
 
-    /// Takes one reply; it leaves at [`Sender::flush`] at the latest.
-    pub(crate) fn add(&mut self, destination: &Destination, bytes: &[u8]) {
+    fn datagram(&mut self, address: Ipv4Addr, port: u16, source: Ipv4Addr, bytes: &[u8]) -> bool {
+        let to = To::Network { to: SocketAddrV4::new(address, port), source };
+        self.datagrams.add(to, |buffer| {
+            buffer.get_mut(..bytes.len())?.copy_from_slice(bytes);
+            Some(bytes.len())
+        })
+    }
+}
+
+impl Outlet for Sender {
+    fn add(&mut self, destination: &Destination, bytes: &[u8]) {
         if self.frames.is_full() || self.datagrams.is_full() {
             self.flush();
         }
@@ -55,29 +65,19 @@ impl Sender {
         }
     }
 
-    /// Sends all that waits.
-    pub(crate) fn flush(&mut self) {
+    fn flush(&mut self) {
         for (outgoing, socket) in [(&mut self.frames, &self.packets), (&mut self.datagrams, &self.udp)] {
             if outgoing.is_empty() {
                 continue;
             }
             let sent = outgoing.send(socket.as_fd());
-            self.counters.add(ShellCounter::PacketsSent, sent.sent);
+            self.counters.add(ShellCounter::PacketsSent, sent.taken);
             self.counters.add(ShellCounter::SendErrors, sent.failed);
             self.error = sent.error.or(self.error);
         }
     }
 
-    /// Why sending failed since the last time, if it did.
-    pub(crate) fn take_error(&mut self) -> Option<Errno> {
+    fn take_error(&mut self) -> Option<Errno> {
         self.error.take()
-    }
-
-    fn datagram(&mut self, address: Ipv4Addr, port: u16, source: Ipv4Addr, bytes: &[u8]) -> bool {
-        let to = To::Network { to: SocketAddrV4::new(address, port), source };
-        self.datagrams.add(to, |buffer| {
-            buffer.get_mut(..bytes.len())?.copy_from_slice(bytes);
-            Some(bytes.len())
-        })
     }
 }

@@ -5,6 +5,7 @@
 //! *Must not know:* who reads and writes them.
 
 use crate::net::frame::SERVER_PORT;
+use crate::sys::filter::only_to_this_host;
 use nix::errno::Errno;
 use nix::sys::socket::{
     AddressFamily, SockFlag, SockProtocol, SockType, SockaddrIn, bind, setsockopt, socket, sockopt,
@@ -43,6 +44,8 @@ pub(crate) fn other_ways() -> nix::Result<OwnedFd> {
     let socket = udp()?;
     setsockopt(&socket, sockopt::ReuseAddr, &true)?;
     send_buffer(&socket)?;
+    // Broadcasts are heard by the sockets of the interfaces.
+    only_to_this_host(&socket)?;
     bind(socket.as_raw_fd(), &SockaddrIn::from(PORT))?;
     Ok(socket)
 }

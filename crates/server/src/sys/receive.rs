@@ -65,9 +65,14 @@ impl Inbox {
         self.arrivals.len()
     }
 
+    /// Forgets the datagrams of the last call: they are handled.
+    pub(crate) fn clear(&mut self) {
+        self.arrivals.clear();
+    }
+
     /// Takes what waits on `socket`, at most [`DATAGRAMS`], without waiting.
     pub(crate) fn receive(&mut self, socket: BorrowedFd<'_>) -> nix::Result<()> {
-        self.arrivals.clear();
+        self.clear();
         let mut control = [Control([0; 128]); DATAGRAMS];
         // SAFETY: all-zero bytes are valid values of these structures of integers and nullable pointers.
         let (mut names, mut pieces, mut headers): (
@@ -157,4 +162,102 @@ fn word(data: &[u8], at: usize) -> Option<[u8; 4]> {
 /// The length of a structure as the kernel wants it.
 pub(super) fn length_of<T>() -> libc::socklen_t {
     libc::socklen_t::try_from(size_of::<T>()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::send::{Outgoing, Sent, To};
+    use nix::sys::socket::{setsockopt, sockopt};
+    use std::net::UdpSocket;
+    use std::os::fd::AsFd;
+    use std::time::SystemTime;
+
+    fn socket(address: &str) -> (UdpSocket, SocketAddrV4) {
+        let socket = UdpSocket::bind(address).unwrap();
+        setsockopt(&socket, sockopt::Ipv4PacketInfo, &true).unwrap();
+        setsockopt(&socket, sockopt::ReceiveTimestampns, &true).unwrap();
+        setsockopt(&socket, sockopt::RxqOvfl, &1).unwrap();
+        let std::net::SocketAddr::V4(address) = socket.local_addr().unwrap() else { panic!("not IPv4") };
+        (socket, address)
+    }
+
+    fn copy(bytes: &'static [u8]) -> impl FnOnce(&mut [u8]) -> Option<usize> {
+        |buffer| {
+            buffer.get_mut(..bytes.len())?.copy_from_slice(bytes);
+            Some(bytes.len())
+        }
+    }
+
+    #[test]
+    fn what_is_sent_arrives_with_what_the_kernel_knows_of_it() {
+        let (receiver, to) = socket("127.0.0.1:0");
+        let (sender, from) = socket("0.0.0.0:0");
+        let source = Ipv4Addr::new(127, 0, 0, 9);
+        let mut outgoing = Outgoing::new();
+        let before = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        assert!(outgoing.add(To::Network { to, source }, copy(b"one")));
+        assert!(outgoing.add(To::Network { to, source }, copy(b"second")));
+        assert_eq!(outgoing.send(sender.as_fd()), Sent { taken: 2, failed: 0, error: None });
+        assert!(outgoing.is_empty());
+        let mut inbox = Inbox::new();
+        inbox.receive(receiver.as_fd()).unwrap();
+        assert_eq!(inbox.len(), 2);
+        for (index, expected) in [(0, &b"one"[..]), (1, b"second")] {
+            let (arrival, bytes) = inbox.get(index).unwrap();
+            assert_eq!(bytes, expected);
+            assert_eq!(arrival.source, SocketAddrV4::new(source, from.port()));
+            assert_eq!((arrival.destination, arrival.is_cut), (*to.ip(), false));
+            assert_eq!(arrival.interface, nix::net::if_::if_nametoindex("lo").unwrap());
+            let age = before.abs_diff(arrival.at.unwrap());
+            assert!(age < Duration::from_secs(5), "{age:?}");
+        }
+        assert_eq!(inbox.receive(receiver.as_fd()), Err(Errno::EAGAIN));
+        assert_eq!(inbox.len(), 0);
+    }
+
+    #[test]
+    fn one_that_cannot_be_sent_holds_nobody_up() {
+        let (receiver, to) = socket("127.0.0.1:0");
+        let (sender, _) = socket("0.0.0.0:0");
+        let (ours, foreign) = (Ipv4Addr::LOCALHOST, Ipv4Addr::new(192, 0, 2, 1));
+        let mut outgoing = Outgoing::new();
+        for (source, bytes) in [(ours, &b"a"[..]), (foreign, b"b"), (ours, b"c")] {
+            assert!(outgoing.add(To::Network { to, source }, copy(bytes)));
+        }
+        let sent = outgoing.send(sender.as_fd());
+        assert_eq!((sent.taken, sent.failed), (2, 1));
+        assert!(sent.error.is_some());
+        let mut inbox = Inbox::new();
+        inbox.receive(receiver.as_fd()).unwrap();
+        let all: Vec<&[u8]> =
+            (0..inbox.len()).filter_map(|at| inbox.get(at)).map(|(_, bytes)| bytes).collect();
+        assert_eq!(all, [b"a", b"c"]);
+    }
+
+    #[test]
+    fn the_kernel_says_what_it_dropped_and_what_it_cut() {
+        let (receiver, to) = socket("127.0.0.1:0");
+        setsockopt(&receiver, sockopt::RcvBuf, &4096).unwrap();
+        let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let mut inbox = Inbox::new();
+        for _ in 0..100 {
+            sender.send_to(&[0; 300], to).unwrap();
+        }
+        inbox.receive(receiver.as_fd()).unwrap();
+        let kept = u32::try_from(inbox.len()).unwrap();
+        sender.send_to(&[0; 1], to).unwrap();
+        inbox.receive(receiver.as_fd()).unwrap();
+        assert_eq!(inbox.get(0).unwrap().0.dropped, Some(100 - kept));
+
+        setsockopt(&receiver, sockopt::RcvBuf, &65536).unwrap();
+        sender.send_to(&[7; LONGEST], to).unwrap();
+        sender.send_to(&[7; LONGEST + 1], to).unwrap();
+        inbox.receive(receiver.as_fd()).unwrap();
+        let cut: Vec<(bool, usize)> = (0..2)
+            .filter_map(|at| inbox.get(at))
+            .map(|(arrival, bytes)| (arrival.is_cut, bytes.len()))
+            .collect();
+        assert_eq!(cut, [(false, LONGEST), (true, LONGEST)]);
+    }
 }

@@ -43,7 +43,8 @@ pub(crate) struct Outgoing {
 /// What became of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Sent {
-    pub(crate) sent: u64,
+    /// Those that the kernel took.
+    pub(crate) taken: u64,
     pub(crate) failed: u64,
     /// Why the last of them failed.
     pub(crate) error: Option<Errno>,
@@ -132,7 +133,7 @@ impl Outgoing {
                 Ok(0) => break,
                 Ok(count) => {
                     let count = usize::try_from(count).unwrap_or(0);
-                    sent.sent += count as u64;
+                    sent.taken += count as u64;
                     done += count;
                 }
                 Err(Errno::EINTR) => {}

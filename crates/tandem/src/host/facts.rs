@@ -8,6 +8,7 @@ use config::ServerConfig;
 use nix::errno::Errno;
 use nix::ifaddrs::getifaddrs;
 use nix::net::if_::InterfaceFlags;
+use nix::sys::socket::SockaddrIn;
 use nix::unistd::{AccessFlags, access};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -55,7 +56,7 @@ pub(super) enum Port {
 pub(super) enum Folder {
     Writable,
     NotWritable(String),
-    NotAFolder,
+    SomethingElse,
     CanBeMade,
     CannotBeMade(String),
 }
@@ -77,8 +78,7 @@ fn interfaces(names: &[String]) -> BTreeMap<String, Option<InterfaceFacts>> {
         let Some(slot) = found.get_mut(&entry.interface_name) else { continue };
         let facts = slot.get_or_insert_with(InterfaceFacts::default);
         facts.up = entry.flags.contains(InterfaceFlags::IFF_UP);
-        let address =
-            entry.address.as_ref().and_then(|address| address.as_sockaddr_in()).map(|inet| inet.ip());
+        let address = entry.address.as_ref().and_then(|address| address.as_sockaddr_in()).map(SockaddrIn::ip);
         facts.addresses.extend(address);
     }
     for (name, facts) in &mut found {
@@ -143,7 +143,7 @@ fn folder(path: &Path) -> Folder {
     let may_write = |path: &Path| access(path, AccessFlags::W_OK | AccessFlags::X_OK);
     let text = |errno: Errno| errno.desc().to_owned();
     match fs::metadata(path) {
-        Ok(found) if !found.is_dir() => Folder::NotAFolder,
+        Ok(found) if !found.is_dir() => Folder::SomethingElse,
         Ok(_) => may_write(path).map_or_else(|errno| Folder::NotWritable(text(errno)), |()| Folder::Writable),
         Err(error) if error.kind() == ErrorKind::NotFound => {
             let above = path.ancestors().skip(1).find(|above| above.exists());
@@ -174,7 +174,7 @@ mod tests {
         fs::create_dir_all(&base).unwrap();
         assert_eq!(folder(&base), Folder::Writable);
         fs::write(base.join("file"), "").unwrap();
-        assert_eq!(folder(&base.join("file")), Folder::NotAFolder);
+        assert_eq!(folder(&base.join("file")), Folder::SomethingElse);
         assert!(matches!(folder(Path::new("/proc/tandem")), Folder::CannotBeMade(_) | Folder::CanBeMade));
         fs::remove_dir_all(base).unwrap();
     }
