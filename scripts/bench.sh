@@ -81,13 +81,13 @@ counter() { sed -n "s/^ *\"$1\": \([0-9]*\).*/\1/p" "$2" | head -1; }
 # One step at a rate: sets done (exchanges), delay (ms to the ACK), cpu (us for an exchange), syncs and synced (ACKs).
 probe() { # server, rate
     local before
-    if [ "$1" = tandem ]; then "$tandem" status --json -c "$folder/tandem.toml" > "$folder/before.json" || true; fi
+    if [ "$1" = tandem ]; then "$tandem" status --json -c "$folder/tandem.toml" > "$folder/before.json" 2>> "$folder/output" || true; fi
     before=$(ticks)
     ip netns exec "$client_space" timeout 60 perfdhcp -4 -l pc0 -r "$2" -R "$clients" -p "$seconds" -W 500000 \
         "$server_address" > "$folder/perfdhcp" 2>&1 || true
     local after
     after=$(ticks)
-    if [ "$1" = tandem ]; then "$tandem" status --json -c "$folder/tandem.toml" > "$folder/after.json" || true; fi
+    if [ "$1" = tandem ]; then "$tandem" status --json -c "$folder/tandem.toml" > "$folder/after.json" 2>> "$folder/output" || true; fi
     done=$(awk '/^\*\*\*Statistics for: REQUEST-ACK/ { found = 1 } found && /^received packets/ { print $3; exit }' "$folder/perfdhcp")
     delay=$(awk '/^\*\*\*Statistics for: REQUEST-ACK/ { found = 1 } found && /^avg delay/ { print $3; exit }' "$folder/perfdhcp")
     done=${done:-0} delay=${delay:--}
@@ -106,9 +106,13 @@ probe() { # server, rate
 
 measure() { # server
     local rate=2000 low=0 high=0
+    best="0 - - - -"
     probe "$1" $slow || true
     alone=$delay
-    best="0 - - - -"
+    if [ "$done" = 0 ]; then
+        echo "$1 answers nothing; see $folder" >&2
+        return
+    fi
     keep() { low=$1 best="$((done / seconds)) $delay $cpu $syncs $synced"; }
     while [ $rate -le 256000 ]; do
         if probe "$1" $rate; then keep $rate; else

@@ -7,8 +7,7 @@ use std::hint::black_box;
 use std::net::Ipv4Addr;
 
 fn offer(buffer: &mut [u8; 1472], request: &Message<'_>) -> usize {
-    let header =
-        ReplyHeader { yiaddr: Ipv4Addr::new(10, 0, 0, 9), ..ReplyHeader::answering(request) };
+    let header = ReplyHeader { yiaddr: Ipv4Addr::new(10, 0, 0, 9), ..ReplyHeader::answering(request) };
     let mut writer = Writer::new(buffer, &header, 1472);
     let relay = request.relay_agent_information();
     if let Some(relay) = &relay {

@@ -40,6 +40,7 @@ TEXT
             cat > "$folder/tandem.toml" <<TEXT
 interfaces = ["ps0"]
 state-directory = "$folder/state"
+clock-wait = "0s"
 
 [[subnet]]
 prefix = "10.0.0.0/8"

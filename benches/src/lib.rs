@@ -6,7 +6,9 @@
 //! *Must not know:* sockets; how a result is shown.
 
 use dhcp::{HardwareAddress, MessageType, Op, ReplyHeader, TransactionId, Writer, code};
-use engine::config::{Boot, Config, LeaseTimes, OptionSet, Parts, PoolParts, SharedNetworkParts, SubnetParts};
+use engine::config::{
+    Boot, Config, LeaseTimes, OptionSet, Parts, PoolParts, SharedNetworkParts, SubnetParts,
+};
 use engine::{Batch, Engine, Input, Interface, InterfaceId, Outbox, Packet, Position};
 use failover::time::{Interval, Time};
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -225,8 +227,7 @@ impl Client {
             put(code::VENDOR_CLASS_IDENTIFIER, b"MSFT 5.0");
             let circuit = format!("ge-1/0/{:05}", self.number % 65_536);
             let length = u8::try_from(circuit.len()).unwrap_or(0);
-            information =
-                Some([&[1, length], circuit.as_bytes(), &[2, 6, 2, 9, a, b, c, d]].concat());
+            information = Some([&[1, length], circuit.as_bytes(), &[2, 6, 2, 9, a, b, c, d]].concat());
         }
         let echoed = information.as_deref().map(dhcp::RelayAgentInformation::from_bytes);
         let length = writer.finish(echoed.as_ref());

@@ -11,7 +11,8 @@ use std::process::ExitCode;
 use std::time::Instant;
 use store::{LinuxDisk, Options, RecordsRef, Store};
 
-const USAGE: &str = "figures memory plain|full LEASES\nfigures start plain|full LEASES FOLDER\nfigures allocations";
+const USAGE: &str =
+    "figures memory plain|full LEASES\nfigures start plain|full LEASES FOLDER\nfigures allocations";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -148,4 +149,3 @@ fn counted(total: &mut u64, work: impl FnOnce() -> benches::Outcome) -> Option<s
     *total += allocation_counter::measure(|| outcome = work()).count_total;
     outcome.address
 }
-
