@@ -10,6 +10,7 @@
 //! list of what waits for the partner; else in none. Beside that it may be in the queue of what the partner is to be told.
 
 mod binding;
+mod extras;
 mod lists;
 mod offers;
 mod queue;
@@ -190,8 +191,9 @@ impl Table {
         self.lists = Lists::new(2 * pools + relationships + wheel::LISTS, slots);
         self.wheel = Wheel::new(2 * pools + relationships, tick_before(now));
         self.queue = Queue::new(relationships, if relationships == 0 { 0 } else { slots });
-        self.by_client =
-            HashTable::with_capacity(self.slots.iter().filter(|slot| slot.client.is_some()).count());
+        // Room for all there will ever be: a table that grows stops everybody while it moves its entries.
+        self.by_client = HashTable::with_capacity(self.slots.len());
+        self.offers.reserve(self.slots.len());
         // Among several bindings of one client in a network, the index is to find the one heard of last.
         let mut with_client: Vec<u32> =
             (0..slots).filter(|slot| self.slots[*slot as usize].client.is_some()).collect();

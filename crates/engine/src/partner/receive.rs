@@ -153,10 +153,18 @@ fn take_client(binding: &mut Binding, received: &Update, claim: &Claim, apply: &
             }
             // Of the same client, what was heard last stays.
             if !same || received.client_last_transaction_time >= binding.heard() {
-                binding.set_hardware(claim.hardware);
-                if claim.says_details || !same {
-                    binding.set_extras(&claim.host_name, &claim.relay_agent_information, &claim.vendor_class);
-                }
+                let details = if claim.says_details || !same {
+                    [
+                        claim.host_name.clone(),
+                        claim.relay_agent_information.clone(),
+                        claim.vendor_class.clone(),
+                    ]
+                } else {
+                    [binding.host_name(), binding.relay_agent_information(), binding.vendor_class()]
+                        .map(<[u8]>::to_vec)
+                };
+                let [host_name, relay, vendor_class] = &details;
+                binding.set_client_details(claim.hardware, host_name, relay, vendor_class);
             }
         }
     }

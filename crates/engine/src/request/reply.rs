@@ -89,8 +89,12 @@ fn give(
         // F07-7.1.1-07: stable before the BNDUPD that says it, by resting on this very record.
         binding.sent_potential_expiration = binding.sent_potential_expiration.max(potential);
         binding.client_last_transaction_time = heard;
-        binding.set_hardware(request.hardware());
-        binding.set_extras(extras.host_name(), extras.relay(), extras.vendor_class());
+        binding.set_client_details(
+            request.hardware(),
+            extras.host_name(),
+            extras.relay(),
+            extras.vendor_class(),
+        );
     });
     engine.changed(slot, outbox);
     let rests_on = if engine.planted.ack_before_stable { Position::START } else { outbox.position() };
