@@ -152,7 +152,7 @@ impl Engine {
     /// Puts bugs in, for the self-test of the simulator.
     pub fn plant(&mut self, planted: Planted) {
         self.planted = planted;
-        self.table.plant_early_expiry(planted.expire_early);
+        self.table.plant(planted.expire_early, planted.short_wait);
     }
 
     /// What happened, counted.
@@ -225,6 +225,7 @@ impl Engine {
             self.free(now, slot, outbox);
             return;
         }
+        let status = if self.planted.expired_freed_alone { BindingStatus::Free } else { status };
         self.set_status(now, slot, status);
         if status == BindingStatus::Released {
             let heard = self.table.get(slot).heard_anew(now);
@@ -242,11 +243,14 @@ impl Engine {
     /// Gives a binding a status. What makes an address available ends the times of its client (trap T14).
     pub(crate) fn set_status(&mut self, now: Time, slot: Slot, status: BindingStatus) {
         let available = matches!(status, BindingStatus::Free | BindingStatus::Backup);
+        let outlive = self.planted.times_outlive_client;
         self.table.change(&self.config, slot, |binding| {
             binding.status = status;
             binding.start_time_of_state = Stamp::at_or_before(now);
             if available {
-                binding.clear_times();
+                if !outlive {
+                    binding.clear_times();
+                }
                 binding.flags = binding.flags.without(Flags::TOLD);
             }
         });

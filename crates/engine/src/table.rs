@@ -24,7 +24,7 @@ use crate::config::{Config, NetworkId, PoolId, RelationshipId, SubnetId};
 use crate::record::{BindingRecord, Flags, Stamp};
 use dhcp::ClientIdentity;
 use failover::binding::BindingStatus;
-use failover::lease::PartnerDown;
+use failover::lease::{PartnerDown, Times};
 use failover::time::{Interval, Time};
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
@@ -98,8 +98,9 @@ pub(crate) struct Table {
     pub(crate) queue: Queue,
     decline_time: Interval,
     orphans: u64,
-    /// A planted bug: see [`crate::planted::Planted::expire_early`].
+    /// Planted bugs: see [`crate::planted::Planted`].
     expire_early: bool,
+    short_wait: bool,
 }
 
 /// A slot whose time has come.
@@ -170,6 +171,7 @@ impl Table {
             decline_time: config.decline_time(),
             orphans: 0,
             expire_early: false,
+            short_wait: false,
         }
     }
 
@@ -380,9 +382,10 @@ impl Table {
         self.slots[slot.0 as usize].acked_potential_expiration = acked;
     }
 
-    /// Puts a bug in: see [`crate::planted::Planted::expire_early`].
-    pub(crate) fn plant_early_expiry(&mut self, early: bool) {
-        self.expire_early = early;
+    /// Puts bugs in: see [`crate::planted::Planted::expire_early`] and [`crate::planted::Planted::short_wait`].
+    pub(crate) fn plant(&mut self, expire_early: bool, short_wait: bool) {
+        self.expire_early = expire_early;
+        self.short_wait = short_wait;
     }
 
     /// Does up to `budget` units of work that is due at `now`, until a slot needs a decision.
@@ -397,6 +400,7 @@ impl Table {
                 authorities,
                 decline_time: self.decline_time,
                 early: self.expire_early,
+                short_wait: self.short_wait,
             };
             match wheel.step(lists, now_tick, |slot| rule.of(&slots[slot as usize])) {
                 Step::Due(slot) => {
@@ -540,6 +544,7 @@ impl Table {
             authorities: &self.authorities,
             decline_time: self.decline_time,
             early: self.expire_early,
+            short_wait: self.short_wait,
         }
     }
 
@@ -576,6 +581,7 @@ struct Deadlines<'t> {
     authorities: &'t [Authority],
     decline_time: Interval,
     early: bool,
+    short_wait: bool,
 }
 
 impl Deadlines<'_> {
@@ -595,6 +601,7 @@ impl Deadlines<'_> {
             },
             (None, BindingStatus::Expired | BindingStatus::Released | BindingStatus::Reset) => {
                 match self.authority(binding).and_then(|authority| authority.partner_down) {
+                    Some(stay) if self.short_wait => stay.may_change_hands(Times::NONE),
                     Some(stay) => stay.may_change_hands(binding.times()),
                     None => Time::NEVER,
                 }

@@ -76,7 +76,11 @@ impl Engine {
             reserved: binding.reserved,
             outstanding: crosses,
         };
-        match judge(received, Some(&ours), endpoint.role(), now) {
+        let mut received = *received;
+        if self.planted.stale_active_wins && received.lease_expiration.is_some() {
+            received.lease_expiration = Some(Time::NEVER);
+        }
+        match judge(&received, Some(&ours), endpoint.role(), now) {
             Verdict::Accept(apply) => Ok((slot, apply)),
             Verdict::Reject(reason) => Err(reason),
         }
@@ -110,7 +114,7 @@ impl Engine {
             // What the client was told here since then is more than the partner knows.
             let keep = before.flags.durable().without(Flags::TOLD).with(Flags::UNSEEN);
             self.table.set_flags(slot, keep, true);
-            self.to_be_told(relationship, slot);
+            self.tell_of(relationship, slot);
         } else {
             self.table.queue.remove(relationship, slot);
         }
@@ -149,7 +153,7 @@ fn take_client(binding: &mut Binding, received: &Update, claim: &Claim, apply: &
         Client::OfUpdate => {
             let same = binding.client == claim.client;
             if claim.client.is_some() {
-                binding.client = claim.client.clone();
+                binding.client.clone_from(&claim.client);
             }
             // Of the same client, what was heard last stays.
             if !same || received.client_last_transaction_time >= binding.heard() {

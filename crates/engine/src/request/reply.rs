@@ -72,6 +72,7 @@ fn give(
     let recorded =
         if renewal && !engine.planted.forget_recorded_end { before.lease_expiration.max(end) } else { end };
     let heard = if same_client && !renewal { before.heard_anew(now) } else { Stamp::at_or_before(now) };
+    let outlive = engine.planted.times_outlive_client;
     let mut extras = Extras::default();
     extras.take(request);
     engine.table.withdraw_offer_to(request.place.network, &request.client);
@@ -81,7 +82,9 @@ fn give(
             binding.start_time_of_state = Stamp::at_or_before(now);
         }
         if !same_client {
-            binding.clear_times();
+            if !outlive {
+                binding.clear_times();
+            }
             binding.client = Some(request.client.clone());
         }
         binding.flags = binding.flags.with(flags);
