@@ -98,6 +98,8 @@ pub(crate) struct Person {
     /// Out of a thousand: see [`crate::faults::Faults`].
     pub(crate) declines: u64,
     pub(crate) wishes: u64,
+    /// Its scale of time, in milliseconds: how long it rests, what leases it wishes.
+    pub(crate) pace: u64,
     /// Addresses that it may have heard of.
     pub(crate) gossip: Vec<Ipv4Addr>,
 }
@@ -303,7 +305,7 @@ impl Client {
     }
 
     fn rest(&mut self, now: Local) {
-        let longest = self.random.pick(&[10_000, 60_000, 300_000]);
+        let longest = self.random.pick(&[10_000, 60_000, self.person.pace.max(60_000)]);
         (self.state, self.due) = (State::Init, now + self.random.between(1000, longest));
     }
 
@@ -387,7 +389,16 @@ impl Client {
             self.first_sent = now;
         }
         if self.random.chance(self.person.wishes) {
-            self.wish = self.random.pick(&[None, Some(20), Some(60), Some(300), Some(3600), Some(u32::MAX)]);
+            let pace = u32::try_from(self.person.pace / 1000).unwrap_or(60);
+            let wishes = [
+                None,
+                Some(pace / 6),
+                Some(pace / 2),
+                Some(pace),
+                Some(pace.saturating_mul(3)),
+                Some(u32::MAX),
+            ];
+            self.wish = self.random.pick(&wishes);
         }
     }
 

@@ -113,10 +113,6 @@ impl Machine {
         self.synchronised = true;
     }
 
-    pub(crate) fn is_synchronised(&self) -> bool {
-        self.synchronised
-    }
-
     /// The machine starts again; its wall clock comes from the battery's clock, which is off by `wall_error`.
     pub(crate) fn reboot(&mut self, now: Moment, wall_error: i64, random: &mut Random) {
         self.boot = boot_id(random);

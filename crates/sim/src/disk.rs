@@ -95,10 +95,6 @@ impl VirtualDisk {
         change(&mut self.state_mut().faults);
     }
 
-    pub(crate) fn faults(&self) -> DiskFaults {
-        self.state().faults
-    }
-
     /// Whether the process has died in one of its calls.
     pub(crate) fn crashed(&self) -> bool {
         self.state().crashed

@@ -38,7 +38,6 @@ pub(crate) struct Scene {
     pub(crate) offer_time: Interval,
     /// How long everything may fail, in milliseconds.
     pub(crate) lasts: u64,
-    pub(crate) endless: bool,
 }
 
 /// Address of a server on the wire.
@@ -91,7 +90,7 @@ impl Scene {
         let clients = (1..=client_count)
             .map(|number| {
                 let link = if random.chance(350) { Link::Far } else { Link::Wire };
-                (person(number, &gossip, random), link)
+                (person(number, pace, &gossip, random), link)
             })
             .collect();
         Scene {
@@ -103,7 +102,6 @@ impl Scene {
             decline_time,
             offer_time,
             lasts: (pace * random.between(60, 240)).min(20 * 86_400_000),
-            endless: times.endless,
         }
     }
 
@@ -116,7 +114,7 @@ impl Scene {
     }
 }
 
-fn person(number: u8, gossip: &[Ipv4Addr], random: &mut Random) -> Person {
+fn person(number: u8, pace: u64, gossip: &[Ipv4Addr], random: &mut Random) -> Person {
     let identifier = random.chance(300).then(|| identifier_of(number));
     Person {
         number,
@@ -125,6 +123,7 @@ fn person(number: u8, gossip: &[Ipv4Addr], random: &mut Random) -> Person {
         fresh_transactions: random.chance(500),
         declines: 0,
         wishes: 0,
+        pace,
         gossip: gossip.to_vec(),
     }
 }

@@ -114,6 +114,8 @@ pub(crate) struct Server {
     pub(crate) crashes_in_recovery: bool,
     pub(crate) wrong_battery_clock: bool,
     pub(crate) late_network_time: bool,
+    /// How often it looks at its clocks, at least; in milliseconds.
+    pub(crate) look_every: u64,
     healed: bool,
     tally: DiskTally,
     random: Random,
@@ -144,6 +146,7 @@ impl Server {
             crashes_in_recovery: false,
             wrong_battery_clock: false,
             late_network_time: false,
+            look_every: 20_000,
             healed: false,
             tally: DiskTally::default(),
             random,
@@ -217,7 +220,7 @@ impl Server {
         let at = self.at(outside.now);
         let Some(process) = &mut self.process else { return };
         // An earlier call than this one has been made instead.
-        if process.owner_at != Some(outside.now) || process.clock.is_none() {
+        if process.owner_at.is_none_or(|at| at > outside.now) || process.clock.is_none() {
             return;
         }
         process.owner_at = None;
@@ -298,7 +301,7 @@ impl Server {
     pub(crate) fn look(&mut self, outside: &mut Outside) {
         let (server, incarnation) = (self.number, self.incarnation);
         // When all is well there is little to see.
-        let shortest = if self.healed { 200_000 } else { 20_000 };
+        let shortest = if self.healed { 200_000 } else { self.look_every };
         outside.schedule(
             outside.now + self.random.between(shortest, 3 * shortest),
             Event::Look { server, incarnation },

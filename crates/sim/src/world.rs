@@ -65,6 +65,7 @@ impl World {
             let Ok(config) = Config::check(parts) else { continue };
             let mut server = Server::new(number, config, planted, self.random.split());
             server.wrong_battery_clock = self.faults.wrong_battery_clock;
+            server.look_every = (self.scene.pace / 30).clamp(20_000, 300_000);
             server.late_network_time = self.faults.late_network_time;
             self.outside.schedule(0, Event::Start { server: number, incarnation: 0 });
             self.servers.push(server);
@@ -353,6 +354,7 @@ impl World {
                 fresh_transactions: false,
                 declines: 0,
                 wishes: 0,
+                pace: 60_000,
                 gossip: Vec::new(),
             };
             self.add_client(person, link_of(*address));

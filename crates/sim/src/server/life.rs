@@ -112,11 +112,11 @@ impl Server {
             format!("server {server}: serves from engine time {} on ({origin:?})", now.as_seconds())
         });
         process.engine.start(now, &mut process.outbox);
+        let (position, replayed) = process.replayed.take().unwrap_or_default();
+        let views = all_views(&process.engine);
         process.engine.handle(now, Input::Interfaces(&interfaces(server)), &mut process.outbox);
         process.engine.note_clock(clock.stamp(&reading), &mut process.outbox);
-        let (position, replayed) = process.replayed.take().unwrap_or_default();
-        let (at, views) = (self.at(outside.now), self.views());
-        outside.checkers.recovered(at, position, &replayed, views);
+        outside.checkers.recovered(self.at(outside.now), position, &replayed, views);
         self.call_owner(outside, outside.now);
         outside.schedule(outside.now + 30_000, Event::Look { server, incarnation });
     }

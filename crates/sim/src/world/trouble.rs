@@ -176,6 +176,7 @@ impl Client {
             fresh_transactions: false,
             declines: 0,
             wishes: 0,
+            pace: 60_000,
             gossip: Vec::new(),
         };
         Client::new(person, Link::Wire, 0, random)
