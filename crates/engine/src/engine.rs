@@ -235,7 +235,8 @@ impl Engine {
             let (binding, view) = (self.table.get(slot), &mut networks[network as usize]);
             view.size += 1;
             view.by_status[usize::from(binding.status.number() - 1)] += 1;
-            view.offered += u64::from(self.table.offer_of(slot).is_some());
+            let offered = binding.status == BindingStatus::Free && self.table.offer_of(slot).is_some();
+            view.offered += u64::from(offered);
         }
         Status {
             now,

@@ -28,8 +28,11 @@ pub(crate) fn discover(
         }
         return Err(Counter::DroppedPoolExhausted);
     };
-    if engine.table.get(slot).status == BindingStatus::Free {
-        let until = now.plus(engine.config.offer_time());
+    let until = now.plus(engine.config.offer_time());
+    let binding = engine.table.get(slot);
+    // What the client holds needs no keeping, unless its lease may end before it has answered.
+    let own = binding.client.as_ref() == Some(&request.client) && binding.lease_expiration.time() <= until;
+    if binding.status == BindingStatus::Free || own {
         engine.table.offer(slot, request.place.network, &request.client, until);
     }
     reply::offer(engine, now, request, slot, outbox)?;
