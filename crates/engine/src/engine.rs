@@ -4,7 +4,7 @@
 //! *May know:* everything of this crate.
 //! *Must not know:* what calls it.
 
-use crate::clock::ClockStamp;
+use crate::clock::{BootId, ClockStamp};
 use crate::config::{Config, NetworkId};
 use crate::counter::{Counter, Counters};
 use crate::event::Event;
@@ -16,11 +16,14 @@ use crate::request;
 use crate::table::{Binding, Due, Slot, Table};
 use crate::view::{LeaseFilter, LeaseView, PoolView, Status};
 use failover::binding::BindingStatus;
-use failover::time::Time;
+use failover::time::{Interval, Time};
 use std::net::Ipv4Addr;
 
 /// Units of work that one call does at most: a slot looked at, a lease expired.
 pub const WORK_PER_CALL: u32 = 1000;
+
+/// Lost time that the slack of each lease covers: two clocks that drift apart look like that (trap T21).
+const LOST_WITHIN_SLACK: Interval = Interval::from_seconds(4);
 
 /// Slots that one look at the leases goes through at most.
 const SLOTS_PER_LOOK: usize = 4096;
@@ -75,7 +78,7 @@ impl Engine {
     pub fn replay(&mut self, record: &[u8]) -> Result<(), RecordError> {
         match Record::decode(record)? {
             Record::Binding(binding) => self.table.restore(&binding),
-            Record::Clock(stamp) => self.clock = Some(stamp),
+            Record::Clock(stamp) => self.take_clock(stamp),
         }
         Ok(())
     }
@@ -117,8 +120,23 @@ impl Engine {
 
     /// Records how engine time stands to the machine's clocks, for the next start.
     pub fn note_clock(&mut self, stamp: ClockStamp, outbox: &mut Outbox) {
-        self.clock = Some(stamp);
+        self.take_clock(stamp);
         outbox.record(&Record::Clock(stamp));
+    }
+
+    /// Between two stamps of one boot, engine time may have gone on by more than the machine counted: time was lost
+    /// and found (`clock::Change::TimeLost`). Nobody knows when it was lost, so that a lease given before it was found may
+    /// have been given by a clock that was behind. Its client counts from then: it keeps the address for that much longer.
+    fn take_clock(&mut self, stamp: ClockStamp) {
+        if let Some(before) = self.clock.filter(|before| before.boot == stamp.boot) {
+            let counted = stamp.since_boot.as_millis().saturating_sub(before.since_boot.as_millis());
+            let passed = stamp.engine.since(before.engine).as_millis();
+            let lost = Interval::from_millis(passed.saturating_sub(counted));
+            if lost > LOST_WITHIN_SLACK {
+                self.table.time_was_lost(stamp.engine, lost);
+            }
+        }
+        self.clock = Some(stamp);
     }
 
     /// Puts bugs in, for the self-test of the simulator.
@@ -200,6 +218,13 @@ impl Engine {
         if !cursor.begun {
             cursor.begun = true;
             if let Some(clock) = self.clock {
+                // Each loss as the two stamps that show it, in a boot of their own; then the stamp of now.
+                for ((found, lost), number) in self.table.lost_times().zip(1..) {
+                    for engine in [found.minus(lost), found] {
+                        push(&Record::Clock(ClockStamp { engine, boot: BootId([number; 16]), ..clock }), out);
+                        pushed += 1;
+                    }
+                }
                 push(&Record::Clock(clock), out);
                 pushed += 1;
             }
@@ -219,7 +244,7 @@ impl Engine {
     /// How many records a snapshot would have.
     pub fn live_bindings(&self) -> u64 {
         let live = self.table.numbered(0).filter(|(_, binding)| binding.is_worth_a_record()).count();
-        live as u64 + u64::from(self.clock.is_some())
+        live as u64 + u64::from(self.clock.is_some()) + 2 * self.table.lost_times().count() as u64
     }
 
     /// The engine at a glance. Goes through all slots: not for the hot path.

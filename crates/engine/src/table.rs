@@ -10,6 +10,7 @@
 
 mod binding;
 mod lists;
+mod lost;
 mod offers;
 mod wheel;
 
@@ -24,6 +25,7 @@ use failover::time::{Interval, Time};
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 use lists::{ListId, Lists};
+use lost::LostTime;
 use offers::{Offers, hash_of};
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -58,6 +60,7 @@ pub(crate) struct Table {
     wheel: Wheel,
     decline_time: Interval,
     orphans: u64,
+    lost: LostTime,
     /// A planted bug: see [`crate::planted::Planted::expire_early`].
     expire_early: bool,
 }
@@ -120,6 +123,7 @@ impl Table {
             wheel: Wheel::new(0, 0),
             decline_time: config.decline_time(),
             orphans: 0,
+            lost: LostTime::default(),
             expire_early: false,
         }
     }
@@ -275,6 +279,16 @@ impl Table {
         self.get(slot)
     }
 
+    /// Engine time has jumped by `lost`, to `found`: leases given before are not over until that much later.
+    pub(crate) fn time_was_lost(&mut self, found: Time, lost: Interval) {
+        self.lost.add(found, lost);
+    }
+
+    /// When lost time was found, and how much of it.
+    pub(crate) fn lost_times(&self) -> impl Iterator<Item = (Time, Interval)> + '_ {
+        self.lost.iter()
+    }
+
     /// Puts a bug in: see [`crate::planted::Planted::expire_early`].
     pub(crate) fn plant_early_expiry(&mut self, early: bool) {
         self.expire_early = early;
@@ -285,11 +299,10 @@ impl Table {
         let now_tick = tick_before(now);
         while *budget > 0 {
             *budget -= 1;
-            let Table { wheel, lists, slots, offers, decline_time, expire_early, .. } = self;
+            let Table { wheel, lists, slots, offers, decline_time, expire_early, lost, .. } = self;
             let early = *expire_early;
-            match wheel
-                .step(lists, now_tick, |slot| deadline(&slots[slot as usize], offers, *decline_time, early))
-            {
+            let deadline_of = |slot| deadline(&slots[slot as usize], offers, lost, *decline_time, early);
+            match wheel.step(lists, now_tick, deadline_of) {
                 Step::Due(slot) => {
                     let binding = &self.slots[slot as usize];
                     return Some(match binding.status {
@@ -398,13 +411,19 @@ impl Table {
             }
             return;
         }
-        let deadline = deadline(binding, &self.offers, self.decline_time, self.expire_early);
+        let deadline = deadline(binding, &self.offers, &self.lost, self.decline_time, self.expire_early);
         self.wheel.insert(&mut self.lists, slot.0, deadline);
     }
 }
 
 /// When a slot needs attention next.
-fn deadline(binding: &Binding, offers: &Offers, decline_time: Interval, early: bool) -> Tick {
+fn deadline(
+    binding: &Binding,
+    offers: &Offers,
+    lost: &LostTime,
+    decline_time: Interval,
+    early: bool,
+) -> Tick {
     let at = if let Some(offer) = offers.get(binding.offer) {
         offer.until
     } else {
@@ -413,7 +432,10 @@ fn deadline(binding: &Binding, offers: &Offers, decline_time: Interval, early: b
                 binding.client_last_transaction_time.time().plus(binding.leased_for().fraction(1, 2))
             }
             // Trap T21: two clocks drift apart, so nobody's lease is called over before the slack has passed.
-            BindingStatus::Active => binding.lease_expiration.time().plus(binding.leased_for().slack()),
+            BindingStatus::Active => {
+                let held = lost.since(binding.client_last_transaction_time.time());
+                binding.lease_expiration.time().plus(binding.leased_for().slack()).plus(held)
+            }
             BindingStatus::Abandoned => binding.start_time_of_state.time().plus(decline_time),
             _ => Time::NEVER,
         }

@@ -375,7 +375,9 @@ impl Client {
         }
         let rebinds = now >= lease.rebinding;
         let next = if rebinds { State::Rebinding } else { State::Renewing };
-        self.begin(now, next != self.state || self.person.fresh_transactions);
+        // A transaction that has become old is given up: what is counted from its first request would be over soon.
+        let old = now > self.first_sent + RENEW_AGAIN;
+        self.begin(now, next != self.state || old || self.person.fresh_transactions);
         self.state = next;
         steps.push(self.extending(lease, rebinds));
         let until = if rebinds { lease.end } else { lease.rebinding };

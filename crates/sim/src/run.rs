@@ -49,7 +49,8 @@ fn live(world: &mut World) {
     world.run_until(world.outside.now + (world.scene.pace * 30).min(world.scene.longest));
     world.empty();
     let probation = world.scene.decline_time.as_millis();
-    let forgotten = world.scene.longest.max(probation) / 1000 * 1003 + 60_000;
+    // An address is kept for as much longer as engine time has jumped while it was leased.
+    let forgotten = world.scene.longest.max(probation) / 1000 * 1003 + world.outside.lost_time + 60_000;
     world.run_until(world.outside.now + forgotten);
     if world.outside.checkers.violation.is_some() {
         return;

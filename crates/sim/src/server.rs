@@ -157,9 +157,11 @@ impl Server {
         self.process.as_ref().is_some_and(|process| process.clock.is_some() && !process.stopping)
     }
 
-    /// It serves, and its store takes everything.
-    pub(crate) fn is_well(&self) -> bool {
-        self.is_serving() && self.process.as_ref().is_some_and(|process| process.storage == StorageHealth::Ok)
+    /// It serves, does not stand still, and its store takes everything.
+    pub(crate) fn is_well(&self, now: Moment) -> bool {
+        let takes_everything =
+            self.process.as_ref().is_some_and(|process| process.storage == StorageHealth::Ok);
+        self.is_serving() && takes_everything && self.stands_until <= now
     }
 
     /// Nothing is on its way to the disk.
@@ -318,6 +320,7 @@ impl Server {
             }
             Change::TimeLost { by } => {
                 outside.counts.one(Count::TimeLost);
+                outside.lost_time += by.as_millis();
                 outside.note(|| format!("server {server}: engine time jumps by {by}"));
             }
         }

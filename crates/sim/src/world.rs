@@ -311,20 +311,24 @@ impl World {
         self.outside.network.heal();
         self.outside.note(|| "all is well from now on".to_owned());
         for server in &mut self.servers {
-            server.heal(&mut self.outside);
+            server.heal();
         }
         for actor in &mut self.actors {
             actor.client.behave();
         }
-        let deadline = self.outside.now + 4 * 3_600_000;
-        while !self.servers.iter().all(Server::is_well) && self.outside.now < deadline {
+        let deadline = self.outside.now + 5 * 3_600_000;
+        while !self.all_well() && self.outside.now < deadline {
             self.run_until(self.outside.now + 1000);
             if self.outside.checkers.violation.is_some() {
                 return false;
             }
         }
         self.outside.checkers.healed();
-        self.servers.iter().all(Server::is_well)
+        self.all_well()
+    }
+
+    fn all_well(&self) -> bool {
+        self.servers.iter().all(|server| server.is_well(self.outside.now))
     }
 
     /// All clients go away without a word.

@@ -33,18 +33,30 @@ pub(crate) struct S3 {
     offer_time: Interval,
     promises: BTreeMap<Ipv4Addr, Promise>,
     offers: BTreeMap<Ipv4Addr, Offered>,
+    /// When each client last asked for offers, and last answered one: in the order in which messages were decided.
+    asked: BTreeMap<ClientIdentity, (u64, u64)>,
     /// Latest engine time seen: after a reboot it may come back a little behind.
     latest: Time,
 }
 
 impl S3 {
     pub(super) fn new(offer_time: Interval) -> S3 {
-        S3 { offer_time, promises: BTreeMap::new(), offers: BTreeMap::new(), latest: Time::ZERO }
+        S3 {
+            offer_time,
+            promises: BTreeMap::new(),
+            offers: BTreeMap::new(),
+            asked: BTreeMap::new(),
+            latest: Time::ZERO,
+        }
     }
 
     pub(super) fn handled(&mut self, handled: &Handled<'_>) {
-        if handled.message.message_type() != Some(MessageType::Discover) {
+        let asked = self.asked.entry(handled.identity.clone()).or_default();
+        if handled.message.message_type() == Some(MessageType::Discover) {
+            asked.0 = handled.order;
+        } else {
             // It has answered: selected this one, or another, or wants none.
+            asked.1 = handled.order;
             self.offers.retain(|_, offer| offer.identity != handled.identity);
         }
         if let (true, Some(address)) = (handled.gives_back(), handled.address())
@@ -114,6 +126,10 @@ impl S3 {
             ));
         }
         self.offers.retain(|_, offer| offer.identity != *identity);
+        // An offer may leave after its answer has come: both were decided in one batch.
+        if self.asked.get(identity).is_some_and(|(asked, answered)| answered > asked) {
+            return Ok(());
+        }
         self.offers.insert(address, Offered { identity: identity.clone(), at: at.since_boot });
         Ok(())
     }

@@ -201,15 +201,11 @@ impl Server {
         }
     }
 
-    /// From now on the machine is well; a process that is not there starts.
-    pub(crate) fn heal(&mut self, outside: &mut Outside) {
+    /// From now on the machine is well.
+    pub(crate) fn heal(&mut self) {
         (self.healed, self.crashes_in_recovery, self.slow_until) = (true, false, 0);
         self.disk.set_faults(|faults| *faults = crate::disk::DiskFaults::default());
         self.machine.synchronise(0);
-        let (server, incarnation) = (self.number, self.incarnation);
-        if self.process.is_none() {
-            outside.schedule(outside.now, Event::Start { server, incarnation });
-        }
     }
 
     /// Counts what the disk did wrong since this was asked last.
