@@ -118,25 +118,33 @@ impl Engine {
         if self.more { Some(Time::ZERO) } else { self.table.next_deadline() }
     }
 
-    /// Records how engine time stands to the machine's clocks, for the next start.
+    /// Records how engine time stands to the machine's clocks, for the next start. To be called at a start and after each
+    /// jump ([`crate::clock::Change::TimeLost`]), before anything is handled by the new time: it sees by how much time
+    /// may have been lost.
     pub fn note_clock(&mut self, stamp: ClockStamp, outbox: &mut Outbox) {
         self.take_clock(stamp);
         outbox.record(&Record::Clock(stamp));
     }
 
-    /// Between two stamps of one boot, engine time may have gone on by more than the machine counted: time was lost
-    /// and found (`clock::Change::TimeLost`). Nobody knows when it was lost, so that a lease given before it was found may
-    /// have been given by a clock that was behind. Its client counts from then: it keeps the address for that much longer.
+    /// Between two stamps, engine time may have gone on by more than was counted: time was lost and found. Nobody knows when
+    /// it was lost, so that a lease given before it was found may have been given by a clock that was behind; its client
+    /// counts from then, and keeps the address for that much longer. In a new boot nothing was counted: if the last one never
+    /// knew the right time, all that passed since its last stamp may have been lost.
     fn take_clock(&mut self, stamp: ClockStamp) {
-        if let Some(before) = self.clock.filter(|before| before.boot == stamp.boot) {
-            let counted = stamp.since_boot.as_millis().saturating_sub(before.since_boot.as_millis());
-            let passed = stamp.engine.since(before.engine).as_millis();
-            let lost = Interval::from_millis(passed.saturating_sub(counted));
-            if lost > LOST_WITHIN_SLACK {
-                self.table.time_was_lost(stamp.engine, lost);
-            }
+        let before = self.clock.replace(stamp);
+        let Some(before) = before.filter(|before| before.boot == stamp.boot || !before.synchronised) else {
+            return;
+        };
+        let counted = if before.boot == stamp.boot {
+            stamp.since_boot.as_millis().saturating_sub(before.since_boot.as_millis())
+        } else {
+            0
+        };
+        let passed = stamp.engine.since(before.engine).as_millis();
+        let lost = Interval::from_millis(passed.saturating_sub(counted));
+        if lost > LOST_WITHIN_SLACK {
+            self.table.time_was_lost(stamp.engine, lost);
         }
-        self.clock = Some(stamp);
     }
 
     /// Puts bugs in, for the self-test of the simulator.
@@ -221,7 +229,8 @@ impl Engine {
                 // Each loss as the two stamps that show it, in a boot of their own; then the stamp of now.
                 for ((found, lost), number) in self.table.lost_times().zip(1..) {
                     for engine in [found.minus(lost), found] {
-                        push(&Record::Clock(ClockStamp { engine, boot: BootId([number; 16]), ..clock }), out);
+                        let boot = BootId([number; 16]);
+                        push(&Record::Clock(ClockStamp { engine, boot, synchronised: true, ..clock }), out);
                         pushed += 1;
                     }
                 }

@@ -241,6 +241,7 @@ mod tests {
             since_boot: Interval::ZERO,
             wall: Time::ZERO,
             boot: BootId::default(),
+            synchronised: true,
         })
     }
 

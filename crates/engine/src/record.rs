@@ -10,7 +10,7 @@
 //! | kind | bytes |
 //! | --- | --- |
 //! | 1 binding | kind, version, status, flags, address (4), six stamps (24), htype, hlen, chaddr, identity length (2), identity, then items: tag (1), length (2), bytes |
-//! | 2 clock | kind, version, engine time (8), since boot (8), wall (8), boot identity (16) |
+//! | 2 clock | kind, version, engine time (8), since boot (8), wall (8), boot identity (16), synchronised (1) |
 
 use crate::clock::{BootId, ClockStamp};
 use dhcp::HardwareAddress;
@@ -160,6 +160,7 @@ impl Record<'_> {
                 out.extend_from_slice(&stamp.since_boot.as_millis().to_le_bytes());
                 out.extend_from_slice(&stamp.wall.as_millis().to_le_bytes());
                 out.extend_from_slice(&stamp.boot.0);
+                out.push(u8::from(stamp.synchronised));
             }
         }
     }
@@ -185,6 +186,7 @@ impl Record<'_> {
                 since_boot: Interval::from_millis(reader.u64()?),
                 wall: Time::from_millis(reader.u64()?),
                 boot: BootId(reader.array()?),
+                synchronised: reader.byte()? != 0,
             }),
         };
         if reader.0.is_empty() { Ok(record) } else { Err(RecordError::Nonsense("more than it should")) }
@@ -340,6 +342,7 @@ mod tests {
             since_boot: Interval::from_millis(8),
             wall: Time::from_millis(7),
             boot: BootId([6; 16]),
+            synchronised: true,
         };
         for record in [Record::Binding(binding()), Record::Clock(stamp)] {
             let bytes = bytes_of(&record);

@@ -21,7 +21,7 @@ use crate::clock::Moment;
 use crate::scene::Scene;
 use dhcp::{ClientIdentity, Message, MessageType};
 use engine::LeaseView;
-use failover::time::{Interval, Time};
+use failover::time::Time;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::Ipv4Addr;
@@ -50,8 +50,6 @@ pub(crate) struct At {
     pub(crate) server: usize,
     /// Engine time of that server.
     pub(crate) engine: Time,
-    /// CLOCK_BOOTTIME of its machine.
-    pub(crate) since_boot: Interval,
 }
 
 /// A message that a server has decided about.
@@ -162,12 +160,13 @@ impl Checkers {
         let handled = Handled { message, identity, recorded, order: self.order };
         self.dealings.note(&handled);
         self.s1.handled(&handled);
-        self.s3[at.server].handled(&handled);
+        self.s3[at.server].handled(at, &handled);
         self.s17[at.server].handled(&handled);
     }
 
     /// A server has made a batch of records, and what its memory shows of their addresses.
     pub(crate) fn sealed(&mut self, at: At, end: u64, records: &[Seen], views: Vec<LeaseView>) {
+        self.s3[at.server].sealed(at);
         self.s16[at.server].sealed(end, views);
         let verdict = self.s17[at.server].sealed(at, records);
         self.judge("S17", verdict);

@@ -63,12 +63,22 @@ pub(crate) struct Machine {
     /// Wall time minus true wall time, in milliseconds.
     wall_error: i64,
     synchronised: bool,
+    /// It has stood still, and nobody knows yet.
+    behind: bool,
 }
 
 impl Machine {
     pub(crate) fn new(random: &mut Random) -> Machine {
         let oscillator = Oscillator::within(250, random);
-        Machine { oscillator, boot: boot_id(random), booted: 0, frozen: 0, wall_error: 0, synchronised: true }
+        Machine {
+            oscillator,
+            boot: boot_id(random),
+            booted: 0,
+            frozen: 0,
+            wall_error: 0,
+            synchronised: true,
+            behind: false,
+        }
     }
 
     pub(crate) fn boot(&self) -> BootId {
@@ -98,6 +108,7 @@ impl Machine {
     /// It stood still for so long; neither of its clocks went on.
     pub(crate) fn stood_still(&mut self, span: u64) {
         self.frozen += span;
+        self.behind = true;
         self.wall_error -= i64::try_from(span).unwrap_or(0);
     }
 
@@ -107,10 +118,16 @@ impl Machine {
         self.synchronised = false;
     }
 
+    /// Both clocks are behind the truth, and say that they are right: after standing still, until the network's time is found.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.behind
+    }
+
     /// The network's time was found: the wall clock is right again.
     pub(crate) fn synchronise(&mut self, error: i64) {
         self.wall_error = error;
         self.synchronised = true;
+        self.behind = false;
     }
 
     /// The machine starts again; its wall clock comes from the battery's clock, which is off by `wall_error`.

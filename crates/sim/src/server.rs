@@ -179,12 +179,7 @@ impl Server {
     pub(crate) fn at(&self, now: Moment) -> At {
         let since_boot = self.machine.since_boot(now);
         let clock = self.process.as_ref().and_then(|process| process.clock.as_ref());
-        At {
-            now,
-            server: self.number,
-            since_boot,
-            engine: clock.map_or(Time::ZERO, |clock| clock.at(since_boot)),
-        }
+        At { now, server: self.number, engine: clock.map_or(Time::ZERO, |clock| clock.at(since_boot)) }
     }
 
     /// A datagram reaches the machine.

@@ -25,7 +25,7 @@ struct Promise {
 #[derive(Debug)]
 struct Offered {
     identity: ClientIdentity,
-    at: Interval,
+    at: At,
 }
 
 #[derive(Debug)]
@@ -50,7 +50,8 @@ impl S3 {
         }
     }
 
-    pub(super) fn handled(&mut self, handled: &Handled<'_>) {
+    pub(super) fn handled(&mut self, at: At, handled: &Handled<'_>) {
+        self.latest = self.latest.max(at.engine);
         let asked = self.asked.entry(handled.identity.clone()).or_default();
         if handled.message.message_type() == Some(MessageType::Discover) {
             asked.0 = handled.order;
@@ -64,6 +65,11 @@ impl S3 {
         {
             self.promises.remove(&address);
         }
+    }
+
+    /// Time goes on.
+    pub(super) fn sealed(&mut self, at: At) {
+        self.latest = self.latest.max(at.engine);
     }
 
     /// Offers are not durable.
@@ -118,7 +124,8 @@ impl S3 {
         let kept = self.offer_time.as_millis().saturating_sub(DECIDED_BEFORE.as_millis());
         if let Some(offer) = self.offers.get(&address)
             && offer.identity != *identity
-            && at.since_boot.as_millis() < offer.at.as_millis() + kept
+            && at.now < offer.at.now + kept
+            && at.engine.since(offer.at.engine).as_millis() < kept
         {
             return Err(format!(
                 "{address} was offered to {identity} while it is offered to {}",
@@ -130,7 +137,7 @@ impl S3 {
         if self.asked.get(identity).is_some_and(|(asked, answered)| answered > asked) {
             return Ok(());
         }
-        self.offers.insert(address, Offered { identity: identity.clone(), at: at.since_boot });
+        self.offers.insert(address, Offered { identity: identity.clone(), at });
         Ok(())
     }
 

@@ -35,6 +35,12 @@ impl Server {
     /// The process ends now; another one starts by and by.
     pub(crate) fn end(&mut self, outside: &mut Outside, ending: Ending) {
         let server = self.number;
+        // A machine that stood still, went on unnoticed and then lost its power cannot know how far its last leases reach: no
+        // clock of it ever showed that time was lost. This is out of scope.
+        let ending = match ending {
+            Ending::PowerCut if self.machine.is_behind() => Ending::Killed,
+            ending => ending,
+        };
         if let Some(process) = self.process.take() {
             if process.clock.is_some() {
                 outside.checkers.ended(server, &all_views(&process.engine));
@@ -114,8 +120,8 @@ impl Server {
         process.engine.start(now, &mut process.outbox);
         let (position, replayed) = process.replayed.take().unwrap_or_default();
         let views = all_views(&process.engine);
-        process.engine.handle(now, Input::Interfaces(&interfaces(server)), &mut process.outbox);
         process.engine.note_clock(clock.stamp(&reading), &mut process.outbox);
+        process.engine.handle(now, Input::Interfaces(&interfaces(server)), &mut process.outbox);
         outside.checkers.recovered(self.at(outside.now), position, &replayed, views);
         self.call_owner(outside, outside.now);
         outside.schedule(outside.now + 30_000, Event::Look { server, incarnation });
