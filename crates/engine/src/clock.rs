@@ -39,6 +39,8 @@ pub struct ClockStamp {
     pub wall: Time,
     /// The boot in which this was.
     pub boot: BootId,
+    /// Whether wall time was synchronised then.
+    pub synchronised: bool,
 }
 
 /// Engine time, going on.
@@ -156,11 +158,13 @@ impl Clock {
             since_boot: reading.since_boot,
             wall: reading.wall,
             boot: self.base.boot,
+            synchronised: reading.synchronised,
         }
     }
 
     fn based(engine: Time, boot: BootId, reading: &Reading) -> Clock {
-        let base = ClockStamp { engine, since_boot: reading.since_boot, wall: reading.wall, boot };
+        let Reading { since_boot, wall, synchronised } = *reading;
+        let base = ClockStamp { engine, since_boot, wall, boot, synchronised };
         Clock { base, offset: i128::from(reading.wall.as_millis()) - i128::from(engine.as_millis()) }
     }
 }

@@ -12,6 +12,7 @@
 mod binding;
 mod extras;
 mod lists;
+mod lost;
 mod offers;
 mod queue;
 mod wheel;
@@ -29,6 +30,7 @@ use failover::time::{Interval, Time};
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 use lists::{ListId, Lists};
+use lost::LostTime;
 use offers::{Offers, hash_of};
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -98,6 +100,7 @@ pub(crate) struct Table {
     pub(crate) queue: Queue,
     decline_time: Interval,
     orphans: u64,
+    lost: LostTime,
     /// Planted bugs: see [`crate::planted::Planted`].
     expire_early: bool,
     short_wait: bool,
@@ -170,6 +173,7 @@ impl Table {
             queue: Queue::new(0, 0),
             decline_time: config.decline_time(),
             orphans: 0,
+            lost: LostTime::default(),
             expire_early: false,
             short_wait: false,
         }
@@ -382,6 +386,16 @@ impl Table {
         self.slots[slot.0 as usize].acked_potential_expiration = acked;
     }
 
+    /// Engine time has jumped by `lost`, to `found`: leases given before are not over until that much later.
+    pub(crate) fn time_was_lost(&mut self, found: Time, lost: Interval) {
+        self.lost.add(found, lost);
+    }
+
+    /// When lost time was found, and how much of it.
+    pub(crate) fn lost_times(&self) -> impl Iterator<Item = (Time, Interval)> + '_ {
+        self.lost.iter()
+    }
+
     /// Puts bugs in: see [`crate::planted::Planted::expire_early`] and [`crate::planted::Planted::short_wait`].
     pub(crate) fn plant(&mut self, expire_early: bool, short_wait: bool) {
         self.expire_early = expire_early;
@@ -393,11 +407,12 @@ impl Table {
         let now_tick = tick_before(now);
         while *budget > 0 {
             *budget -= 1;
-            let Table { wheel, lists, slots, offers, ranges, authorities, .. } = self;
+            let Table { wheel, lists, slots, offers, ranges, authorities, lost, .. } = self;
             let rule = Deadlines {
                 offers,
                 ranges,
                 authorities,
+                lost,
                 decline_time: self.decline_time,
                 early: self.expire_early,
                 short_wait: self.short_wait,
@@ -542,6 +557,7 @@ impl Table {
             offers: &self.offers,
             ranges: &self.ranges,
             authorities: &self.authorities,
+            lost: &self.lost,
             decline_time: self.decline_time,
             early: self.expire_early,
             short_wait: self.short_wait,
@@ -579,6 +595,7 @@ struct Deadlines<'t> {
     offers: &'t Offers,
     ranges: &'t [Range],
     authorities: &'t [Authority],
+    lost: &'t LostTime,
     decline_time: Interval,
     early: bool,
     short_wait: bool,
@@ -593,7 +610,8 @@ impl Deadlines<'_> {
             }
             // Trap T21: two clocks drift apart, so nobody's lease is called over before the slack has passed.
             (None, BindingStatus::Active) => {
-                binding.lease_expiration.time().plus(binding.leased_for().slack())
+                let held = self.lost.since(binding.client_last_transaction_time.time());
+                binding.lease_expiration.time().plus(binding.leased_for().slack()).plus(held)
             }
             (None, BindingStatus::Abandoned) => match self.authority(binding) {
                 Some(authority) if !authority.resets_abandoned => Time::NEVER,
