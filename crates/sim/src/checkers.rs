@@ -16,7 +16,7 @@ mod s3;
 
 pub(crate) use record::Seen;
 
-use crate::client::Why;
+use crate::client::{How, Why};
 use crate::clock::Moment;
 use crate::scene::Scene;
 use dhcp::{ClientIdentity, Message, MessageType};
@@ -75,24 +75,44 @@ impl Handled<'_> {
     }
 }
 
-/// When each client was last granted an address, and when it, or somebody in its name, last gave it back.
+/// What passed between a client and its servers about one address: when each happened last, in the order of decisions.
 #[derive(Debug, Default)]
-pub(crate) struct Dealings(BTreeMap<(Ipv4Addr, ClientIdentity), (u64, u64)>);
+struct Dealing {
+    granted: u64,
+    /// The grant that the client has heard of.
+    heard_of: u64,
+    /// By the client, or by somebody in its name.
+    given_back: u64,
+}
+
+/// All dealings.
+#[derive(Debug, Default)]
+pub(crate) struct Dealings(BTreeMap<(Ipv4Addr, ClientIdentity), Dealing>);
 
 impl Dealings {
     fn note(&mut self, handled: &Handled<'_>) {
         let Some(address) = handled.address() else { return };
-        let entry = self.0.entry((address, handled.identity.clone())).or_default();
+        let dealing = self.0.entry((address, handled.identity.clone())).or_default();
         if handled.gives_back() {
-            entry.1 = handled.order;
+            dealing.given_back = handled.order;
         } else if handled.recorded {
-            entry.0 = handled.order;
+            dealing.granted = handled.order;
         }
     }
 
     /// Whether what the server granted last has been given back since.
     fn given_back(&self, address: Ipv4Addr, identity: &ClientIdentity) -> bool {
-        self.0.get(&(address, identity.clone())).is_some_and(|(granted, given_back)| given_back > granted)
+        let dealing = self.0.get(&(address, identity.clone()));
+        dealing.is_some_and(|dealing| dealing.given_back > dealing.granted)
+    }
+
+    /// A client holds an address: is that void, because what it has heard of was given back? `anew`: it has just heard.
+    fn is_void(&mut self, address: Ipv4Addr, identity: &ClientIdentity, anew: bool) -> bool {
+        let dealing = self.0.entry((address, identity.clone())).or_default();
+        if anew {
+            dealing.heard_of = dealing.granted;
+        }
+        dealing.given_back > dealing.heard_of
     }
 }
 
@@ -140,8 +160,15 @@ impl Checkers {
     }
 
     /// A client uses an address from now on, until then.
-    pub(crate) fn holds(&mut self, client: u8, identity: &ClientIdentity, address: Ipv4Addr, until: Moment) {
-        let void = self.dealings.given_back(address, identity);
+    pub(crate) fn holds(
+        &mut self,
+        client: u8,
+        identity: &ClientIdentity,
+        address: Ipv4Addr,
+        until: Moment,
+        how: How,
+    ) {
+        let void = self.dealings.is_void(address, identity, how != How::StillIts);
         let verdict = self.s1.holds(self.now, client, identity, address, until, void);
         self.judge("S1", verdict);
     }

@@ -235,7 +235,7 @@ impl World {
             How::StillIts => {}
         }
         self.outside.note(|| format!("client {number}: holds {address} ({how:?})"));
-        self.outside.checkers.holds(number, &identity, address, until);
+        self.outside.checkers.holds(number, &identity, address, until, how);
     }
 
     fn lets_go(&mut self, client: usize, address: Ipv4Addr, why: Why) {
