@@ -4,7 +4,7 @@
 //! *May know:* everything of this crate.
 //! *Must not know:* what calls it.
 
-use crate::clock::ClockStamp;
+use crate::clock::{BootId, ClockStamp};
 use crate::config::{Config, NetworkId, RelationshipId};
 use crate::counter::{Counter, Counters};
 use crate::event::Event;
@@ -17,11 +17,14 @@ use crate::request;
 use crate::table::{Binding, Due, Slot, Table};
 use crate::view::{LeaseFilter, LeaseView, PoolView, Status};
 use failover::binding::BindingStatus;
-use failover::time::Time;
+use failover::time::{Interval, Time};
 use std::net::Ipv4Addr;
 
 /// Units of work that one call does at most: a slot looked at, a lease expired.
 pub const WORK_PER_CALL: u32 = 1000;
+
+/// Lost time that the slack of each lease covers: two clocks that drift apart look like that (trap T21).
+const LOST_WITHIN_SLACK: Interval = Interval::from_seconds(4);
 
 /// Slots that one look at the leases goes through at most.
 const SLOTS_PER_LOOK: usize = 4096;
@@ -87,7 +90,7 @@ impl Engine {
     pub fn replay(&mut self, record: &[u8]) -> Result<(), RecordError> {
         match Record::decode(record)? {
             Record::Binding(binding) => self.table.restore(&binding),
-            Record::Clock(stamp) => self.clock = Some(stamp),
+            Record::Clock(stamp) => self.take_clock(stamp),
             Record::Endpoint(endpoint) => self.restore_endpoint(&endpoint),
         }
         Ok(())
@@ -143,16 +146,39 @@ impl Engine {
         self.table.next_deadline().into_iter().chain(self.partner_deadline()).min()
     }
 
-    /// Records how engine time stands to the machine's clocks, for the next start.
+    /// Records how engine time stands to the machine's clocks, for the next start. To be called at a start and after each
+    /// jump ([`crate::clock::Change::TimeLost`]), before anything is handled by the new time: it sees by how much time
+    /// may have been lost.
     pub fn note_clock(&mut self, stamp: ClockStamp, outbox: &mut Outbox) {
-        self.clock = Some(stamp);
+        self.take_clock(stamp);
         outbox.record(&Record::Clock(stamp));
+    }
+
+    /// Between two stamps, engine time may have gone on by more than was counted: time was lost and found. Nobody knows when
+    /// it was lost, so that a lease given before it was found may have been given by a clock that was behind; its client
+    /// counts from then, and keeps the address for that much longer. In a new boot nothing was counted: if the last one never
+    /// knew the right time, all that passed since its last stamp may have been lost.
+    fn take_clock(&mut self, stamp: ClockStamp) {
+        let before = self.clock.replace(stamp);
+        let Some(before) = before.filter(|before| before.boot == stamp.boot || !before.synchronised) else {
+            return;
+        };
+        let counted = if before.boot == stamp.boot {
+            stamp.since_boot.as_millis().saturating_sub(before.since_boot.as_millis())
+        } else {
+            0
+        };
+        let passed = stamp.engine.since(before.engine).as_millis();
+        let lost = Interval::from_millis(passed.saturating_sub(counted));
+        if lost > LOST_WITHIN_SLACK {
+            self.table.time_was_lost(stamp.engine, lost);
+        }
     }
 
     /// Puts bugs in, for the self-test of the simulator.
     pub fn plant(&mut self, planted: Planted) {
         self.planted = planted;
-        self.table.plant_early_expiry(planted.expire_early);
+        self.table.plant(planted.expire_early, planted.short_wait);
     }
 
     /// What happened, counted.
@@ -225,6 +251,7 @@ impl Engine {
             self.free(now, slot, outbox);
             return;
         }
+        let status = if self.planted.expired_freed_alone { BindingStatus::Free } else { status };
         self.set_status(now, slot, status);
         if status == BindingStatus::Released {
             let heard = self.table.get(slot).heard_anew(now);
@@ -242,11 +269,14 @@ impl Engine {
     /// Gives a binding a status. What makes an address available ends the times of its client (trap T14).
     pub(crate) fn set_status(&mut self, now: Time, slot: Slot, status: BindingStatus) {
         let available = matches!(status, BindingStatus::Free | BindingStatus::Backup);
+        let outlive = self.planted.times_outlive_client;
         self.table.change(&self.config, slot, |binding| {
             binding.status = status;
             binding.start_time_of_state = Stamp::at_or_before(now);
             if available {
-                binding.clear_times();
+                if !outlive {
+                    binding.clear_times();
+                }
                 binding.flags = binding.flags.without(Flags::TOLD);
             }
         });
@@ -273,6 +303,14 @@ impl Engine {
         if !cursor.begun {
             cursor.begun = true;
             if let Some(clock) = self.clock {
+                // Each loss as the two stamps that show it, in a boot of their own; then the stamp of now.
+                for ((found, lost), number) in self.table.lost_times().zip(1..) {
+                    for engine in [found.minus(lost), found] {
+                        let boot = BootId([number; 16]);
+                        push(&Record::Clock(ClockStamp { engine, boot, synchronised: true, ..clock }), out);
+                        pushed += 1;
+                    }
+                }
                 push(&Record::Clock(clock), out);
                 pushed += 1;
             }
@@ -296,7 +334,10 @@ impl Engine {
     /// How many records a snapshot would have.
     pub fn live_bindings(&self) -> u64 {
         let live = self.table.numbered(0).filter(|(_, binding)| binding.is_worth_a_record()).count();
-        live as u64 + u64::from(self.clock.is_some()) + self.endpoints.len() as u64
+        live as u64
+            + u64::from(self.clock.is_some())
+            + self.endpoints.len() as u64
+            + 2 * self.table.lost_times().count() as u64
     }
 
     /// The engine at a glance. Goes through all slots: not for the hot path.
@@ -312,7 +353,8 @@ impl Engine {
             let (binding, view) = (self.table.get(slot), &mut networks[network as usize]);
             view.size += 1;
             view.by_status[usize::from(binding.status.number() - 1)] += 1;
-            view.offered += u64::from(self.table.offer_of(slot).is_some());
+            let offered = binding.status == BindingStatus::Free && self.table.offer_of(slot).is_some();
+            view.offered += u64::from(offered);
         }
         Status {
             now,

@@ -308,6 +308,7 @@ mod tests {
             since_boot: Interval::ZERO,
             wall: Time::ZERO,
             boot: BootId::default(),
+            synchronised: true,
         })
     }
 

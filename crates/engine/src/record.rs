@@ -10,7 +10,7 @@
 //! | kind | bytes |
 //! | --- | --- |
 //! | 1 binding | kind, version, status, flags, address (4), six stamps (24), htype, hlen, chaddr, identity length (2), identity, then items: tag (1), length (2), bytes |
-//! | 2 clock | kind, version, engine time (8), since boot (8), wall (8), boot identity (16) |
+//! | 2 clock | kind, version, engine time (8), since boot (8), wall (8), boot identity (16), synchronised (1) |
 //! | 3 endpoint | kind, version, flags, delayed service, name length (2), name, last operation (8), alive (8), MCLT (8), time of the last CONNECT (4), then what the flags name: buckets (32), what the state machine stores (flags, three states, four times, loss) |
 
 mod endpoint;
@@ -215,6 +215,7 @@ impl Record<'_> {
                 out.extend_from_slice(&stamp.since_boot.as_millis().to_le_bytes());
                 out.extend_from_slice(&stamp.wall.as_millis().to_le_bytes());
                 out.extend_from_slice(&stamp.boot.0);
+                out.push(u8::from(stamp.synchronised));
             }
             Record::Endpoint(endpoint) => {
                 out.extend_from_slice(&[KIND_ENDPOINT, VERSION]);
@@ -245,6 +246,7 @@ impl Record<'_> {
                 since_boot: Interval::from_millis(reader.u64()?),
                 wall: Time::from_millis(reader.u64()?),
                 boot: BootId(reader.array()?),
+                synchronised: reader.byte()? != 0,
             }),
         };
         if reader.0.is_empty() { Ok(record) } else { Err(RecordError::Nonsense("more than it should")) }
@@ -402,6 +404,7 @@ mod tests {
             since_boot: Interval::from_millis(8),
             wall: Time::from_millis(7),
             boot: BootId([6; 16]),
+            synchronised: true,
         };
         let stored = Stored {
             state: FailoverState::RecoverWait,

@@ -169,7 +169,9 @@ pub(crate) fn standing(engine: &Engine, now: Time, request: &Request<'_>, slot: 
             _ => Standing::Partners,
         },
         // F07-5.2.2-03, trap T5: the same client again, as long as the partner was not told that it is gone.
-        BindingStatus::Expired | BindingStatus::Released if own && !binding.flags.contains(Flags::TOLD) => {
+        BindingStatus::Expired | BindingStatus::Released
+            if own && (!binding.flags.contains(Flags::TOLD) || engine.planted.same_client_after_told) =>
+        {
             Standing::Available { former: true }
         }
         BindingStatus::Expired | BindingStatus::Released | BindingStatus::Reset => Standing::Withheld,

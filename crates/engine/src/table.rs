@@ -10,7 +10,9 @@
 //! list of what waits for the partner; else in none. Beside that it may be in the queue of what the partner is to be told.
 
 mod binding;
+mod extras;
 mod lists;
+mod lost;
 mod offers;
 mod queue;
 mod wheel;
@@ -23,11 +25,12 @@ use crate::config::{Config, NetworkId, PoolId, RelationshipId, SubnetId};
 use crate::record::{BindingRecord, Flags, Stamp};
 use dhcp::ClientIdentity;
 use failover::binding::BindingStatus;
-use failover::lease::PartnerDown;
+use failover::lease::{PartnerDown, Times};
 use failover::time::{Interval, Time};
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 use lists::{ListId, Lists};
+use lost::LostTime;
 use offers::{Offers, hash_of};
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -97,8 +100,10 @@ pub(crate) struct Table {
     pub(crate) queue: Queue,
     decline_time: Interval,
     orphans: u64,
-    /// A planted bug: see [`crate::planted::Planted::expire_early`].
+    lost: LostTime,
+    /// Planted bugs: see [`crate::planted::Planted`].
     expire_early: bool,
+    short_wait: bool,
 }
 
 /// A slot whose time has come.
@@ -168,7 +173,9 @@ impl Table {
             queue: Queue::new(0, 0),
             decline_time: config.decline_time(),
             orphans: 0,
+            lost: LostTime::default(),
             expire_early: false,
+            short_wait: false,
         }
     }
 
@@ -190,8 +197,9 @@ impl Table {
         self.lists = Lists::new(2 * pools + relationships + wheel::LISTS, slots);
         self.wheel = Wheel::new(2 * pools + relationships, tick_before(now));
         self.queue = Queue::new(relationships, if relationships == 0 { 0 } else { slots });
-        self.by_client =
-            HashTable::with_capacity(self.slots.iter().filter(|slot| slot.client.is_some()).count());
+        // Room for all there will ever be: a table that grows stops everybody while it moves its entries.
+        self.by_client = HashTable::with_capacity(self.slots.len());
+        self.offers.reserve(self.slots.len());
         // Among several bindings of one client in a network, the index is to find the one heard of last.
         let mut with_client: Vec<u32> =
             (0..slots).filter(|slot| self.slots[*slot as usize].client.is_some()).collect();
@@ -378,9 +386,20 @@ impl Table {
         self.slots[slot.0 as usize].acked_potential_expiration = acked;
     }
 
-    /// Puts a bug in: see [`crate::planted::Planted::expire_early`].
-    pub(crate) fn plant_early_expiry(&mut self, early: bool) {
-        self.expire_early = early;
+    /// Engine time has jumped by `lost`, to `found`: leases given before are not over until that much later.
+    pub(crate) fn time_was_lost(&mut self, found: Time, lost: Interval) {
+        self.lost.add(found, lost);
+    }
+
+    /// When lost time was found, and how much of it.
+    pub(crate) fn lost_times(&self) -> impl Iterator<Item = (Time, Interval)> + '_ {
+        self.lost.iter()
+    }
+
+    /// Puts bugs in: see [`crate::planted::Planted::expire_early`] and [`crate::planted::Planted::short_wait`].
+    pub(crate) fn plant(&mut self, expire_early: bool, short_wait: bool) {
+        self.expire_early = expire_early;
+        self.short_wait = short_wait;
     }
 
     /// Does up to `budget` units of work that is due at `now`, until a slot needs a decision.
@@ -388,13 +407,15 @@ impl Table {
         let now_tick = tick_before(now);
         while *budget > 0 {
             *budget -= 1;
-            let Table { wheel, lists, slots, offers, ranges, authorities, .. } = self;
+            let Table { wheel, lists, slots, offers, ranges, authorities, lost, .. } = self;
             let rule = Deadlines {
                 offers,
                 ranges,
                 authorities,
+                lost,
                 decline_time: self.decline_time,
                 early: self.expire_early,
+                short_wait: self.short_wait,
             };
             match wheel.step(lists, now_tick, |slot| rule.of(&slots[slot as usize])) {
                 Step::Due(slot) => {
@@ -536,8 +557,10 @@ impl Table {
             offers: &self.offers,
             ranges: &self.ranges,
             authorities: &self.authorities,
+            lost: &self.lost,
             decline_time: self.decline_time,
             early: self.expire_early,
+            short_wait: self.short_wait,
         }
     }
 
@@ -572,8 +595,10 @@ struct Deadlines<'t> {
     offers: &'t Offers,
     ranges: &'t [Range],
     authorities: &'t [Authority],
+    lost: &'t LostTime,
     decline_time: Interval,
     early: bool,
+    short_wait: bool,
 }
 
 impl Deadlines<'_> {
@@ -585,7 +610,8 @@ impl Deadlines<'_> {
             }
             // Trap T21: two clocks drift apart, so nobody's lease is called over before the slack has passed.
             (None, BindingStatus::Active) => {
-                binding.lease_expiration.time().plus(binding.leased_for().slack())
+                let held = self.lost.since(binding.client_last_transaction_time.time());
+                binding.lease_expiration.time().plus(binding.leased_for().slack()).plus(held)
             }
             (None, BindingStatus::Abandoned) => match self.authority(binding) {
                 Some(authority) if !authority.resets_abandoned => Time::NEVER,
@@ -593,6 +619,7 @@ impl Deadlines<'_> {
             },
             (None, BindingStatus::Expired | BindingStatus::Released | BindingStatus::Reset) => {
                 match self.authority(binding).and_then(|authority| authority.partner_down) {
+                    Some(stay) if self.short_wait => stay.may_change_hands(Times::NONE),
                     Some(stay) => stay.may_change_hands(binding.times()),
                     None => Time::NEVER,
                 }

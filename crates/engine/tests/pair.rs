@@ -1,5 +1,7 @@
 //! Two engines and a link between them: what a pair promises, with time that the test moves.
 
+#![allow(clippy::expect_used, reason = "a broken test may stop")]
+
 mod common;
 
 use common::{Client, INTERFACE, Reply, START, ip, seconds, small};

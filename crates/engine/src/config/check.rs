@@ -329,6 +329,28 @@ impl Checker {
             own.set(code::BROADCAST_ADDRESS, prefix.broadcast().octets());
         }
         let options = own.merged(&parts.options).merged(&subnet.options);
+        self.pools(parts, (n, s), (network, id), subnet, &options);
+        self.reservations((n, s), id, subnet, prefix, &options);
+        self.config.networks[network.0 as usize].subnets.push(id);
+        self.subnet_places.push(place);
+        self.config.subnets.push(Subnet {
+            prefix,
+            network,
+            lease: subnet.lease,
+            options,
+            boot: subnet.boot.clone(),
+        });
+    }
+
+    fn pools(
+        &mut self,
+        parts: &Parts,
+        (n, s): (usize, usize),
+        (network, id): (NetworkId, SubnetId),
+        subnet: &SubnetParts,
+        options: &OptionSet,
+    ) {
+        let prefix = subnet.prefix.trunc();
         for (p, pool) in subnet.pools.iter().enumerate() {
             let place = Place::Pool(n, s, p);
             self.options(place, &pool.options);
@@ -355,6 +377,16 @@ impl Checker {
                 failover,
             });
         }
+    }
+
+    fn reservations(
+        &mut self,
+        (n, s): (usize, usize),
+        id: SubnetId,
+        subnet: &SubnetParts,
+        prefix: Ipv4Net,
+        options: &OptionSet,
+    ) {
         for (r, reservation) in subnet.reservations.iter().enumerate() {
             let place = Place::Reservation(n, s, r);
             self.options(place, &reservation.options);
@@ -374,15 +406,6 @@ impl Checker {
                 boot: merged_boot(&subnet.boot, &reservation.boot),
             });
         }
-        self.config.networks[network.0 as usize].subnets.push(id);
-        self.subnet_places.push(place);
-        self.config.subnets.push(Subnet {
-            prefix,
-            network,
-            lease: subnet.lease,
-            options,
-            boot: subnet.boot.clone(),
-        });
     }
 
     fn inside(&mut self, place: Place, subnet: Ipv4Net, address: Ipv4Addr) {

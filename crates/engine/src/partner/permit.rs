@@ -55,6 +55,9 @@ impl Engine {
             return binding.status == BindingStatus::Free;
         };
         let endpoint = self.endpoint(relationship);
+        if self.planted.keeps_what_it_gave && endpoint.role() == Role::Primary {
+            return binding.available().is_some();
+        }
         if self.planted.swap_pools {
             return binding.available() == Some(endpoint.partners());
         }

@@ -106,7 +106,7 @@ impl Engine {
         {
             next = self.table.after(pool, Available::Backup, slot);
             if self.endpoint_mut(relationship).recalled.insert(slot) {
-                self.to_be_told(relationship, slot);
+                self.tell_of(relationship, slot);
                 self.counters.count(Counter::Recalled);
                 recalled += 1;
             }

@@ -76,7 +76,11 @@ impl Engine {
             reserved: binding.reserved,
             outstanding: crosses,
         };
-        match judge(received, Some(&ours), endpoint.role(), now) {
+        let mut received = *received;
+        if self.planted.stale_active_wins && received.lease_expiration.is_some() {
+            received.lease_expiration = Some(Time::NEVER);
+        }
+        match judge(&received, Some(&ours), endpoint.role(), now) {
             Verdict::Accept(apply) => Ok((slot, apply)),
             Verdict::Reject(reason) => Err(reason),
         }
@@ -110,7 +114,7 @@ impl Engine {
             // What the client was told here since then is more than the partner knows.
             let keep = before.flags.durable().without(Flags::TOLD).with(Flags::UNSEEN);
             self.table.set_flags(slot, keep, true);
-            self.to_be_told(relationship, slot);
+            self.tell_of(relationship, slot);
         } else {
             self.table.queue.remove(relationship, slot);
         }
@@ -149,14 +153,22 @@ fn take_client(binding: &mut Binding, received: &Update, claim: &Claim, apply: &
         Client::OfUpdate => {
             let same = binding.client == claim.client;
             if claim.client.is_some() {
-                binding.client = claim.client.clone();
+                binding.client.clone_from(&claim.client);
             }
             // Of the same client, what was heard last stays.
             if !same || received.client_last_transaction_time >= binding.heard() {
-                binding.set_hardware(claim.hardware);
-                if claim.says_details || !same {
-                    binding.set_extras(&claim.host_name, &claim.relay_agent_information, &claim.vendor_class);
-                }
+                let details = if claim.says_details || !same {
+                    [
+                        claim.host_name.clone(),
+                        claim.relay_agent_information.clone(),
+                        claim.vendor_class.clone(),
+                    ]
+                } else {
+                    [binding.host_name(), binding.relay_agent_information(), binding.vendor_class()]
+                        .map(<[u8]>::to_vec)
+                };
+                let [host_name, relay, vendor_class] = &details;
+                binding.set_client_details(claim.hardware, host_name, relay, vendor_class);
             }
         }
     }

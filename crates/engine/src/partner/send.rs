@@ -22,13 +22,13 @@ impl Engine {
     pub(crate) fn changed(&mut self, slot: Slot, outbox: &mut Outbox) {
         if let Some(relationship) = self.table.relationship(slot) {
             self.table.set_flags(slot, Flags::UNSEEN, true);
-            self.to_be_told(relationship, slot);
+            self.tell_of(relationship, slot);
         }
         self.record(slot, outbox);
     }
 
     /// Puts a binding into the queue, or, while it is under way, back into it when the answer has come (trap T22).
-    pub(super) fn to_be_told(&mut self, relationship: RelationshipId, slot: Slot) {
+    pub(super) fn tell_of(&mut self, relationship: RelationshipId, slot: Slot) {
         let endpoint = self.endpoint_mut(relationship);
         endpoint.refused.remove(&slot);
         if endpoint.outstanding.get(slot).is_some() {

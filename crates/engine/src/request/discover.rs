@@ -32,8 +32,11 @@ pub(crate) fn discover(
     if lease == Interval::ZERO {
         return Err(Counter::DroppedLeadTimeOver);
     }
-    if engine.table.get(slot).available().is_some() {
-        let until = now.plus(engine.config.offer_time());
+    let until = now.plus(engine.config.offer_time());
+    let binding = engine.table.get(slot);
+    // What the client holds needs no keeping, unless its lease may end before it has answered.
+    let own = binding.client.as_ref() == Some(&request.client) && binding.lease_expiration.time() <= until;
+    if binding.available().is_some() || own {
         engine.table.offer(slot, request.place.network, &request.client, until);
     }
     reply::offer(engine, now, request, slot, lease, outbox)?;

@@ -72,6 +72,7 @@ fn give(
     let recorded =
         if renewal && !engine.planted.forget_recorded_end { before.lease_expiration.max(end) } else { end };
     let heard = if same_client && !renewal { before.heard_anew(now) } else { Stamp::at_or_before(now) };
+    let outlive = engine.planted.times_outlive_client;
     let mut extras = Extras::default();
     extras.take(request);
     engine.table.withdraw_offer_to(request.place.network, &request.client);
@@ -81,7 +82,9 @@ fn give(
             binding.start_time_of_state = Stamp::at_or_before(now);
         }
         if !same_client {
-            binding.clear_times();
+            if !outlive {
+                binding.clear_times();
+            }
             binding.client = Some(request.client.clone());
         }
         binding.flags = binding.flags.with(flags);
@@ -89,8 +92,12 @@ fn give(
         // F07-7.1.1-07: stable before the BNDUPD that says it, by resting on this very record.
         binding.sent_potential_expiration = binding.sent_potential_expiration.max(potential);
         binding.client_last_transaction_time = heard;
-        binding.set_hardware(request.hardware());
-        binding.set_extras(extras.host_name(), extras.relay(), extras.vendor_class());
+        binding.set_client_details(
+            request.hardware(),
+            extras.host_name(),
+            extras.relay(),
+            extras.vendor_class(),
+        );
     });
     engine.changed(slot, outbox);
     let rests_on = if engine.planted.ack_before_stable { Position::START } else { outbox.position() };
