@@ -1,5 +1,5 @@
 # Every command does its own set-up on a fresh Debian 12 with the Rust toolchain, as root.
-.PHONY: test lint nightly
+.PHONY: test lint nightly bench
 
 # Lint, then every test. Ends within the budgets that it prints.
 test:
@@ -12,3 +12,7 @@ lint:
 # The same tests with far more cases.
 nightly:
 	@TEST_MINUTES=420 PROPTEST_CASES=100000 TANDEM_FUZZ_ITERATIONS=1000000000 bash scripts/test.sh
+
+# What Tandem costs, beside other servers in the same run: `scripts/bench.sh` says what can be asked of it.
+bench:
+	@bash scripts/bench.sh $(SERVERS)

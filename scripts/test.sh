@@ -11,6 +11,7 @@ stage() { # name, budget in minutes, command...
     passed=$((passed + 1))
     echo "== $name: $((SECONDS - start)) s of $((budget * 60)) s"
 }
+stage packages 10 bash scripts/packages.sh tshark
 stage lint 25 bash scripts/lint.sh
 stage tests "${TEST_MINUTES:-20}" cargo test --workspace --locked
 echo "stages: $passed passed, 0 failed"

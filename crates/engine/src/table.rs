@@ -9,6 +9,7 @@
 //! ABANDONED with an end in the wheel; else in none.
 
 mod binding;
+mod extras;
 mod lists;
 mod offers;
 mod wheel;
@@ -140,8 +141,9 @@ impl Table {
         let slots = count(self.slots.len());
         self.lists = Lists::new(pools + wheel::LISTS, slots);
         self.wheel = Wheel::new(pools, tick_before(now));
-        self.by_client =
-            HashTable::with_capacity(self.slots.iter().filter(|slot| slot.client.is_some()).count());
+        // Room for all there will ever be: a table that grows stops everybody while it moves its entries.
+        self.by_client = HashTable::with_capacity(self.slots.len());
+        self.offers.reserve(self.slots.len());
         // Among several bindings of one client in a network, the index is to find the one heard of last.
         let mut with_client: Vec<u32> =
             (0..slots).filter(|slot| self.slots[*slot as usize].client.is_some()).collect();

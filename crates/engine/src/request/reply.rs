@@ -56,8 +56,12 @@ pub(crate) fn grant(
         }
         binding.lease_expiration = recorded;
         binding.client_last_transaction_time = Stamp::at_or_before(now);
-        binding.set_hardware(request.hardware());
-        binding.set_extras(extras.host_name(), extras.relay(), extras.vendor_class());
+        binding.set_client_details(
+            request.hardware(),
+            extras.host_name(),
+            extras.relay(),
+            extras.vendor_class(),
+        );
     });
     engine.record(slot, outbox);
     let rests_on = if engine.planted.ack_before_stable { Position::START } else { outbox.position() };

@@ -3,6 +3,7 @@
 //! *Lives here:* [`Binding`], small because there are millions of them; its way to and from a record.
 //! *Must not know:* lists, wheels, indexes.
 
+use super::extras::{Extra, Extras};
 use crate::record::{BindingRecord, Stamp};
 use dhcp::{ClientIdentity, HardwareAddress};
 use failover::binding::BindingStatus;
@@ -31,17 +32,7 @@ pub(crate) struct Binding {
     pub(crate) received_potential_expiration: Stamp,
     pub(crate) client: Option<ClientIdentity>,
     hardware: SmallHardware,
-    extras: Option<Box<Extras>>,
-}
-
-/// What came with the client's last request and is kept for people and hooks.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Extras {
-    pub(crate) host_name: Vec<u8>,
-    pub(crate) relay_agent_information: Vec<u8>,
-    pub(crate) vendor_class: Vec<u8>,
-    /// A hardware address that does not fit into six bytes.
-    long_hardware: Option<HardwareAddress>,
+    extras: Option<Extras>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,59 +72,55 @@ impl Binding {
         match self.hardware {
             SmallHardware::None => None,
             SmallHardware::Ethernet(bytes) => Some(HardwareAddress::ethernet(bytes)),
-            SmallHardware::Long => self.extras.as_ref().and_then(|extras| extras.long_hardware),
-        }
-    }
-
-    pub(crate) fn set_hardware(&mut self, hardware: Option<HardwareAddress>) {
-        let Some(hardware) = hardware else {
-            self.hardware = SmallHardware::None;
-            return;
-        };
-        if let Some(bytes) = hardware.as_ethernet() {
-            self.hardware = SmallHardware::Ethernet(bytes);
-        } else {
-            self.hardware = SmallHardware::Long;
-            self.extras.get_or_insert_default().long_hardware = Some(hardware);
+            SmallHardware::Long => match self.extra(Extra::Hardware) {
+                [htype, address @ ..] => HardwareAddress::new(*htype, address),
+                [] => None,
+            },
         }
     }
 
     pub(crate) fn host_name(&self) -> &[u8] {
-        self.extras.as_ref().map_or(&[], |extras| &extras.host_name)
+        self.extra(Extra::HostName)
     }
 
     pub(crate) fn relay_agent_information(&self) -> &[u8] {
-        self.extras.as_ref().map_or(&[], |extras| &extras.relay_agent_information)
+        self.extra(Extra::RelayAgentInformation)
     }
 
     pub(crate) fn vendor_class(&self) -> &[u8] {
-        self.extras.as_ref().map_or(&[], |extras| &extras.vendor_class)
+        self.extra(Extra::VendorClass)
     }
 
-    /// Keeps what the client sent along; allocates only where something changed.
-    pub(crate) fn set_extras(
+    fn extra(&self, extra: Extra) -> &[u8] {
+        self.extras.as_ref().map_or(&[], |extras| extras.get(extra))
+    }
+
+    /// Keeps what the client's last request said of it; allocates only where the whole has another length than before.
+    pub(crate) fn set_client_details(
         &mut self,
+        hardware: Option<HardwareAddress>,
         host_name: &[u8],
         relay_agent_information: &[u8],
         vendor_class: &[u8],
     ) {
-        let nothing = host_name.is_empty() && relay_agent_information.is_empty() && vendor_class.is_empty();
-        if nothing && self.extras.is_none() {
-            return;
-        }
-        let extras = self.extras.get_or_insert_default();
-        for (kept, new) in [
-            (&mut extras.host_name, host_name),
-            (&mut extras.relay_agent_information, relay_agent_information),
-            (&mut extras.vendor_class, vendor_class),
-        ] {
-            if kept.as_slice() != new {
-                *kept = new.to_vec();
+        let mut long = [0; 1 + HardwareAddress::MAX_LENGTH];
+        let mut length = 0;
+        self.hardware = match &hardware {
+            None => SmallHardware::None,
+            Some(hardware) => {
+                if let Some(bytes) = hardware.as_ethernet() {
+                    SmallHardware::Ethernet(bytes)
+                } else {
+                    let address = hardware.as_bytes();
+                    length = 1 + address.len();
+                    long[0] = hardware.htype();
+                    long[1..length].copy_from_slice(address);
+                    SmallHardware::Long
+                }
             }
-        }
-        if nothing && extras.long_hardware.is_none() {
-            self.extras = None;
-        }
+        };
+        let pieces = [host_name, relay_agent_information, vendor_class, &long[..length]];
+        Extras::replace(&mut self.extras, pieces);
     }
 
     /// The times of F07 7.1.5 belong to an address *and* a client: they end with it (trap T14).
@@ -189,10 +176,13 @@ impl Binding {
         self.sent_potential_expiration = record.sent_potential_expiration;
         self.acked_potential_expiration = record.acked_potential_expiration;
         self.received_potential_expiration = record.received_potential_expiration;
-        self.extras = None;
         self.client = ClientIdentity::from_bytes(record.identity);
-        self.set_hardware(record.hardware);
-        self.set_extras(record.host_name, record.relay_agent_information, record.vendor_class);
+        self.set_client_details(
+            record.hardware,
+            record.host_name,
+            record.relay_agent_information,
+            record.vendor_class,
+        );
     }
 }
 
@@ -210,14 +200,15 @@ mod tests {
         let mut binding = Binding::unused(0x0a01_0203);
         binding.status = BindingStatus::Active;
         binding.client = ClientIdentity::from_client_identifier(b"a client with a very long identifier");
-        binding.set_hardware(HardwareAddress::new(32, &[7; 16]));
-        binding.set_extras(b"name", &[1, 1, 9], b"");
+        binding.set_client_details(HardwareAddress::new(32, &[7; 16]), b"name", &[1, 1, 9], b"");
         binding.lease_expiration = Stamp::NEVER;
         let mut restored = Binding::unused(0x0a01_0203);
         restored.restore(&binding.record());
         assert_eq!(restored.record(), binding.record());
         assert_eq!(restored.hardware(), HardwareAddress::new(32, &[7; 16]));
-        restored.set_extras(b"", b"", b"");
-        assert_eq!(restored.hardware(), HardwareAddress::new(32, &[7; 16]));
+        for hardware in [HardwareAddress::new(32, &[7; 16]), HardwareAddress::new(1, &[7; 6]), None] {
+            restored.set_client_details(hardware, b"", b"", b"");
+            assert_eq!((restored.hardware(), restored.host_name()), (hardware, &b""[..]));
+        }
     }
 }
