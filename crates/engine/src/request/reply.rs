@@ -60,6 +60,7 @@ fn give(
 ) -> Result<(), Counter> {
     let lease = lease_for(engine, now, request, slot);
     if lease == Interval::ZERO {
+        engine.note_lead_time_over(slot, outbox);
         return Err(Counter::DroppedLeadTimeOver);
     }
     let potential = potential_expiration(engine, now, request, slot, lease);
