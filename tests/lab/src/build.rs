@@ -9,7 +9,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 /// What Tandem prints when it serves.
-pub const READY: &str = "serving";
+pub const READY: &str = " serves ";
 
 /// The binary `tandem`: the one that the variable `TANDEM` names, else a fresh one of this workspace.
 #[track_caller]

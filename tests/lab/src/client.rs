@@ -119,12 +119,17 @@ impl Client {
     pub fn release(&mut self, node: &Node) {
         match self.kind {
             ClientKind::Udhcpc => self.process.signal(Signal::SIGUSR2),
+            // Before its script has ended, the lease is not yet in its file.
             ClientKind::Dhclient => {
+                self.process.wait_for_log("bound to ", seconds(20));
                 let dhclient = build::unconfined("dhclient", node.folder());
                 node.run(&format!("{} -r {}", dhclient.display(), dhclient_arguments(node, false).join(" ")));
             }
-            // What `dhcpcd -k` ends in; its way there, by the control socket, fails now and then.
-            ClientKind::Dhcpcd => self.process.signal(Signal::SIGALRM),
+            // What `dhcpcd -k` ends in. While its hooks still run after it was bound, the signal only breaks it.
+            ClientKind::Dhcpcd => {
+                std::thread::sleep(seconds(3));
+                self.process.signal(Signal::SIGALRM);
+            }
         }
     }
 

@@ -16,6 +16,7 @@
 pub mod build;
 pub mod capture;
 pub mod client;
+pub mod load;
 pub mod network;
 pub mod node;
 pub mod process;

@@ -15,6 +15,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// Which program serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +48,8 @@ pub struct Setup {
     pub subnets: Vec<Subnet>,
     /// More lines of the configuration, before all others.
     pub extra: String,
+    /// Tandem's `log-level`.
+    pub log_level: String,
     /// The folder for what it must not forget; one of the node's by default.
     pub state: Option<PathBuf>,
 }
@@ -82,15 +85,22 @@ impl Setup {
             router: Ipv4Addr::new(10, 1, 0, 1),
             times: (60, 20, 30),
         };
-        Setup { interface: "eth0".to_owned(), subnets: vec![subnet], extra: String::new(), state: None }
+        Setup {
+            interface: "eth0".to_owned(),
+            subnets: vec![subnet],
+            extra: String::new(),
+            log_level: "debug".to_owned(),
+            state: None,
+        }
     }
 
     /// `tandem.toml`.
     pub fn tandem(&self, state: &Path) -> String {
         let mut text = format!(
-            "interfaces = [\"{}\"]\nstate-directory = \"{}\"\nclock-wait = \"0s\"\nlog-level = \"debug\"\n{}\n",
+            "interfaces = [\"{}\"]\nstate-directory = \"{}\"\nclock-wait = \"0s\"\nlog-level = \"{}\"\n{}\n",
             self.interface,
             state.display(),
+            self.log_level,
             self.extra
         );
         for Subnet { prefix, pool, router, times } in &self.subnets {
@@ -109,7 +119,10 @@ impl Setup {
 
     /// `dhcpd.conf`.
     pub fn dhcpd(&self) -> String {
-        let mut text = format!("authoritative; ping-check false; dhcp-cache-threshold 0; db-time-format local;\n{}\n", self.extra);
+        let mut text = format!(
+            "authoritative; ping-check false; dhcp-cache-threshold 0; db-time-format local;\n{}\n",
+            self.extra
+        );
         for Subnet { prefix, pool, router, times } in &self.subnets {
             let (address, length) = prefix.split_once('/').unwrap();
             let mask = Ipv4Addr::from(u32::MAX << (32 - length.parse::<u32>().unwrap()));
@@ -230,22 +243,45 @@ impl Server {
     /// Tandem's counters by their names.
     #[track_caller]
     pub fn counters(&self, node: &Node) -> BTreeMap<String, u64> {
-        let status: Value = serde_json::from_str(&self.ask(node, &["status", "--json"])).unwrap();
-        let counters = status["counters"].as_object().unwrap_or_else(|| panic!("no counters in {status}"));
-        counters.iter().map(|(name, count)| (name.clone(), count.as_u64().unwrap())).collect()
+        let status = self.status(node);
+        ["counters", "shell-counters"]
+            .iter()
+            .flat_map(|part| status[part].as_object().unwrap_or_else(|| panic!("no {part} in {status}")))
+            .map(|(name, count)| (name.clone(), count.as_u64().unwrap()))
+            .collect()
+    }
+
+    /// What `tandem status --json` says, be the server well or not.
+    #[track_caller]
+    pub fn status(&self, node: &Node) -> Value {
+        let output = self.command(node, &["status", "--json"]).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        serde_json::from_str(&said).unwrap_or_else(|error| panic!("tandem status: {error}: {said}{errors}"))
+    }
+
+    fn command(&self, node: &Node, question: &[&str]) -> Command {
+        let mut command = node.command(build::tandem());
+        command.args(question).arg("--socket").arg(self.state.join("control.sock"));
+        command
     }
 
     /// What a command of Tandem's prints.
     #[track_caller]
     pub fn ask(&self, node: &Node, question: &[&str]) -> String {
-        let socket = self.state.join("control.sock");
-        let mut command = node.command(build::tandem());
-        command.args(question).arg("--socket").arg(socket);
-        let output = command.output().unwrap();
+        let output = self.command(node, question).output().unwrap();
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "tandem {question:?}: {}: {errors}", output.status);
         String::from_utf8(output.stdout).unwrap()
     }
+}
+
+/// A server of ours that is to refuse to start: how it ended, and what it said.
+#[track_caller]
+pub fn refused(node: &Node, configuration: &Path) -> (Option<i32>, String) {
+    let mut process = node.spawn(build::tandem(), &["serve", "-c", &configuration.display().to_string()]);
+    let status = process.wait(seconds(30));
+    (status.code(), process.log())
 }
 
 fn launch(
@@ -276,10 +312,11 @@ fn tandem_leases(text: &str) -> BTreeMap<Ipv4Addr, Lease> {
         .iter()
         .map(|lease| {
             let text = |key: &str| lease[key].as_str().unwrap_or_default().to_lowercase();
-            let hardware = text("hardware-address");
-            let ends = lease["lease-expiration"].as_u64().unwrap_or_default();
-            let address = text("address").parse().unwrap_or_else(|_| panic!("no address in {lease}"));
-            (address, Lease { status: text("status"), hardware, ends })
+            let hardware = text("client-hardware-address");
+            let ends = lease["lease-expiration-time"]["seconds"].as_u64().unwrap_or_default();
+            let address =
+                text("assigned-IP-address").parse().unwrap_or_else(|_| panic!("no address in {lease}"));
+            (address, Lease { status: text("binding-status"), hardware, ends })
         })
         .collect()
 }
