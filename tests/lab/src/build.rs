@@ -23,7 +23,9 @@ pub fn tandem() -> &'static Path {
         let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../Cargo.toml");
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut build = Command::new(cargo);
-        build.args(["build", "--locked", "--package", "tandem", "--message-format=json-render-diagnostics"]);
+        // With the profile in which the tests' crates are there already.
+        build.args(["build", "--locked", "--profile", "test", "--package", "tandem", "--bin", "tandem"]);
+        build.arg("--message-format=json-render-diagnostics");
         let output = build.arg("--manifest-path").arg(manifest).output().unwrap();
         assert!(
             output.status.success(),

@@ -89,7 +89,11 @@ fn of_messages() -> Vec<Bad> {
         bad("DHCPREQUEST for nothing", &message(3, MAC, 1, &[]), &["dropped-incomplete"]),
         bad("DHCPDECLINE of what it has not", &message(4, MAC, 1, not_mine), &["dropped-not-holder"]),
         bad("DHCPRELEASE of what it has not", &release, &["dropped-not-holder"]),
-        bad("more than 4096 bytes", &[&discover[..], &[0; 4000]].concat(), &[]),
+        Bad {
+            name: "more than 4096 bytes",
+            frames: fragments(MAC, STRANGER, SERVER, 6, &udp(68, 67, &[&discover[..], &[0; 4000]].concat())),
+            counted: &TOO_LONG,
+        },
     ]
 }
 
@@ -169,14 +173,18 @@ struct Wire {
     lab: Lab,
 }
 
+/// With room for all the strangers that are offered something before any of it lapses.
 fn wire(name: &str) -> Wire {
     let lab = Lab::new(name);
     lab.wire("lan");
     let (server_node, stranger) = (lab.node("server"), lab.node("stranger"));
-    lab.connect("lan", &server_node, "eth0", "10.1.0.1/24");
+    lab.connect("lan", &server_node, "eth0", "10.1.0.1/16");
     lab.connect("lan", &stranger, "eth0", "");
+    let mut setup = Setup::usual();
+    setup.subnets[0].prefix = "10.1.0.0/16".to_owned();
+    setup.subnets[0].pool.1 = Ipv4Addr::new(10, 1, 20, 255);
     // The most verbose log: lines about packets that make no sense have stopped servers (CVE-2015-8373).
-    let server = Server::start(&server_node, ServerKind::Tandem, &Setup::usual());
+    let server = Server::start(&server_node, ServerKind::Tandem, &setup);
     let capture = Capture::start(&server_node, "eth0");
     Wire { server, capture, stranger, server_node, lab }
 }
@@ -256,7 +264,8 @@ fn every_option_in_every_message_from_nowhere_harms_nobody() {
     let from_nowhere = wire.answers().into_iter().filter(|seen| {
         seen.message().giaddr() != Ipv4Addr::UNSPECIFIED || seen.destination == Ipv4Addr::new(203, 0, 113, 7)
     });
-    let from_nowhere: Vec<_> = from_nowhere.filter(|seen| seen.kind() == Some(dhcp::MessageType::Ack)).collect();
+    let from_nowhere: Vec<_> =
+        from_nowhere.filter(|seen| seen.kind() == Some(dhcp::MessageType::Ack)).collect();
     assert!(from_nowhere.is_empty(), "{from_nowhere:?}");
     wire.still_serves("client");
     let leases = wire.server.leases(&wire.server_node);
@@ -265,6 +274,24 @@ fn every_option_in_every_message_from_nowhere_harms_nobody() {
     assert_eq!(wire.server.leases(&wire.server_node), leases, "what was stored is not what comes back");
     wire.still_serves("later");
     wire.capture.second_opinion();
+}
+
+/// Whatever else wakes the server: questions, signals, addresses that come and go.
+#[test]
+fn a_datagram_is_handled_once() {
+    let mut wire = wire("once");
+    send(&wire.stranger, "eth0", &[broadcast(&message(1, MAC, 1, &[]))], 0);
+    wire.capture.wait("DHCPOFFER", 5, 0, |seen| seen.kind() == Some(dhcp::MessageType::Offer));
+    for _ in 0..5 {
+        wire.counters();
+    }
+    wire.server.process().signal(nix::sys::signal::Signal::SIGHUP);
+    wire.server_node
+        .run("ip addr add 10.1.0.3/16 dev eth0; sleep 0.5; ip addr del 10.1.0.3/16 dev eth0; sleep 0.5");
+    let counters = wire.counters();
+    assert_eq!((counters["received"], counters["discover"], counters["offer"]), (1, 1, 1), "{counters:?}");
+    assert_eq!(wire.answers().len(), 1, "{:?}", wire.answers());
+    assert!(wire.server.process().ended().is_none());
 }
 
 /// Identities of every shape (CVE-2010-2156, CVE-2012-3571, CVE-2019-6474), each of which may well have a lease: all of

@@ -5,10 +5,12 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a broken test may stop")]
 
+mod bad_input;
 mod direct;
 mod durable;
 mod hygiene;
 mod relayed;
+mod storage;
 
 use lab::ServerKind;
 
