@@ -20,6 +20,7 @@ pub const ARROWS: &[(&str, &[&str])] = &[
     ("sim", &["dhcp", "engine", "failover", "store"]),
     ("tandem", &["config", "server", "sim", "store"]),
     ("tidy", &[]),
+    ("lab", &["dhcp"]),
 ];
 
 /// Our crates that a manifest names and that it must not.

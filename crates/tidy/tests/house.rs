@@ -6,8 +6,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use tidy::{FILE_LINES, forbidden_arrows, has_head, has_unsafe, long_functions};
 
-fn crates() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+/// Where crates are: those that ship, and those that only test.
+fn places() -> [PathBuf; 2] {
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    [crates.to_owned(), crates.with_file_name("tests")]
 }
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
@@ -24,8 +26,9 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
 #[test]
 fn crates_name_only_whom_they_may() {
     let mut faults = Vec::new();
-    for entry in fs::read_dir(crates()).unwrap() {
-        let folder = entry.unwrap().path();
+    let entries = places().into_iter().flat_map(|place| fs::read_dir(place).unwrap());
+    let folders = entries.map(|entry| entry.unwrap().path()).filter(|path| path.join("Cargo.toml").exists());
+    for folder in folders {
         let name = folder.file_name().unwrap().to_string_lossy().into_owned();
         let manifest = fs::read_to_string(folder.join("Cargo.toml")).unwrap();
         faults.extend(forbidden_arrows(&name, &manifest).into_iter().map(|to| format!("{name} -> {to}")));
@@ -36,7 +39,9 @@ fn crates_name_only_whom_they_may() {
 #[test]
 fn files_and_functions_are_short_and_rooms_say_what_lives_in_them() {
     let mut all = Vec::new();
-    sources(&crates(), &mut all);
+    for place in places() {
+        sources(&place, &mut all);
+    }
     assert!(all.len() > 40, "only {} files were found", all.len());
     let mut faults = Vec::new();
     for path in all {

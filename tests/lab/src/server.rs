@@ -30,7 +30,7 @@ pub enum ServerKind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subnet {
     /// As in `10.1.0.0/24`.
-    pub prefix: String,
+    pub prefix: &'static str,
     /// First and last address of the pool.
     pub pool: (Ipv4Addr, Ipv4Addr),
     /// Default router for the clients.
@@ -49,7 +49,7 @@ pub struct Setup {
     /// More lines of the configuration, before all others.
     pub extra: String,
     /// Tandem's `log-level`.
-    pub log_level: String,
+    pub log_level: &'static str,
     /// The folder for what it must not forget; one of the node's by default.
     pub state: Option<PathBuf>,
 }
@@ -80,7 +80,7 @@ impl Setup {
     /// The usual one: `10.1.0.1` on `eth0`, a pool of a hundred addresses, leases of a minute, T1 after 20 s, T2 after 30 s.
     pub fn usual() -> Setup {
         let subnet = Subnet {
-            prefix: "10.1.0.0/24".to_owned(),
+            prefix: "10.1.0.0/24",
             pool: (Ipv4Addr::new(10, 1, 0, 100), Ipv4Addr::new(10, 1, 0, 199)),
             router: Ipv4Addr::new(10, 1, 0, 1),
             times: (60, 20, 30),
@@ -89,7 +89,7 @@ impl Setup {
             interface: "eth0".to_owned(),
             subnets: vec![subnet],
             extra: String::new(),
-            log_level: "debug".to_owned(),
+            log_level: "debug",
             state: None,
         }
     }

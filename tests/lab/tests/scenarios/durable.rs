@@ -13,11 +13,11 @@ const SERVER: Ipv4Addr = Ipv4Addr::new(10, 1, 0, 1);
 /// A pool for a hundred thousand clients behind one relay address, leases long enough not to end.
 fn many_clients() -> Setup {
     let mut setup = Setup::usual();
-    setup.subnets[0].prefix = "10.0.0.0/8".to_owned();
+    setup.subnets[0].prefix = "10.0.0.0/8";
     setup.subnets[0].pool = (Ipv4Addr::new(10, 8, 0, 0), Ipv4Addr::new(10, 9, 255, 255));
     setup.subnets[0].times = (4000, 2000, 3500);
     // What is logged of each client is not our subject here.
-    setup.log_level = "info".to_owned();
+    setup.log_level = "info";
     setup
 }
 
@@ -46,7 +46,7 @@ fn with_slow_syncs(name: &str, lie: bool) -> (Vec<Granted>, Vec<Sync>) {
         Server::start_with(&server_node, server_under_test(), &many_clients(), shim.environment());
     let mut capture = Capture::start(&server_node, "eth0");
     let mut load = Load::start(&clients, "eth0", SERVER, (30, 8, 1000), "02:0a:00:00:00:00");
-    load.process().wait(Duration::from_secs(60));
+    load.process().wait(Duration::from_mins(1));
     // A lying disk is late: what it says it has done is done 300 ms after.
     std::thread::sleep(Duration::from_secs(1));
     assert!(server.process().ended().is_none(), "the server has ended:\n{}", server.process().log());

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a broken test may stop")]
 
 mod bad_input;
+mod demo;
 mod direct;
 mod durable;
 mod hygiene;

@@ -29,7 +29,7 @@ fn behind(kind: ClientKind, relay: RelayKind) -> Behind {
     server_node.run("ip route add 10.1.0.0/24 via 10.2.0.2");
     let mut setup = Setup::usual();
     let own = Subnet {
-        prefix: "10.2.0.0/24".to_owned(),
+        prefix: "10.2.0.0/24",
         pool: (Ipv4Addr::new(10, 2, 0, 100), Ipv4Addr::new(10, 2, 0, 199)),
         router: Ipv4Addr::new(10, 2, 0, 2),
         times: (60, 20, 30),

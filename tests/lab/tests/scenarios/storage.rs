@@ -35,9 +35,9 @@ fn wire(name: &str, setup: &Setup, prepare: impl FnOnce(&Node)) -> Wire {
 
 fn large_pool() -> Setup {
     let mut setup = Setup::usual();
-    setup.subnets[0].prefix = "10.1.0.0/16".to_owned();
+    setup.subnets[0].prefix = "10.1.0.0/16";
     setup.subnets[0].pool.1 = Ipv4Addr::new(10, 1, 200, 255);
-    setup.log_level = "info".to_owned();
+    setup.log_level = "info";
     setup
 }
 
@@ -86,14 +86,15 @@ fn a_damaged_store_is_refused_and_the_loss_is_named() {
     let written = bytes.iter().rposition(|byte| *byte != 0).unwrap();
     let file = fs::File::options().write(true).open(&log).unwrap();
     let at = u64::try_from(written / 2).unwrap();
-    file.write_all_at(b"\xff\x00 damaged \xff", at).unwrap();
+    let damage = b"\xff\x00 damaged \xff";
+    file.write_all_at(damage, at).unwrap();
     let (code, said) = refused(&wire.server_node, wire.server.configuration());
     assert!(code.is_some_and(|code| code != 0), "{code:?} {said}");
     for word in ["damaged at byte", "records ", " to ", "had been stable", "backup"] {
         assert!(said.contains(word), "`{word}` is not said:\n{said}");
     }
-    // Nothing was cut off or written over: with the byte back, all is there.
-    file.write_all_at(&bytes[written / 2..written / 2 + 11], at).unwrap();
+    // Nothing was cut off or written over: with the bytes back, all is there.
+    file.write_all_at(&bytes[written / 2..written / 2 + damage.len()], at).unwrap();
     wire.server.restart(&wire.server_node);
     assert!(wire.server.leases(&wire.server_node).len() > 300);
 }
