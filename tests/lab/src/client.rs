@@ -192,7 +192,9 @@ fn launch(node: &Node, kind: ClientKind, probing: bool, had: Option<Ipv4Addr>) -
         ClientKind::Udhcpc => {
             let had = had.map(|address| address.to_string());
             let mut arguments = vec!["-f", "-i", INTERFACE, "-s", "/etc/udhcpc/default.script"];
-            arguments.extend(["-t", "5", "-T", "2", "-A", "2", "-x", "hostname:lab-udhcpc"]);
+            // It asks three times to renew and three times to rebind, then gives its lease up before its end: with four
+            // seconds between, 24 s after T1, which for it is always half of the lease.
+            arguments.extend(["-t", "5", "-T", "4", "-A", "2", "-x", "hostname:lab-udhcpc"]);
             if probing {
                 arguments.push("-a500");
             }
