@@ -4,16 +4,21 @@
 //! *May know:* TOML, the engine's checked configuration, names and formats of options.
 //! *Must not know:* sockets, interfaces of this host, the running server.
 
+mod keys;
 mod option;
+mod places;
 mod reader;
 mod report;
 mod schema;
 mod value;
 
+pub use keys::{TABLES, TableKeys};
 pub use report::{Diagnostic, Report, Severity};
 pub use schema::{LogLevel, ServerConfig};
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use toml::Spanned;
+use toml::de::DeTable;
 
 /// Largest configuration in bytes.
 pub const MAX_FILE: usize = 16 << 20;
@@ -26,19 +31,20 @@ const MAX_DEPTH: usize = 64;
 /// # Errors
 /// All that is wrong with it, at once.
 pub fn load(path: &Path) -> Result<(ServerConfig, Report), Report> {
-    let name = path.display().to_string();
-    match std::fs::read(path) {
-        Ok(bytes) if bytes.len() > MAX_FILE => {
-            Err(Report::of_file(&name, &format!("the file has {} bytes, more than {MAX_FILE}", bytes.len())))
-        }
-        Ok(bytes) => match String::from_utf8(bytes) {
-            Ok(text) => parse(&name, &text),
-            Err(error) => {
-                Err(Report::of_file(&name, &format!("the file is not UTF-8: {}", error.utf8_error())))
-            }
-        },
-        Err(error) => Err(Report::of_file(&name, &format!("the file cannot be read: {error}"))),
-    }
+    let (name, text) = text_of(path)?;
+    parse(&name, &text)
+}
+
+/// The control socket of a file, whatever else is wrong with it: a running server must be reachable while its
+/// configuration is being mended.
+///
+/// # Errors
+/// When the file is no TOML, or names neither control-socket nor state-directory.
+pub fn control_socket(path: &Path) -> Result<PathBuf, Report> {
+    let (name, text) = text_of(path)?;
+    let mut report = Report::new(&name, &text);
+    let table = table_of(&text, &mut report).ok_or_else(|| report.clone())?;
+    schema::control_socket(table.get_ref(), &mut report).ok_or(report)
 }
 
 /// Checks a text; `name` is what the report calls it. The report that comes with a configuration has warnings only.
@@ -47,26 +53,42 @@ pub fn load(path: &Path) -> Result<(ServerConfig, Report), Report> {
 /// All that is wrong with it, at once.
 pub fn parse(name: &str, text: &str) -> Result<(ServerConfig, Report), Report> {
     let mut report = Report::new(name, text);
+    let config = table_of(text, &mut report).and_then(|table| schema::read(table.get_ref(), &mut report));
+    match config {
+        Some(config) if !report.has_errors() => Ok((config, report)),
+        _ => Err(report),
+    }
+}
+
+fn text_of(path: &Path) -> Result<(String, String), Report> {
+    let name = path.display().to_string();
+    let bytes = std::fs::read(path)
+        .map_err(|error| Report::of_file(&name, &format!("the file cannot be read: {error}")))?;
+    if bytes.len() > MAX_FILE {
+        let message = format!("the file has {} bytes, more than {MAX_FILE}", bytes.len());
+        return Err(Report::of_file(&name, &message));
+    }
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok((name, text)),
+        Err(error) => Err(Report::of_file(&name, &format!("the file is not UTF-8: {}", error.utf8_error()))),
+    }
+}
+
+/// `None` with errors in the report when the text is no TOML.
+fn table_of<'t>(text: &'t str, report: &mut Report) -> Option<Spanned<DeTable<'t>>> {
     if let Some(at) = too_deep(text) {
         report.error(
             at..at + 1,
             format!("brackets are nested deeper than {MAX_DEPTH}"),
             "remove the inner ones",
         );
-        return Err(report);
+        return None;
     }
-    let (table, errors) = toml::de::DeTable::parse_recoverable(text);
+    let (table, errors) = DeTable::parse_recoverable(text);
     for error in errors {
         report.error(error.span().unwrap_or(0..0), error.message().to_owned(), "this is not TOML");
     }
-    if report.has_errors() {
-        return Err(report);
-    }
-    let config = schema::read(table.get_ref(), &mut report);
-    match config {
-        Some(config) if !report.has_errors() => Ok((config, report)),
-        _ => Err(report),
-    }
+    (!report.has_errors()).then_some(table)
 }
 
 /// Where brackets are nested too deep: the parser is recursive, and its stack is not to be a stranger's to use up.

@@ -4,6 +4,7 @@
 //! *May know:* names and formats of crate `dhcp`.
 //! *Must not know:* who gets the options.
 
+use crate::places::Spans;
 use crate::reader::{Value, nearest, number, wrong};
 use crate::report::Report;
 use crate::value;
@@ -13,8 +14,8 @@ use engine::config::OptionSet;
 use ipnet::Ipv4Net;
 use std::net::Ipv4Addr;
 
-/// Reads a table of options; what is wrong goes to the report.
-pub(crate) fn read(value: &Value<'_>, report: &mut Report) -> OptionSet {
+/// Reads a table of options, notes where each stands; what is wrong goes to the report.
+pub(crate) fn read(value: &Value<'_>, spans: &mut Spans, report: &mut Report) -> OptionSet {
     let mut options = OptionSet::default();
     let Some(table) = value.get_ref().as_table() else {
         wrong(value, "a table, as in { routers = [\"10.0.0.1\"] }", report);
@@ -33,6 +34,7 @@ pub(crate) fn read(value: &Value<'_>, report: &mut Report) -> OptionSet {
             report.error(value.span(), format!("option `{name}` wants {}", wanted(format)), "here");
             continue;
         };
+        spans.option(code, key.span().start..value.span().end);
         if options.set(code, bytes) {
             report.error(
                 key.span(),

@@ -3,6 +3,7 @@
 //! *Lives here:* [`Section`]: it knows which keys were asked for, so that the rest can be called unknown.
 //! *Must not know:* which keys there are.
 
+use crate::keys::TableKeys;
 use crate::report::Report;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -17,14 +18,13 @@ pub(crate) type Value<'t> = Spanned<DeValue<'t>>;
 pub(crate) struct Section<'t> {
     table: &'t DeTable<'t>,
     span: Range<usize>,
-    /// What to call it: `[[subnet]]`.
-    name: &'static str,
+    kind: &'static TableKeys,
     asked: BTreeSet<&'static str>,
 }
 
 impl<'t> Section<'t> {
-    pub(crate) fn new(table: &'t DeTable<'t>, span: Range<usize>, name: &'static str) -> Section<'t> {
-        Section { table, span, name, asked: BTreeSet::new() }
+    pub(crate) fn new(table: &'t DeTable<'t>, span: Range<usize>, kind: &'static TableKeys) -> Section<'t> {
+        Section { table, span, kind, asked: BTreeSet::new() }
     }
 
     pub(crate) fn span(&self) -> Range<usize> {
@@ -33,6 +33,7 @@ impl<'t> Section<'t> {
 
     /// The value of a key, if it is there.
     pub(crate) fn get(&mut self, key: &'static str) -> Option<&'t Value<'t>> {
+        debug_assert!(self.kind.keys.contains(&key), "{} does not list {key}", self.kind.name);
         self.asked.insert(key);
         self.table.iter().find(|(name, _)| name.get_ref() == key).map(|(_, value)| value)
     }
@@ -41,7 +42,7 @@ impl<'t> Section<'t> {
     pub(crate) fn require(&mut self, key: &'static str, report: &mut Report) -> Option<&'t Value<'t>> {
         let value = self.get(key);
         if value.is_none() {
-            report.error(self.span(), format!("{} needs the key `{key}`: add it", self.name), "here");
+            report.error(self.span(), format!("{} needs the key `{key}`: add it", self.kind.name), "here");
         }
         value
     }
@@ -56,32 +57,43 @@ impl<'t> Section<'t> {
     pub(crate) fn tables(
         &mut self,
         key: &'static str,
-        name: &'static str,
+        kind: &'static TableKeys,
         report: &mut Report,
     ) -> Vec<Section<'t>> {
         let Some(value) = self.get(key) else { return Vec::new() };
         let Some(array) = value.get_ref().as_array() else {
-            wrong(value, &format!("tables, each under {name}"), report);
+            wrong(value, &format!("tables, each under {}", kind.name), report);
             return Vec::new();
         };
         let mut sections = Vec::new();
         for item in array {
             match item.get_ref().as_table() {
-                Some(table) => sections.push(Section::new(table, item.span(), name)),
+                Some(table) => sections.push(Section::new(table, item.span(), kind)),
                 None => wrong(item, "a table", report),
             }
         }
         sections
     }
 
+    /// Where the values of the keys stand that were asked for and are there.
+    pub(crate) fn spans(&self) -> impl Iterator<Item = (&'static str, Range<usize>)> {
+        self.asked.iter().filter_map(|asked| {
+            self.table
+                .iter()
+                .find(|(name, _)| name.get_ref() == asked)
+                .map(|(_, value)| (*asked, value.span()))
+        })
+    }
+
     /// All keys have been asked for: what is left is a mistake.
     pub(crate) fn finish(self, report: &mut Report) {
+        debug_assert!(self.kind.keys.iter().copied().eq(self.asked.iter().copied()), "{}", self.kind.name);
         for (key, _) in self.table {
             let name: &Cow<'_, str> = key.get_ref();
             if !self.asked.contains(name.as_ref()) {
                 let near = nearest(name, self.asked.iter().copied());
                 let help = near.map_or_else(String::new, |near| format!("did you mean `{near}`?"));
-                report.error(key.span(), format!("{} has no key `{name}`: remove it", self.name), &help);
+                report.error(key.span(), format!("{} has no key `{name}`: remove it", self.kind.name), &help);
             }
         }
     }

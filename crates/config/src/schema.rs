@@ -1,22 +1,24 @@
 //! The keys of `tandem.toml` and what they mean.
 //!
-//! *Lives here:* [`ServerConfig`], and the way from the text to the engine's parts and back from its faults to the text.
+//! *Lives here:* [`ServerConfig`], and the way from the text to the engine's parts.
 //! *Must not know:* what the server does with it.
 
+use crate::keys;
 use crate::option;
+use crate::places::{Places, Spans, place_fault};
 use crate::reader::{Section, number, text, wrong};
 use crate::report::Report;
 use crate::value::{bytes, duration_of, parsed, parsed_of, range};
 use dhcp::options::code;
 use engine::config::{
-    Boot, Config, Fault, LeaseTimes, OptionSet, Parts, Place, PoolParts, Problem, ReservationKey,
-    ReservationParts, SharedNetworkParts, SubnetParts,
+    Boot, Config, LeaseTimes, OptionSet, Parts, Place, PoolParts, ReservationKey, ReservationParts,
+    SharedNetworkParts, SubnetParts,
 };
 use failover::time::Interval;
 use ipnet::Ipv4Net;
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use toml::de::DeTable;
 
 /// All that the server needs to know.
@@ -51,46 +53,40 @@ pub enum LogLevel {
     Debug,
 }
 
-/// Where each part stands in the text.
-type Places = BTreeMap<Place, Range<usize>>;
-
 /// A subnet as it stands in the text, before it has found its shared network.
 struct Read {
     parts: SubnetParts,
-    span: Range<usize>,
-    pools: Vec<Range<usize>>,
-    reservations: Vec<Range<usize>>,
+    spans: Spans,
+    pools: Vec<Spans>,
+    reservations: Vec<Spans>,
 }
 
 /// Reads the whole table; what is wrong goes to the report.
 pub(crate) fn read(table: &DeTable<'_>, report: &mut Report) -> Option<ServerConfig> {
-    let mut top = Section::new(table, 0..0, "the configuration");
+    let mut top = Section::new(table, 0..0, &keys::TOP);
     let interfaces = interfaces(&mut top, report);
     let state_directory = top.require("state-directory", report).and_then(|value| text(value, report));
     let state_directory = state_directory.map(PathBuf::from);
     let control_socket = top.text("control-socket", report).map(|(path, _)| PathBuf::from(path));
     let log_level = log_level(&mut top, report);
     let clock_wait = duration_of(&mut top, "clock-wait", report).unwrap_or(Interval::from_seconds(60));
-    let segment_size = match top.get("segment-size") {
-        Some(value) => number(value).filter(|size| *size >= 1 << 20).unwrap_or_else(|| {
-            wrong(value, "a number of bytes, at least 1048576", report);
-            0
-        }),
-        None => 64 << 20,
-    };
+    let segment_size = segment_size(&mut top, report);
     refuse_failover(&mut top, report);
-    let options = top.get("options").map_or_else(OptionSet::default, |value| option::read(value, report));
+    let mut spans = Spans::default();
+    let options = options(&mut top, &mut spans, report);
     let lease = lease_keys(&mut top, report);
     let offer_time = duration_of(&mut top, "offer-time", report).unwrap_or(Interval::from_seconds(60));
     let decline_time =
         duration_of(&mut top, "decline-time", report).unwrap_or(Interval::from_seconds(86_400));
     let subnets: Vec<Read> = top
-        .tables("subnet", "[[subnet]]", report)
+        .tables("subnet", &keys::SUBNET, report)
         .into_iter()
         .filter_map(|section| subnet(section, &lease, report))
         .collect();
-    let networks = top.tables("shared-network", "[[shared-network]]", report);
-    let (shared_networks, places) = group(networks, subnets, report);
+    let networks = top.tables("shared-network", &keys::SHARED_NETWORK, report);
+    let (shared_networks, mut places) = group(networks, subnets, report);
+    spans.keys_of(&top);
+    places.insert(Place::Whole, spans);
     top.finish(report);
     let parts = Parts { shared_networks, options, offer_time, decline_time };
     let engine = match Config::check(&parts) {
@@ -105,13 +101,31 @@ pub(crate) fn read(table: &DeTable<'_>, report: &mut Report) -> Option<ServerCon
     let state_directory = state_directory?;
     Some(ServerConfig {
         interfaces: interfaces?,
-        control_socket: control_socket.unwrap_or_else(|| state_directory.join("control.sock")),
+        control_socket: control_socket.unwrap_or_else(|| in_state_directory(&state_directory)),
         state_directory,
         log_level,
         clock_wait,
         segment_size,
         engine: engine?,
     })
+}
+
+/// The control socket alone; a missing key goes to the report.
+pub(crate) fn control_socket(table: &DeTable<'_>, report: &mut Report) -> Option<PathBuf> {
+    let mut top = Section::new(table, 0..0, &keys::TOP);
+    if let Some((path, _)) = top.text("control-socket", report) {
+        return Some(PathBuf::from(path));
+    }
+    let directory = top.require("state-directory", report).and_then(|value| text(value, report))?;
+    Some(in_state_directory(Path::new(directory)))
+}
+
+fn in_state_directory(state_directory: &Path) -> PathBuf {
+    state_directory.join("control.sock")
+}
+
+fn options(section: &mut Section<'_>, spans: &mut Spans, report: &mut Report) -> OptionSet {
+    section.get("options").map_or_else(OptionSet::default, |value| option::read(value, spans, report))
 }
 
 fn interfaces(top: &mut Section<'_>, report: &mut Report) -> Option<Vec<String>> {
@@ -146,6 +160,23 @@ fn log_level(top: &mut Section<'_>, report: &mut Report) -> LogLevel {
             LogLevel::Info
         }
     }
+}
+
+/// Smallest and usual number of bytes of a file of the log.
+const SEGMENT_SIZE: (u64, u64) = (1 << 20, 64 << 20);
+
+fn segment_size(top: &mut Section<'_>, report: &mut Report) -> u64 {
+    let (smallest, usual) = SEGMENT_SIZE;
+    let Some(value) = top.get("segment-size") else { return usual };
+    match number(value) {
+        Some(size) if size >= smallest => return size,
+        Some(size) => {
+            let message = format!("{size} bytes are too few: write a number of at least {smallest}");
+            report.error(value.span(), message, "here");
+        }
+        None => wrong(value, &format!("a number of bytes, at least {smallest}"), report),
+    }
+    usual
 }
 
 /// What is not there yet is refused, not ignored.
@@ -207,7 +238,8 @@ fn subnet(mut section: Section<'_>, top: &LeaseKeys, report: &mut Report) -> Opt
     let keys = lease_keys(&mut section, report);
     let at = prefix.as_ref().map_or(span, |(_, span)| span.clone());
     let lease = lease_times(&keys, top, &at, report);
-    let options = section.get("options").map_or_else(OptionSet::default, |value| option::read(value, report));
+    let mut spans = Spans::at(at);
+    let options = options(&mut section, &mut spans, report);
     let boot = boot(&mut section, report);
     let mut read = Read {
         parts: SubnetParts {
@@ -218,20 +250,21 @@ fn subnet(mut section: Section<'_>, top: &LeaseKeys, report: &mut Report) -> Opt
             pools: Vec::new(),
             reservations: Vec::new(),
         },
-        span: at,
+        spans,
         pools: Vec::new(),
         reservations: Vec::new(),
     };
-    for pool in section.tables("pool", "[[subnet.pool]]", report) {
+    for pool in section.tables("pool", &keys::POOL, report) {
         self::pool(pool, &mut read, report);
     }
-    for reservation in section.tables("reservation", "[[subnet.reservation]]", report) {
+    for reservation in section.tables("reservation", &keys::RESERVATION, report) {
         self::reservation(reservation, &mut read, report);
     }
+    read.spans.keys_of(&section);
     section.finish(report);
     if read.parts.pools.is_empty() && read.parts.reservations.is_empty() {
         let message = "this subnet has neither pool nor reservation: its clients get no address";
-        report.warning(read.span.clone(), message.to_owned(), "here");
+        report.warning(read.spans.part.clone(), message.to_owned(), "here");
     }
     prefix.map(|_| read)
 }
@@ -248,14 +281,16 @@ fn boot(section: &mut Section<'_>, report: &mut Report) -> Boot {
 
 fn pool(mut section: Section<'_>, read: &mut Read, report: &mut Report) {
     refuse_failover(&mut section, report);
-    let options = section.get("options").map_or_else(OptionSet::default, |value| option::read(value, report));
+    let mut spans = Spans::default();
+    let options = options(&mut section, &mut spans, report);
+    spans.keys_of(&section);
     if let Some(value) = section.require("range", report) {
         let values: Vec<_> =
             value.get_ref().as_array().map_or_else(|| vec![value], |array| array.iter().collect());
         for value in values {
             if let Some((first, last)) = range(value, report) {
                 read.parts.pools.push(PoolParts { first, last, options: options.clone() });
-                read.pools.push(value.span());
+                read.pools.push(spans.clone().moved_to(value.span()));
             }
         }
     }
@@ -290,18 +325,20 @@ fn reservation(mut section: Section<'_>, read: &mut Read, report: &mut Report) {
     };
     let at = section.require("address", report);
     let address = at.and_then(|value| parsed(value, "an address", report));
-    let mut options =
-        section.get("options").map_or_else(OptionSet::default, |value| option::read(value, report));
-    if let Some((name, span)) = section.text("host-name", report)
-        && options.set(code::HOST_NAME, name.as_bytes())
-    {
-        report.error(span, "host-name is set as an option too: remove one of the two".to_owned(), "here");
+    let mut spans = Spans::default();
+    let mut options = options(&mut section, &mut spans, report);
+    if let Some((name, span)) = section.text("host-name", report) {
+        spans.option(code::HOST_NAME, span.clone());
+        if options.set(code::HOST_NAME, name.as_bytes()) {
+            report.error(span, "host-name is set as an option too: remove one of the two".to_owned(), "here");
+        }
     }
     let boot = boot(&mut section, report);
+    spans.keys_of(&section);
     section.finish(report);
     if let (Some(key), Some(address), Some(at)) = (key, address, at) {
         read.parts.reservations.push(ReservationParts { key, address, options, boot });
-        read.reservations.push(at.span());
+        read.reservations.push(spans.moved_to(at.span()));
     }
 }
 
@@ -319,7 +356,7 @@ fn group(
         let name = section.require("name", report).and_then(|value| text(value, report)).unwrap_or_default();
         let mut network = SharedNetworkParts { name: name.to_owned(), subnets: Vec::new() };
         let n = networks.len();
-        places.insert(Place::SharedNetwork(n), section.span());
+        places.insert(Place::SharedNetwork(n), Spans::at(section.span()));
         let listed = section.require("subnets", report).and_then(|value| value.get_ref().as_array());
         for value in listed.into_iter().flatten() {
             let Some(prefix) = parsed::<Ipv4Net>(value, "a prefix like \"10.1.0.0/16\"", report) else {
@@ -344,7 +381,7 @@ fn group(
     }
     for read in left.into_iter().flatten() {
         let mut network = SharedNetworkParts { name: read.parts.prefix.to_string(), subnets: Vec::new() };
-        places.insert(Place::SharedNetwork(networks.len()), read.span.clone());
+        places.insert(Place::SharedNetwork(networks.len()), Spans::at(read.spans.part.clone()));
         add(&mut network, networks.len(), read, &mut places);
         networks.push(network);
     }
@@ -353,29 +390,10 @@ fn group(
 
 fn add(network: &mut SharedNetworkParts, n: usize, read: Read, places: &mut Places) {
     let s = network.subnets.len();
-    places.insert(Place::Subnet(n, s), read.span);
-    places.extend(read.pools.into_iter().enumerate().map(|(p, span)| (Place::Pool(n, s, p), span)));
+    places.insert(Place::Subnet(n, s), read.spans);
+    places.extend(read.pools.into_iter().enumerate().map(|(p, spans)| (Place::Pool(n, s, p), spans)));
     places.extend(
-        read.reservations.into_iter().enumerate().map(|(r, span)| (Place::Reservation(n, s, r), span)),
+        read.reservations.into_iter().enumerate().map(|(r, spans)| (Place::Reservation(n, s, r), spans)),
     );
     network.subnets.push(read.parts);
-}
-
-fn place_fault(fault: &Fault, places: &Places, report: &mut Report) {
-    let span = |place: &Place| places.get(place).cloned().unwrap_or(0..0);
-    let message = fault.problem.to_string();
-    match &fault.problem {
-        Problem::SubnetsOverlap { at, .. }
-        | Problem::PoolsOverlap { at, .. }
-        | Problem::ReservedTwice { at, .. }
-        | Problem::SameClient { at } => {
-            report.error_with(
-                span(&fault.place),
-                message,
-                "here",
-                (span(at), "the other is here".to_owned()),
-            );
-        }
-        _ => report.error(span(&fault.place), message, "here"),
-    }
 }

@@ -1,20 +1,33 @@
 //! What others may ask of a running server.
 //!
-//! *Lives here:* [`Question`], the one way by which other threads reach the owner of the engine.
-//! *May know:* the engine's views.
+//! *Lives here:* [`Question`], the one way by which other threads reach the owner of the engine; `control/`: the Unix socket on
+//! which questions are taken ([`start`]), its routes and its JSON.
+//! *May know:* the engine's views and the shell's.
 //! *Must not know:* how the owner loop waits.
 
+mod health;
+pub mod json;
+mod routes;
+mod serve;
+mod socket;
+
+pub use health::{Health, HealthState};
+pub use routes::{ANSWER_WAIT, DEFAULT_PAGE, MAX_BODY, MAX_PAGE, MAX_REQUESTS, REQUEST_WAIT};
+pub use serve::{CONNECTION_WAIT, ControlHandle, HEAD_WAIT, MAX_CONNECTIONS, MAX_HEAD, start};
+pub use socket::ControlError;
+
+use crate::status::ServerStatus;
 use crossbeam_channel::Sender;
-use engine::{LeaseFilter, LeaseView, Status};
+use engine::{LeaseFilter, LeaseView};
 use std::net::Ipv4Addr;
 
 /// A question to the owner thread, with the channel on which it answers once. Who asks wakes the owner afterwards.
 #[derive(Debug)]
 pub enum Question {
-    /// The engine at a glance.
+    /// The server at a glance.
     Status {
         /// Where the answer goes.
-        answer: Sender<Status>,
+        answer: Sender<ServerStatus>,
     },
     /// One page of bindings.
     Leases {

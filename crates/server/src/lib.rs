@@ -5,4 +5,22 @@
 //! *May know:* everything of this host.
 //! *Must not know:* any rule of DHCP or of the failover protocol: an `if` on protocol state here is a defect.
 
+mod clocks;
 pub mod control;
+pub mod counter;
+mod desk;
+mod error;
+pub mod handle;
+mod journal;
+mod log;
+mod net;
+mod owner;
+mod shared;
+mod start;
+pub mod status;
+mod sys;
+
+pub use error::{EXIT_PANIC, EXIT_STORE, ServeError};
+pub use handle::{AskError, OwnerHandle};
+pub use start::serve;
+pub use status::{InterfaceStatus, ServerStatus, StoreStatus};

@@ -1,0 +1,48 @@
+//! The manual has a row for each key and each named option, and for nothing else.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a broken test may stop")]
+
+use config::TABLES;
+use dhcp::options::DEFINITIONS;
+use std::collections::BTreeSet;
+
+const MANUAL: &str = include_str!("../../../docs/configuration.md");
+
+/// The first cells of the rows under a heading, without their marks.
+fn rows(heading: &str) -> BTreeSet<&'static str> {
+    let section = MANUAL.split("\n## ").find(|section| section.lines().next() == Some(heading));
+    let section = section.unwrap_or_else(|| panic!("no chapter {heading}"));
+    let cells = section.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` |"));
+    cells.map(|(cell, _)| cell).collect()
+}
+
+#[test]
+fn every_key_is_in_the_manual() {
+    for table in TABLES {
+        let heading = if table.name.starts_with('[') {
+            format!("`{}`", table.name)
+        } else {
+            "Top of the file".to_owned()
+        };
+        let known: BTreeSet<&str> = table.keys.iter().copied().collect();
+        assert_eq!(rows(&heading), known, "{}", table.name);
+    }
+}
+
+#[test]
+fn every_named_option_is_in_the_manual() {
+    let known: BTreeSet<&str> = DEFINITIONS.iter().map(|definition| definition.name).collect();
+    assert_eq!(rows("Options"), known);
+    for definition in DEFINITIONS {
+        let row = format!("| `{}` | {} | ", definition.name, definition.code);
+        assert!(MANUAL.contains(&row), "{row}");
+    }
+}
+
+/// All examples of the manual together are a configuration.
+#[test]
+fn the_example_is_taken() {
+    let text = MANUAL.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    let (config, report) = config::parse("manual", text).map_err(|report| report.render(false)).unwrap();
+    assert!(report.diagnostics().is_empty() && config.engine.networks().len() == 2);
+}

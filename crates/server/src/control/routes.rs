@@ -1,0 +1,138 @@
+//! The questions that may be asked over HTTP, and their limits.
+//!
+//! *Lives here:* [`router`]: `/v1/status`, `/v1/leases`.
+//! *Must not know:* how the owner answers, sockets.
+
+use super::Question;
+use super::json::{Failure, Lease, Leases, Status};
+use crate::handle::{AskError, OwnerHandle};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
+use engine::LeaseFilter;
+use failover::binding::BindingStatus;
+use serde::Deserialize;
+use std::net::Ipv4Addr;
+use std::time::Duration;
+use tower::limit::GlobalConcurrencyLimitLayer;
+use tower_http::limit::RequestBodyLimitLayer;
+use tower_http::timeout::TimeoutLayer;
+
+/// Requests that are worked on at once; more of them wait.
+pub const MAX_REQUESTS: usize = 8;
+
+/// Bytes of a request's body: no question has any.
+pub const MAX_BODY: usize = 4096;
+
+/// Bindings of one page at most.
+pub const MAX_PAGE: usize = 1000;
+
+/// Bindings of one page, when `limit` does not say.
+pub const DEFAULT_PAGE: usize = 100;
+
+/// How long the owner may take to answer.
+pub const ANSWER_WAIT: Duration = Duration::from_secs(2);
+
+/// How long a request may take altogether, with its wait for others.
+pub const REQUEST_WAIT: Duration = Duration::from_secs(10);
+
+/// Asks the owner, and waits for its answer on a thread that may block.
+async fn ask<T: Send + 'static>(
+    owner: &OwnerHandle,
+    question: impl FnOnce(Sender<T>) -> Question,
+) -> Result<T, Refused> {
+    let (answer, answered) = bounded(1);
+    owner.ask(question(answer))?;
+    match tokio::task::spawn_blocking(move || answered.recv_timeout(ANSWER_WAIT)).await {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(RecvTimeoutError::Timeout)) => Err(Refused::NoAnswer),
+        Ok(Err(RecvTimeoutError::Disconnected)) | Err(_) => Err(Refused::Ask(AskError::Stopping)),
+    }
+}
+
+/// Why a question is not answered. The text says what to do.
+#[derive(Debug, thiserror::Error)]
+enum Refused {
+    #[error(transparent)]
+    Ask(#[from] AskError),
+    #[error(
+        "the server did not answer within {} s: it is overloaded or stuck; look at its log and at the disk that holds \
+         state-directory",
+        ANSWER_WAIT.as_secs()
+    )]
+    NoAnswer,
+    #[error("{0}")]
+    Query(String),
+    #[error("`{0}` is no binding-status: write one of {names}", names = BindingStatus::ALL.map(BindingStatus::name).join(", "))]
+    NoStatus(String),
+    #[error("a page has 1 to {MAX_PAGE} leases, not {0}: change `limit`")]
+    Limit(usize),
+    #[error("there is nothing at this path: ask /v1/status or /v1/leases")]
+    NoPath,
+    #[error("questions are asked by GET")]
+    Method,
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        let status = match self {
+            Refused::Ask(_) | Refused::NoAnswer => StatusCode::SERVICE_UNAVAILABLE,
+            Refused::Query(_) | Refused::NoStatus(_) | Refused::Limit(_) => StatusCode::BAD_REQUEST,
+            Refused::NoPath => StatusCode::NOT_FOUND,
+            Refused::Method => StatusCode::METHOD_NOT_ALLOWED,
+        };
+        (status, Json(Failure { error: self.to_string() })).into_response()
+    }
+}
+
+/// All routes, with their limits around every one of them.
+pub(super) fn router(owner: OwnerHandle) -> Router {
+    Router::new()
+        .route("/v1/status", get(status))
+        .route("/v1/leases", get(leases))
+        .fallback(async || Refused::NoPath)
+        .method_not_allowed_fallback(async || Refused::Method)
+        .layer(RequestBodyLimitLayer::new(MAX_BODY))
+        .layer(GlobalConcurrencyLimitLayer::new(MAX_REQUESTS))
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_WAIT))
+        .with_state(owner)
+}
+
+async fn status(State(owner): State<OwnerHandle>) -> Result<Json<Status>, Refused> {
+    let answer = ask(&owner, |answer| Question::Status { answer }).await?;
+    Ok(Json(Status::from(&answer)))
+}
+
+/// What may stand behind `/v1/leases?`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct LeasesQuery {
+    from: Option<Ipv4Addr>,
+    limit: Option<usize>,
+    status: Option<String>,
+    unused: Option<bool>,
+}
+
+async fn leases(
+    State(owner): State<OwnerHandle>,
+    query: Result<Query<LeasesQuery>, QueryRejection>,
+) -> Result<Json<Leases>, Refused> {
+    let Query(query) = query.map_err(|rejection| Refused::Query(rejection.body_text()))?;
+    let limit = query.limit.unwrap_or(DEFAULT_PAGE);
+    if !(1..=MAX_PAGE).contains(&limit) {
+        return Err(Refused::Limit(limit));
+    }
+    let status = query.status.map(|name| status_by_name(&name).ok_or(Refused::NoStatus(name))).transpose()?;
+    let filter = LeaseFilter { from: query.from, status, unused: query.unused.unwrap_or(false) };
+    let (page, next) = ask(&owner, |answer| Question::Leases { filter, limit, answer }).await?;
+    Ok(Json(Leases { leases: page.iter().map(Lease::from).collect(), next }))
+}
+
+/// In any case of letters.
+fn status_by_name(name: &str) -> Option<BindingStatus> {
+    BindingStatus::ALL.into_iter().find(|status| status.name().eq_ignore_ascii_case(name))
+}

@@ -1,0 +1,201 @@
+//! The engine with its outbox, and the batches on their way to the journal and back.
+//!
+//! *Lives here:* [`Desk`]: what comes in is handed to the engine, what was decided is sealed and handed on.
+//! *Must not know:* sockets, the disk, any rule of the protocol.
+
+use crate::log::EventLog;
+use crate::shared::{BATCHES, Chunk, Shared, Spent, Work};
+use crossbeam_channel::{Receiver, Sender};
+use engine::clock::ClockStamp;
+use engine::{Batch, Engine, Input, Outbox, Position, SnapshotCursor};
+use failover::time::Time;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use tracing::info;
+
+/// Records after which a batch is sealed while there is more to do: their bytes are memory that is kept.
+const RECORDS_PER_BATCH: u64 = 4096;
+
+/// Slots of the table that one turn of the owner puts into a snapshot.
+const SLOTS_PER_TURN: usize = 2000;
+
+/// What waits for the journal beside batches: a begun snapshot, its piece, the end.
+const OTHER_WORK: usize = 4;
+
+/// What the owner decides on.
+pub(crate) struct Desk {
+    pub(crate) engine: Engine,
+    outbox: Outbox,
+    /// Where the outbox stood when it was sealed last.
+    sealed: Position,
+    spare: Vec<Batch>,
+    work: Sender<Work>,
+    spent: Receiver<Spent>,
+    shared: Arc<Shared>,
+    log: EventLog,
+    snapshot: Option<SnapshotCursor>,
+    /// The one buffer for pieces of a snapshot, while the journal does not have it.
+    chunk: Option<Chunk>,
+}
+
+/// The journal's ends of the two channels.
+pub(crate) struct JournalEnds {
+    pub(crate) work: Receiver<Work>,
+    pub(crate) spent: Sender<Spent>,
+}
+
+/// The journal has ended: so must the owner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct JournalGone;
+
+impl Desk {
+    pub(crate) fn new(
+        engine: Engine,
+        outbox: Outbox,
+        shared: Arc<Shared>,
+        log: EventLog,
+    ) -> (Desk, JournalEnds) {
+        let (work, work_out) = crossbeam_channel::bounded(BATCHES + OTHER_WORK);
+        let (spent_in, spent) = crossbeam_channel::bounded(BATCHES + OTHER_WORK);
+        let desk = Desk {
+            engine,
+            sealed: outbox.position(),
+            outbox,
+            spare: std::iter::repeat_with(Batch::default).take(BATCHES).collect(),
+            work,
+            spent,
+            shared,
+            log,
+            snapshot: None,
+            chunk: Some(Chunk::default()),
+        };
+        (desk, JournalEnds { work: work_out, spent: spent_in })
+    }
+
+    /// Hands one input to the engine; a batch that has grown large is handed on.
+    pub(crate) fn handle(&mut self, now: Time, input: Input<'_>) -> Result<(), JournalGone> {
+        self.engine.handle(now, input, &mut self.outbox);
+        if self.is_large() { self.seal() } else { Ok(()) }
+    }
+
+    /// Records how engine time stands to the clocks.
+    pub(crate) fn note_clock(&mut self, stamp: ClockStamp) {
+        self.engine.note_clock(stamp, &mut self.outbox);
+    }
+
+    /// The replay is over: the engine begins.
+    pub(crate) fn start(&mut self, now: Time) {
+        self.engine.start(now, &mut self.outbox);
+    }
+
+    /// Whether nothing more may be decided before the journal gives a batch back.
+    pub(crate) fn must_wait(&mut self) -> bool {
+        if !self.is_large() || self.take_spare() {
+            return false;
+        }
+        // Said first, looked at once more then: a batch that came back in between has not been missed.
+        self.shared.owner_waits.store(true, Ordering::SeqCst);
+        !self.take_spare()
+    }
+
+    /// Hands all that was decided to the journal, if a batch is free; else it stays, and later goes with more.
+    pub(crate) fn seal(&mut self) -> Result<(), JournalGone> {
+        if self.outbox.is_empty() {
+            return Ok(());
+        }
+        if !self.take_spare() {
+            self.shared.owner_waits.store(true, Ordering::SeqCst);
+            if !self.take_spare() {
+                return Ok(());
+            }
+        }
+        let Some(spare) = self.spare.pop() else { return Ok(()) };
+        let batch = self.outbox.seal(spare);
+        self.sealed = self.outbox.position();
+        let (events, dropped) = batch.events();
+        if !events.is_empty() || dropped > 0 {
+            self.log.write(events, dropped);
+        }
+        self.hand_on(Work::Batch(batch))
+    }
+
+    /// The end: waits until all is handed on.
+    pub(crate) fn finish(&mut self) -> Result<(), JournalGone> {
+        while !self.outbox.is_empty() {
+            if !self.take_spare() {
+                let spent = self.spent.recv().map_err(|_| JournalGone)?;
+                self.put_back(spent);
+            }
+            self.seal()?;
+        }
+        self.hand_on(Work::Stop)
+    }
+
+    /// One step of a snapshot, where one is wanted or under way.
+    pub(crate) fn snapshot_step(&mut self) -> Result<(), JournalGone> {
+        self.take_spent();
+        if self.snapshot.is_none()
+            && self.chunk.is_some()
+            && self.shared.snapshot_wanted.load(Ordering::Acquire)
+        {
+            self.shared.snapshot_wanted.store(false, Ordering::Release);
+            info!("a snapshot begins");
+            self.snapshot = Some(SnapshotCursor::default());
+            self.hand_on(Work::BeginSnapshot)?;
+        }
+        // What a piece says must be in the log before it: so it is only taken when nothing waits in the outbox.
+        if self.snapshot.is_none() || self.chunk.is_none() || !self.outbox.is_empty() {
+            return Ok(());
+        }
+        let (Some(mut cursor), Some(mut chunk)) = (self.snapshot.take(), self.chunk.take()) else {
+            return Ok(());
+        };
+        chunk.bytes.clear();
+        (chunk.count, chunk.is_last) = self.engine.snapshot(&mut cursor, SLOTS_PER_TURN, &mut chunk.bytes);
+        if chunk.is_last {
+            info!("a snapshot is complete");
+        } else {
+            self.snapshot = Some(cursor);
+        }
+        self.hand_on(Work::Chunk(chunk))
+    }
+
+    /// The number of the next record.
+    pub(crate) fn next_position(&self) -> Position {
+        self.outbox.position()
+    }
+
+    fn is_large(&self) -> bool {
+        self.outbox.is_full() || self.outbox.position().0 - self.sealed.0 >= RECORDS_PER_BATCH
+    }
+
+    fn take_spare(&mut self) -> bool {
+        if self.spare.is_empty() {
+            self.take_spent();
+        }
+        !self.spare.is_empty()
+    }
+
+    fn take_spent(&mut self) {
+        while let Ok(spent) = self.spent.try_recv() {
+            self.put_back(spent);
+        }
+    }
+
+    fn put_back(&mut self, spent: Spent) {
+        match spent {
+            Spent::Batch(batch) => self.spare.push(batch),
+            Spent::Chunk(chunk, went_well) => {
+                self.chunk = Some(chunk);
+                if !went_well {
+                    self.snapshot = None;
+                }
+            }
+        }
+    }
+
+    /// Never waits: there are no more batches than the channel has room for.
+    fn hand_on(&mut self, work: Work) -> Result<(), JournalGone> {
+        self.work.send(work).map_err(|_| JournalGone)
+    }
+}

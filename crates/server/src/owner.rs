@@ -1,0 +1,372 @@
+//! The owner thread: the one that decides.
+//!
+//! *Lives here:* [`Owner`]: waits for packets, deadlines, questions, signals and changes of interfaces; reads the clock
+//! once a turn; asks the engine; hands on what it decided.
+//! *May know:* the engine's inputs, the sockets.
+//! *Must not know:* any rule of DHCP or of the failover protocol, the disk.
+
+use crate::clocks::Clocks;
+use crate::control::Question;
+use crate::counter::ShellCounter;
+use crate::desk::{Desk, JournalGone};
+use crate::error::ServeError;
+use crate::handle::OwnerHandle;
+use crate::net::interfaces::{self, Watch};
+use crate::net::listener::{Change as Interfaces, Listeners};
+use crate::shared::Shared;
+use crate::start::tell_systemd;
+use crate::status::{ServerStatus, StoreStatus};
+use crate::sys::receive::Inbox;
+use crossbeam_channel::Receiver;
+use engine::clock::{Change, Clock, Reading};
+use engine::{Input, Packet, StorageHealth};
+use failover::time::{Interval, Time};
+use nix::errno::Errno;
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use nix::sys::signal::Signal;
+use nix::sys::signalfd::SignalFd;
+use sd_notify::NotifyState;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use store::{Health, Opened, Position, StoreIdentity};
+use tracing::{info, warn};
+
+/// How often engine time is recorded against the clocks of the machine.
+const STAMP_EVERY: Interval = Interval::from_seconds(60);
+
+/// How long the interfaces are left alone after a look at them: a host where they come and go all the time has other
+/// work for its server.
+const LOOK_EVERY: Interval = Interval::from_millis(200);
+
+/// Longest wait in one turn, in milliseconds: so a step of the wall clock is noticed soon.
+const LONGEST_WAIT: u64 = 10_000;
+
+/// Events of the kernel taken in one turn.
+const EVENTS: usize = 64;
+
+/// Numbers by which epoll names what is no socket for clients.
+const SIGNALS: u64 = u64::MAX;
+const WAKE: u64 = u64::MAX - 1;
+const INTERFACES: u64 = u64::MAX - 2;
+const CONTROL: u64 = u64::MAX - 3;
+
+/// What the store was when it was opened.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct StoreFacts {
+    pub(crate) identity: StoreIdentity,
+    pub(crate) generation: u64,
+    pub(crate) opened: Opened,
+}
+
+/// What the owner is made of.
+pub(crate) struct Parts {
+    pub(crate) desk: Desk,
+    pub(crate) listeners: Listeners,
+    pub(crate) names: Vec<String>,
+    pub(crate) watch: Watch,
+    pub(crate) signals: SignalFd,
+    pub(crate) clock: Clock,
+    pub(crate) clocks: Clocks,
+    pub(crate) questions: Receiver<Question>,
+    pub(crate) handle: OwnerHandle,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) store: StoreFacts,
+}
+
+/// Owns the engine.
+pub(crate) struct Owner {
+    parts: Parts,
+    inbox: Inbox,
+    /// Signals, questions, interfaces.
+    control: Epoll,
+    /// The same, and the sockets for clients.
+    all: Epoll,
+    started: Interval,
+    stamp_at: Time,
+    /// When the interfaces are to be looked at, and when they were last.
+    look_at: Option<Time>,
+    looked_at: Time,
+    storage: StorageHealth,
+    is_ending: bool,
+}
+
+impl Owner {
+    pub(crate) fn new(parts: Parts) -> Result<Owner, ServeError> {
+        let failed = |error| ServeError::system("epoll", error);
+        let control = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(failed)?;
+        let readable = |number| EpollEvent::new(EpollFlags::EPOLLIN, number);
+        control.add(&parts.signals, readable(SIGNALS)).map_err(failed)?;
+        control.add(parts.handle.wake_fd(), readable(WAKE)).map_err(failed)?;
+        control.add(&parts.watch, readable(INTERFACES)).map_err(failed)?;
+        let all = sockets(&control, &parts.listeners).map_err(failed)?;
+        let started = crate::clocks::since_boot().map_err(failed)?;
+        let stamp_at = parts.clock.at(started);
+        Ok(Owner {
+            parts,
+            inbox: Inbox::new(),
+            control,
+            all,
+            started,
+            stamp_at,
+            look_at: None,
+            looked_at: Time::ZERO,
+            storage: StorageHealth::Ok,
+            is_ending: false,
+        })
+    }
+
+    /// Serves until a signal says that it is enough, or the journal has ended.
+    ///
+    /// # Errors
+    /// When the kernel refuses what it never refuses.
+    pub(crate) fn run(mut self) -> Result<(), ServeError> {
+        let ended = self.serve();
+        self.parts.shared.stopping.store(true, Ordering::Release);
+        if let Ok(Ok(())) = &ended {
+            // Where the journal has ended already, it says why.
+            let _ = self.parts.desk.finish();
+        }
+        ended.map(|_| ())
+    }
+
+    fn serve(&mut self) -> Result<Result<(), JournalGone>, ServeError> {
+        let clock_failed = |error| ServeError::system("the clock cannot be read", error);
+        let mut events = [EpollEvent::empty(); EVENTS];
+        loop {
+            let waits = self.parts.desk.must_wait();
+            if waits {
+                self.parts.shared.counters.count(ShellCounter::ReadingStopped);
+            }
+            let ready = self.wait(waits, &mut events)?;
+            let (reading, wall) = self.parts.clocks.read().map_err(clock_failed)?;
+            let now = self.engine_time(&reading);
+            if let Err(gone) = self.turn(now, &reading, wall, &events[..ready], waits) {
+                return Ok(Err(gone));
+            }
+            if self.is_ending {
+                tell_systemd(&[NotifyState::Stopping]);
+                info!("stopping: what was decided is written and answered first");
+                self.parts.desk.note_clock(self.parts.clock.stamp(&reading));
+                return Ok(Ok(()));
+            }
+        }
+    }
+
+    fn turn(
+        &mut self,
+        now: Time,
+        reading: &Reading,
+        wall: Duration,
+        events: &[EpollEvent],
+        waits: bool,
+    ) -> Result<(), JournalGone> {
+        for event in events {
+            match event.data() {
+                SIGNALS => self.signals(),
+                WAKE => self.woken(now)?,
+                INTERFACES => {
+                    self.parts.watch.drain();
+                    self.look_at = Some(now.max(self.looked_at.plus(LOOK_EVERY)));
+                }
+                _ => {}
+            }
+        }
+        if waits || self.is_ending {
+            return Ok(());
+        }
+        self.look_at_storage(now)?;
+        if self.look_at.is_some_and(|at| at <= now) {
+            (self.look_at, self.looked_at) = (None, now);
+            self.look_at_interfaces(now)?;
+        }
+        if self.parts.desk.engine.next_deadline().is_some_and(|at| at <= now) {
+            self.parts.desk.handle(now, Input::Wake)?;
+        }
+        for event in events {
+            // A number that is no socket's is not known there.
+            if let Ok(number) = usize::try_from(event.data()) {
+                self.packets(number, now, wall)?;
+            }
+        }
+        if self.stamp_at <= now {
+            self.stamp_at = now.plus(STAMP_EVERY);
+            self.parts.desk.note_clock(self.parts.clock.stamp(reading));
+        }
+        self.parts.desk.seal()?;
+        self.parts.desk.snapshot_step()
+    }
+
+    /// Waits for something to happen, or to be due. Where nothing more may be decided, packets stay where they are.
+    fn wait(&mut self, waits: bool, events: &mut [EpollEvent]) -> Result<usize, ServeError> {
+        let millis = if waits { LONGEST_WAIT } else { self.until_due() };
+        let timeout = EpollTimeout::try_from(millis).unwrap_or(EpollTimeout::NONE);
+        let epoll = if waits { &self.control } else { &self.all };
+        let mut ready = match epoll.wait(events, timeout) {
+            Ok(ready) => ready,
+            Err(Errno::EINTR) => 0,
+            Err(error) => return Err(ServeError::system("epoll", error)),
+        };
+        if !waits && events[..ready].iter().any(|event| event.data() == CONTROL) {
+            // The inner one says which; there are three of them.
+            let room = events.len() - ready;
+            let more = self.control.wait(&mut events[ready..], EpollTimeout::ZERO).unwrap_or(0);
+            ready += more.min(room);
+        }
+        Ok(ready)
+    }
+
+    fn until_due(&self) -> u64 {
+        let Ok(now) = crate::clocks::since_boot().map(|since_boot| self.parts.clock.at(since_boot)) else {
+            return 0;
+        };
+        let engine = self.parts.desk.engine.next_deadline();
+        let due = [engine, self.look_at].into_iter().flatten().fold(self.stamp_at, Time::min);
+        due.since(now).as_millis().min(LONGEST_WAIT)
+    }
+
+    fn engine_time(&mut self, reading: &Reading) -> Time {
+        let (now, change) = self.parts.clock.read(reading);
+        match change {
+            Change::None => {}
+            Change::WallStepped { by } => {
+                warn!("the wall clock was stepped by {by} ms; leases do not follow it");
+                self.stamp_at = now;
+            }
+            Change::TimeLost { by } => {
+                warn!("this machine stood still for {by}: engine time jumps forward");
+                self.stamp_at = now;
+                self.parts.shared.set_time(now, reading.since_boot);
+            }
+        }
+        now
+    }
+
+    fn packets(&mut self, number: usize, now: Time, wall: Duration) -> Result<(), JournalGone> {
+        let Owner { parts, inbox, .. } = self;
+        let counters = &parts.shared.counters;
+        parts.listeners.receive(number, inbox, counters);
+        for index in 0..inbox.len() {
+            let Some((arrival, bytes)) = inbox.get(index) else { break };
+            if arrival.is_cut {
+                counters.count(ShellCounter::ReceiveTooLong);
+                continue;
+            }
+            let Some(interface) = parts.listeners.interface_of(number, &arrival, counters) else { continue };
+            counters.count(ShellCounter::PacketsReceived);
+            let age = arrival.at.map_or(Duration::ZERO, |at| wall.saturating_sub(at));
+            let age = Interval::from_millis(u64::try_from(age.as_millis()).unwrap_or(u64::MAX));
+            let packet = Packet {
+                interface,
+                source: arrival.source,
+                destination: arrival.destination,
+                received: now.minus(age),
+                bytes,
+            };
+            parts.desk.handle(now, Input::Packet(packet))?;
+        }
+        Ok(())
+    }
+
+    fn signals(&mut self) {
+        while let Ok(Some(signal)) = self.parts.signals.read_signal() {
+            match i32::try_from(signal.ssi_signo).ok().and_then(|number| Signal::try_from(number).ok()) {
+                Some(Signal::SIGHUP) => {
+                    warn!("SIGHUP: this version does not reload its configuration yet; restart it");
+                }
+                _ => self.is_ending = true,
+            }
+        }
+    }
+
+    fn woken(&mut self, now: Time) -> Result<(), JournalGone> {
+        // Nothing but the number of wakes is in there.
+        let _ = self.parts.handle.wake_fd().read();
+        while let Ok(question) = self.parts.questions.try_recv() {
+            self.answer(now, question);
+        }
+        self.look_at_storage(now)
+    }
+
+    fn look_at_storage(&mut self, now: Time) -> Result<(), JournalGone> {
+        let health =
+            if self.parts.shared.is_reserve_only() { StorageHealth::ReserveOnly } else { StorageHealth::Ok };
+        if health == self.storage {
+            return Ok(());
+        }
+        self.storage = health;
+        self.parts.desk.handle(now, Input::Storage(health))
+    }
+
+    fn look_at_interfaces(&mut self, now: Time) -> Result<(), JournalGone> {
+        let found = match interfaces::read(&self.parts.names) {
+            Ok(found) => found,
+            Err(error) => {
+                warn!("the interfaces cannot be read: {}", error.desc());
+                return Ok(());
+            }
+        };
+        if found == self.parts.listeners.interfaces() {
+            return Ok(());
+        }
+        for change in self.parts.listeners.update(found) {
+            match change {
+                Interfaces::Heard(name) => info!("interface {name} is there again: its clients are heard"),
+                Interfaces::Gone(name) => {
+                    warn!(
+                        "interface {name} is gone: nobody is heard there until it is back; the others go on"
+                    );
+                }
+                Interfaces::Failed(name, error) => {
+                    warn!("interface {name} cannot be heard: {}", error.desc());
+                }
+            }
+        }
+        match sockets(&self.control, &self.parts.listeners) {
+            Ok(all) => self.all = all,
+            Err(error) => warn!("epoll: {}", error.desc()),
+        }
+        let interfaces = self.parts.listeners.for_engine();
+        self.parts.desk.handle(now, Input::Interfaces(&interfaces))
+    }
+
+    /// Who asked may be gone by now.
+    fn answer(&self, now: Time, question: Question) {
+        match question {
+            Question::Status { answer } => drop(answer.try_send(self.status(now))),
+            Question::Leases { filter, limit, answer } => {
+                drop(answer.try_send(self.parts.desk.engine.leases(&filter, limit)));
+            }
+        }
+    }
+
+    fn status(&self, now: Time) -> ServerStatus {
+        let parts = &self.parts;
+        let since_boot = crate::clocks::since_boot().unwrap_or(self.started);
+        ServerStatus {
+            version: env!("CARGO_PKG_VERSION"),
+            uptime: Interval::from_millis(since_boot.as_millis().saturating_sub(self.started.as_millis())),
+            engine: parts.desk.engine.status(now),
+            shell: parts.shared.counters.to_vec(),
+            store: StoreStatus {
+                identity: parts.store.identity,
+                generation: parts.store.generation,
+                health: if parts.shared.is_reserve_only() { Health::ReserveOnly } else { Health::Ok },
+                stable: Position(parts.shared.stable().0),
+                next: Position(parts.desk.next_position().0),
+                opened: parts.store.opened,
+            },
+            interfaces: parts.listeners.interfaces().to_vec(),
+        }
+    }
+}
+
+/// An epoll over all sockets for clients, with the other one inside.
+fn sockets(control: &Epoll, listeners: &Listeners) -> nix::Result<Epoll> {
+    let all = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+    all.add(&control.0, EpollEvent::new(EpollFlags::EPOLLIN, CONTROL))?;
+    for (number, socket) in listeners.sockets() {
+        all.add(socket, EpollEvent::new(EpollFlags::EPOLLIN, number as u64))?;
+    }
+    Ok(all)
+}

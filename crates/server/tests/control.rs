@@ -1,0 +1,204 @@
+//! The control socket, asked as any HTTP client would, with a real engine behind it.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a broken test may stop")]
+
+use engine::{Engine, Interface, InterfaceId, Outbox};
+use failover::time::{Interval, Time};
+use server::control::json::{Failure, Leases, Status};
+use server::control::{self, ControlError, ControlHandle, HealthState, Question};
+use server::{InterfaceStatus, OwnerHandle, ServerStatus, StoreStatus};
+use std::io::{Read, Write};
+use std::net::Ipv4Addr;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use store::{Health, Opened, Position, StoreIdentity};
+
+const CONFIG: &str = r#"
+interfaces = ["eth0"]
+state-directory = "/nonexistent"
+lease-time = "1h"
+[[subnet]]
+prefix = "10.0.0.0/22"
+[[subnet.pool]]
+range = "10.0.0.10-10.0.3.250"
+"#;
+
+fn engine() -> Engine {
+    let (config, _) = config::parse("test", CONFIG).unwrap();
+    let mut engine = Engine::new(config.engine, 1);
+    let mut outbox = Outbox::new(engine::Position::default());
+    let now = Time::from_seconds(1_795_561_618);
+    engine.start(now, &mut outbox);
+    let interfaces = [Interface { id: InterfaceId(1), addresses: vec![Ipv4Addr::new(10, 0, 0, 1)] }];
+    engine.handle(now, engine::Input::Interfaces(&interfaces), &mut outbox);
+    engine
+}
+
+fn server_status(engine: &Engine, health: Health) -> ServerStatus {
+    ServerStatus {
+        version: "1.2.3",
+        uptime: Interval::from_seconds(77),
+        engine: engine.status(Time::from_seconds(1_795_561_618)),
+        shell: vec![("packets-received", 5)],
+        store: StoreStatus {
+            identity: StoreIdentity::from_entropy([7; 16]),
+            generation: 3,
+            health,
+            stable: Position(10),
+            next: Position(12),
+            opened: Opened::default(),
+        },
+        interfaces: vec![InterfaceStatus {
+            name: "eth0".to_owned(),
+            index: Some(2),
+            up: true,
+            addresses: vec![Ipv4Addr::new(10, 0, 0, 1)],
+        }],
+    }
+}
+
+/// A control socket with an owner that answers, until the handle is dropped.
+fn answered(name: &str, health: Health) -> (PathBuf, ControlHandle) {
+    let (owner, questions) = OwnerHandle::new().unwrap();
+    std::thread::spawn(move || {
+        let engine = engine();
+        for question in questions {
+            // Who asked may have gone away.
+            match question {
+                Question::Status { answer } => drop(answer.send(server_status(&engine, health))),
+                Question::Leases { filter, limit, answer } => {
+                    drop(answer.send(engine.leases(&filter, limit)));
+                }
+            }
+        }
+    });
+    let path = socket(name);
+    let handle = control::start(&path, owner).unwrap();
+    (path, handle)
+}
+
+fn socket(name: &str) -> PathBuf {
+    std::env::temp_dir().join(format!("tandem-control-{}-{name}.sock", std::process::id()))
+}
+
+/// Sends bytes and returns status and body.
+fn send(path: &Path, request: &str) -> (u16, String) {
+    let mut stream = UnixStream::connect(path).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = Vec::new();
+    // What came before a reset counts: a refusal leaves the rest of the request unread.
+    let _ = stream.read_to_end(&mut answer);
+    let answer = String::from_utf8(answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((answer.as_str(), ""));
+    (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+}
+
+fn get(path: &Path, uri: &str) -> (u16, String) {
+    send(path, &format!("GET {uri} HTTP/1.1\r\nHost: tandem\r\n\r\n"))
+}
+
+#[test]
+fn status_tells_health_and_counters() {
+    let (path, _handle) = answered("status", Health::Ok);
+    let (code, body) = get(&path, "/v1/status");
+    let status: Status = serde_json::from_str(&body).unwrap();
+    assert_eq!((code, status.version.as_str(), status.uptime_seconds), (200, "1.2.3", 77));
+    assert_eq!((status.health.state, status.health.problems.len()), (HealthState::Ok, 0));
+    assert_eq!(status.networks[0].by_status["FREE"], 1009);
+    assert_eq!((status.store.stable_position, status.store.next_position), (10, 12));
+    assert_eq!(status.store.identity, "07070707-0707-4707-8707-070707070707");
+    assert_eq!((status.counters["received"], status.shell_counters["packets-received"]), (0, 5));
+    assert_eq!(status.now.unwrap().time, "2026-11-24T23:06:58Z");
+}
+
+#[test]
+fn a_store_that_takes_nothing_is_unhealthy() {
+    for health in [Health::ReserveOnly, Health::Poisoned] {
+        let (path, _handle) = answered(&format!("unhealthy-{health:?}"), health);
+        let status: Status = serde_json::from_str(&get(&path, "/v1/status").1).unwrap();
+        assert_eq!((status.health.state, status.health.problems.len()), (HealthState::Unhealthy, 1));
+    }
+}
+
+#[test]
+fn leases_come_in_pages_and_none_is_lost_between_two() {
+    let (path, _handle) = answered("pages", Health::Ok);
+    let (mut from, mut found) = (Some(Ipv4Addr::UNSPECIFIED), Vec::new());
+    while let Some(at) = from {
+        let (code, body) = get(&path, &format!("/v1/leases?from={at}&limit=100&unused=true&status=free"));
+        let page: Leases = serde_json::from_str(&body).unwrap();
+        assert!(code == 200 && page.leases.len() <= 100);
+        found.extend(page.leases.iter().map(|lease| lease.address));
+        from = page.next;
+    }
+    let all: Vec<Ipv4Addr> = (u32::from(Ipv4Addr::new(10, 0, 0, 10))
+        ..=u32::from(Ipv4Addr::new(10, 0, 3, 250)))
+        .map(Ipv4Addr::from)
+        .collect();
+    assert_eq!(found, all);
+    let used: Leases = serde_json::from_str(&get(&path, "/v1/leases").1).unwrap();
+    assert_eq!((used.leases.len(), used.next), (0, None));
+}
+
+#[test]
+fn a_wrong_question_is_refused_in_words() {
+    let (path, _handle) = answered("wrong", Health::Ok);
+    let long = "x".repeat(20_000);
+    let cases = [
+        ("/v1/leases?limit=0", 400, "a page has 1 to 1000 leases"),
+        ("/v1/leases?limit=1001", 400, "a page has 1 to 1000 leases"),
+        ("/v1/leases?status=BUSY", 400, "FREE, ACTIVE"),
+        ("/v1/leases?from=10.0.0", 400, "from"),
+        ("/v1/leases?colour=blue", 400, "unknown field `colour`"),
+        ("/v2/status", 404, "/v1/status"),
+    ];
+    for (uri, wanted, text) in cases {
+        let (code, body) = get(&path, uri);
+        let failure: Failure = serde_json::from_str(&body).unwrap();
+        assert!(code == wanted && failure.error.contains(text), "{uri}: {code} {}", failure.error);
+    }
+    let (code, body) = send(&path, "DELETE /v1/status HTTP/1.1\r\nHost: tandem\r\n\r\n");
+    assert!(code == 405 && body.contains("GET"), "{code} {body}");
+    let (code, _) = send(&path, "POST /v1/status HTTP/1.1\r\nHost: tandem\r\nContent-Length: 5000\r\n\r\n");
+    assert_eq!(code, 413);
+    assert_eq!(send(&path, "no HTTP at all\r\n\r\n").0, 400);
+    assert_eq!(get(&path, &format!("/{long}")).0, 431);
+    assert_eq!(get(&path, "/v1/status").0, 200);
+}
+
+#[test]
+fn an_owner_that_does_not_answer_is_told_of_in_two_seconds() {
+    let (owner, questions) = OwnerHandle::new().unwrap();
+    let path = socket("silent");
+    let handle = control::start(&path, owner).unwrap();
+    let begin = Instant::now();
+    let (code, body) = get(&path, "/v1/status");
+    assert!(code == 503 && body.contains("did not answer within 2 s"), "{code} {body}");
+    assert!((2..4).contains(&begin.elapsed().as_secs()), "{:?}", begin.elapsed());
+    drop(questions);
+    let (code, body) = get(&path, "/v1/status");
+    assert!(code == 503 && body.contains("stopping"), "{code} {body}");
+    drop(handle);
+    assert!(!path.exists(), "the socket outlives its server");
+}
+
+#[test]
+fn idle_connections_give_way() {
+    let (path, _handle) = answered("idle", Health::Ok);
+    let idle: Vec<UnixStream> =
+        (0..control::MAX_CONNECTIONS).map(|_| UnixStream::connect(&path).unwrap()).collect();
+    let begin = Instant::now();
+    assert_eq!(get(&path, "/v1/status").0, 200);
+    assert!(begin.elapsed() >= Duration::from_secs(3), "the bound on connections does not bind");
+    drop(idle);
+}
+
+#[test]
+fn a_second_server_is_refused() {
+    let (path, handle) = answered("second", Health::Ok);
+    let (owner, _questions) = OwnerHandle::new().unwrap();
+    assert!(matches!(control::start(&path, owner.clone()), Err(ControlError::InUse(_))));
+    drop(handle);
+    control::start(&path, owner).unwrap();
+}
