@@ -15,5 +15,5 @@ stage setup 10 bash scripts/setup.sh
 stage lint 25 bash scripts/lint.sh
 stage tests "${TEST_MINUTES:-20}" cargo test --workspace --exclude lab --locked
 # Real programs in namespaces: they wait more than they work.
-stage lab "${LAB_MINUTES:-15}" cargo test --package lab --locked -- --test-threads "${LAB_THREADS:-6}"
+stage lab "${LAB_MINUTES:-20}" cargo test --package lab --locked -- --test-threads "${LAB_THREADS:-6}"
 echo "stages: $passed passed, 0 failed"

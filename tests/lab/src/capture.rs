@@ -105,7 +105,9 @@ impl Capture {
         };
         let filter = "(udp and (port 67 or port 68)) or (ip[6:2] & 0x1fff != 0)";
         let path = file.display().to_string();
-        let arguments = ["-i", interface, "-w", &path, "-s", "0", "-U", "-B", "65536", "-Z", "root", filter];
+        // No frame of the lab is longer than 1,514 bytes; the kernel keeps room for this length each.
+        let arguments =
+            ["-i", interface, "-w", &path, "-s", "1600", "-U", "-B", "65536", "-Z", "root", filter];
         let mut all = vec!["--immediate-mode", "--time-stamp-precision=nano", "-n"];
         all.extend(arguments);
         let mut tcpdump = node.spawn("tcpdump", &all);
@@ -236,7 +238,7 @@ fn udp_sum(source: [u8; 4], destination: [u8; 4], udp: &[u8]) -> u16 {
     !u16::try_from(sum).unwrap()
 }
 
-const FIELDS: [&str; 9] = [
+const FIELDS: [&str; 10] = [
     "dhcp.id",
     "dhcp.option.dhcp",
     "dhcp.ip.client",
@@ -246,6 +248,7 @@ const FIELDS: [&str; 9] = [
     "dhcp.option.type",
     "dhcp.option.value",
     "_ws.malformed",
+    "_ws.expert.message",
 ];
 
 /// What tshark says of each DHCP message in a file.
@@ -271,6 +274,7 @@ fn compare(seen: &Seen, fields: &BTreeMap<&'static str, String>) {
     let message = seen.message();
     let kind = message.message_type().map(|kind| kind.number().to_string()).unwrap_or_default();
     assert_eq!(fields["_ws.malformed"], "", "tshark finds {seen:?} malformed");
+    assert_eq!(fields["_ws.expert.message"], "", "tshark has an objection to {seen:?}");
     assert_eq!(fields["dhcp.id"], format!("0x{}", message.xid()), "{seen:?}");
     assert_eq!(fields["dhcp.option.dhcp"], kind, "{seen:?}");
     assert_eq!(fields["dhcp.ip.client"], message.ciaddr().to_string(), "{seen:?}");
@@ -290,4 +294,61 @@ fn compare(seen: &Seen, fields: &BTreeMap<&'static str, String>) {
     assert_eq!(codes, their_codes, "{seen:?}");
     let values: Vec<String> = values.into_iter().filter(|value| !value.is_empty()).collect();
     assert_eq!(values, theirs("dhcp.option.value"), "{seen:?}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::raw;
+
+    /// A file with one frame in it, as tcpdump writes it.
+    fn file(frame: &[u8]) -> Vec<u8> {
+        let length = u32::try_from(frame.len()).unwrap();
+        let words = [0xa1b2_3c4d_u32, 0x0004_0002, 0, 0, 65_535, 1, 7, 9, length, length];
+        let mut bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+        bytes.extend(frame);
+        bytes
+    }
+
+    fn discover(checksum: [u8; 2], options: &[(u8, &[u8])]) -> Vec<u8> {
+        let mut udp = raw::udp(68, 67, &raw::message(1, [2, 0, 0, 0, 0, 1], 5, options));
+        udp[6..8].copy_from_slice(&checksum);
+        let packet = raw::ipv4(Ipv4Addr::UNSPECIFIED, Ipv4Addr::BROADCAST, 1, 0, &udp);
+        file(&raw::frame([0xff; 6], [2, 0, 0, 0, 0, 1], &packet))
+    }
+
+    #[test]
+    fn a_frame_is_read_back_and_its_checksum_judged() {
+        let bytes = discover([0, 0], &[]);
+        let seen = read(&bytes);
+        assert_eq!((seen.len(), seen[0].at, seen[0].checksum), (1, 7_000_000_009, None));
+        assert_eq!(seen[0].kind(), Some(MessageType::Discover));
+        let sum = udp_sum([0; 4], [255; 4], &bytes[24 + 16 + 14 + 20..]);
+        assert_eq!(read(&discover(sum.to_be_bytes(), &[]))[0].checksum, Some(true));
+        assert_eq!(read(&discover([1, 2], &[]))[0].checksum, Some(false));
+        assert_eq!(read(&bytes[..bytes.len() - 1]), [], "still being written");
+    }
+
+    #[test]
+    fn tshark_finds_what_is_malformed_and_what_was_read_otherwise() {
+        let path = std::env::temp_dir().join(format!("tandem-lab-{}-tshark.pcap", std::process::id()));
+        let opinion = |options: &[(u8, &[u8])]| {
+            fs::write(&path, discover([0, 0], options)).unwrap();
+            let mut theirs = dissect(&path);
+            let fields = theirs.remove(0);
+            (read(&fs::read(&path).unwrap()).remove(0), fields)
+        };
+        let (seen, fields) = opinion(&[(50, &[10, 1, 0, 5]), (12, b"host")]);
+        compare(&seen, &fields);
+        let (mut other, _) = opinion(&[(50, &[10, 1, 0, 6]), (12, b"host")]);
+        let differ = |seen: &Seen, fields: &BTreeMap<_, _>| {
+            std::panic::catch_unwind(|| compare(seen, fields)).is_err()
+        };
+        assert!(differ(&other, &fields), "another requested address");
+        other.payload = seen.payload.clone();
+        assert!(!differ(&other, &fields));
+        let (short, fields) = opinion(&[(51, &[1, 2])]);
+        assert!(differ(&short, &fields), "a lease time of two bytes: {fields:?}");
+        fs::remove_file(&path).unwrap();
+    }
 }

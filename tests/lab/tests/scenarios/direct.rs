@@ -7,7 +7,7 @@ use dhcp::MessageType::{self, Ack, Decline, Discover, Offer, Release, Request};
 use lab::capture::now;
 use lab::client::{INTERFACE, hardware_address, hardware_text};
 use lab::server::wait_for_lease;
-use lab::{Capture, Client, ClientKind, Lab, Node, Seen, Server, Setup};
+use lab::{Capture, Client, ClientKind, Lab, Node, Seen, Server, ServerKind, Setup};
 use std::net::Ipv4Addr;
 
 const SERVER: Ipv4Addr = Ipv4Addr::new(10, 1, 0, 1);
@@ -78,7 +78,11 @@ impl Wire {
         let message = ack.message();
         assert_eq!(message.lease_time(), Some(60), "{ack:?}");
         assert!(message.server_identifier().is_some(), "{ack:?}");
-        assert_ne!(ack.checksum, Some(false).filter(|_| ack.is_broadcast()), "broadcast with a bad checksum");
+        // To a client on its own wire Tandem answers with a packet of its own making; an unfinished checksum would be
+        // dropped there by clients that read packets.
+        if server_under_test() == ServerKind::Tandem && ack.source == SERVER {
+            assert_eq!(ack.checksum, Some(true), "{ack:?}");
+        }
         let ends = ack.at / 1_000_000_000 + 60;
         let lease = wait_for_lease(&self.server, &self.server_node, address, "active", |lease| {
             lease.status == "active" && lease.ends + 1 >= ends

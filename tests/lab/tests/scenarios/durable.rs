@@ -72,7 +72,8 @@ fn the_check_of_syncs_finds_a_disk_that_lies() {
     assert!(granted.len() > 50, "only {} DHCPACKs", granted.len());
     let early = too_early(&granted, &syncs);
     println!("{} DHCPACKs, {early} of them before what they rest on was on the disk", granted.len());
-    assert!(early * 10 > granted.len() * 9, "{early} of {} were found", granted.len());
+    // Not all: an answer may be late enough, on a machine with much to do, for the disk to have done it by then.
+    assert!(early * 2 > granted.len(), "{early} of {} were found", granted.len());
 }
 
 /// What is missing in `leases` of what was granted: addresses whose lease is gone, or ends too early.
