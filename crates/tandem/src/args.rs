@@ -102,10 +102,10 @@ pub(crate) struct LeasesArguments {
     #[arg(long, value_name = "STATUS", ignore_case = true, value_parser = PossibleValuesParser::new(binding_status_names()))]
     pub(crate) status: Option<String>,
     /// Only leases from this address on
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "which")]
     pub(crate) from: Option<Ipv4Addr>,
     /// Also addresses that no client ever had
-    #[arg(long)]
+    #[arg(long, conflicts_with = "which")]
     pub(crate) unused: bool,
     /// Only this one: an address; or a hardware address, a client-identifier in hexadecimal, or a host-name
     #[arg(value_name = "ADDRESS|CLIENT")]

@@ -18,13 +18,15 @@ fn help() {
 
 #[test]
 fn a_command_line_that_makes_no_sense_is_2() {
-    let wrong: [&[&str]; 6] = [
+    let wrong: [&[&str]; 8] = [
         &[],
         &["serv"],
         &["leases", "--status", "BUSY"],
         &["leases", "--from", "10.0.0"],
         &["status", "-c", "a", "--socket", "b"],
         &["check", "--json"],
+        &["leases", "--from", "10.0.0.1", "10.0.0.2"],
+        &["leases", "--unused", "10.0.0.2"],
     ];
     for arguments in wrong {
         let (code, out, err) = run(arguments);
