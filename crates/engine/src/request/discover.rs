@@ -41,12 +41,12 @@ pub(crate) fn discover(
 fn choose(engine: &Engine, request: &Request<'_>) -> Option<Slot> {
     let network = request.place.network;
     let usable = |slot: &Slot| !matches!(standing(engine, request, *slot), Standing::Denied(_));
-    let of_client = || engine.table.of_client(&engine.config, network, &request.client);
+    let known = engine.table.of_client(&engine.config, network, &request.client);
     reserved_slot(engine, request)
         .filter(usable)
-        .or_else(|| of_client().filter(|slot| standing(engine, request, *slot) == Standing::Holds))
+        .or_else(|| known.filter(|slot| standing(engine, request, *slot) == Standing::Holds))
         .or_else(|| engine.table.offered_to(network, &request.client).filter(usable))
-        .or_else(|| of_client().filter(usable))
+        .or_else(|| known.filter(usable))
         .or_else(|| requested(engine, request).filter(|slot| engine.planted.offer_leased || usable(slot)))
         .or_else(|| oldest_free(engine, request))
 }
