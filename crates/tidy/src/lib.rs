@@ -22,6 +22,7 @@ pub const ARROWS: &[(&str, &[&str])] = &[
     ("tidy", &[]),
     // Measures the others; nobody names it.
     ("benches", &["dhcp", "engine", "failover", "store"]),
+    ("lab", &["dhcp"]),
 ];
 
 /// Our crates that a manifest names and that it must not.

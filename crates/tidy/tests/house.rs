@@ -6,15 +6,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use tidy::{FILE_LINES, forbidden_arrows, has_head, has_unsafe, long_functions};
 
-fn crates() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+/// Where crates are: those that ship, and those that only test.
+fn places() -> [PathBuf; 2] {
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    [crates.to_owned(), crates.with_file_name("tests")]
 }
 
 /// The folder of each of our crates.
 fn folders() -> Vec<PathBuf> {
+    let entries = places().into_iter().flat_map(|place| fs::read_dir(place).unwrap());
     let mut folders: Vec<PathBuf> =
-        fs::read_dir(crates()).unwrap().map(|entry| entry.unwrap().path()).collect();
-    folders.push(crates().parent().unwrap().join("benches"));
+        entries.map(|entry| entry.unwrap().path()).filter(|path| path.join("Cargo.toml").exists()).collect();
+    folders.push(Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().join("benches"));
     folders
 }
 

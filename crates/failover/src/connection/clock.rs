@@ -1,0 +1,99 @@
+//! How far the partner's clock is from ours.
+//!
+//! *Lives here:* [`PartnerClock`].
+//! *May know:* F07 5.9 (table 1.19 of the catalogue, Q33).
+//! *Must not know:* any clock.
+
+use crate::time::{ClockDelta, Time, WireTime};
+
+/// How many samples are remembered. Delay only ever adds to a sample, so the smallest is the best.
+const SAMPLES: usize = 8;
+
+/// The difference in use changes only when it is wrong by more than this many seconds: the same moment, sent twice, is
+/// to be corrected to the same moment.
+const DEAD_BAND: i64 = 1;
+
+/// A change of more than so many seconds is told to the operator (F07-5.9-07).
+const DRASTIC: i64 = 10;
+
+/// The smoothed difference (F07-5.9-04 to -08).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PartnerClock {
+    samples: [i64; SAMPLES],
+    next: usize,
+    delta: ClockDelta,
+}
+
+impl PartnerClock {
+    /// With the first sample as baseline: a message sent at `sent` by the partner's clock came at `received`.
+    pub fn new(sent: WireTime, received: Time) -> PartnerClock {
+        let sample = sample(sent, received);
+        let delta = if sample.abs() <= DEAD_BAND { 0 } else { sample };
+        PartnerClock { samples: [sample; SAMPLES], next: 0, delta: ClockDelta(delta) }
+    }
+
+    /// What is added to a time that the partner sends.
+    pub fn delta(&self) -> ClockDelta {
+        self.delta
+    }
+
+    /// Takes a sample from any message (F07-5.9-04). The old difference, when the new one differs from it
+    /// drastically: somebody set a clock.
+    pub fn heard(&mut self, sent: WireTime, received: Time) -> Option<ClockDelta> {
+        self.samples[self.next] = sample(sent, received);
+        self.next = (self.next + 1) % SAMPLES;
+        let best = self.samples.iter().copied().min().unwrap_or(self.delta.0);
+        let (old, change) = (self.delta, (best - self.delta.0).abs());
+        if change <= DEAD_BAND {
+            return None;
+        }
+        self.delta = ClockDelta(best);
+        (change > DRASTIC).then_some(old)
+    }
+}
+
+fn sample(sent: WireTime, received: Time) -> i64 {
+    i64::try_from(received.as_seconds()).unwrap_or(i64::MAX) - i64::from(sent.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u32) -> Time {
+        Time::from_seconds(u64::from(seconds))
+    }
+
+    #[test]
+    fn clocks_in_step_need_no_correction() {
+        let mut clock = PartnerClock::new(WireTime(1000), at(1001));
+        for second in 1001..1100 {
+            assert_eq!(clock.heard(WireTime(second), at(second + second % 2)), None);
+            assert_eq!(clock.delta(), ClockDelta(0));
+        }
+    }
+
+    #[test]
+    fn delay_does_not_move_it_but_a_step_does() {
+        let mut clock = PartnerClock::new(WireTime(1000), at(1050));
+        assert_eq!(clock.delta(), ClockDelta(50));
+        for delay in [0, 30, 1, 30, 30, 30, 30, 30] {
+            assert_eq!(clock.heard(WireTime(2000), at(2050 + delay)), None);
+            assert_eq!(clock.delta(), ClockDelta(50));
+        }
+        assert_eq!(clock.heard(WireTime(5000), at(3000)), Some(ClockDelta(50)), "their clock jumped ahead");
+        assert_eq!(clock.delta(), ClockDelta(-2000));
+        let steps: Vec<_> = (0..8).filter_map(|_| clock.heard(WireTime(3000), at(3000))).collect();
+        assert_eq!(steps, [ClockDelta(-2000)], "and back: seen when no sample says otherwise any more");
+        assert_eq!(clock.delta(), ClockDelta(0));
+    }
+
+    #[test]
+    fn drift_is_followed_quietly() {
+        let mut clock = PartnerClock::new(WireTime(1000), at(1000));
+        for second in 0..40_000u32 {
+            assert_eq!(clock.heard(WireTime(second + second / 2000), at(second)), None);
+        }
+        assert!((-20..=-18).contains(&clock.delta().0), "{:?}", clock.delta());
+    }
+}

@@ -1,0 +1,678 @@
+//! The failover endpoint: one state machine for each partner and role (F07 5.1.1, 9).
+//!
+//! *Lives here:* [`Endpoint`]: events in, actions out; its timers, what it stores, what it tells. The figure itself is
+//! in `figure`, what the state permits in `service`.
+//! *May know:* states, what the partner said, when; traps T12, T15 to T17, T24.
+//! *Must not know:* bindings: whether some are unseen is told to it, and those are sent by whoever holds them.
+
+mod figure;
+mod service;
+mod values;
+
+pub use figure::{Next, Partner, Situation, after_startup, communications_failed, on_partner};
+pub use service::{NotOurs, RequestKind, Silence};
+pub use values::{
+    Action, Alarm, Command, Event, Memory, Refusal, RejectionKind, RequestId, Settings, Stored,
+};
+
+use crate::balance::Service;
+use crate::lease::recover_wait_ends;
+use crate::message::{StateMessage, TandemInfo, Xid};
+use crate::state::{FailoverState, Role};
+use crate::time::{Interval, Time};
+use FailoverState as S;
+
+/// How long SHUTDOWN waits for the partner to enter PARTNER-DOWN (F07-9.12.2-03).
+const SHUTDOWN_WAIT: Interval = Interval::from_seconds(3);
+
+/// An endpoint.
+#[derive(Debug, Clone)]
+pub struct Endpoint {
+    settings: Settings,
+    /// STARTUP, or what is stored.
+    state: FailoverState,
+    stored: Stored,
+    had_record: bool,
+    started: Time,
+    last_operation: Time,
+    alive_stamp: Time,
+    /// This process has been in NORMAL or CONFLICT-DONE, or the operator vouches for it (trap T15).
+    proven: bool,
+    last_contact: Time,
+    handover_pending: bool,
+    link: Option<Link>,
+    next_request: u32,
+    /// When STARTUP, the safe period, RECOVER-WAIT or SHUTDOWN is over: a state has one of them at most.
+    state_ends: Option<Time>,
+    dirty: bool,
+}
+
+/// An established connection, as far as states are concerned.
+#[derive(Debug, Clone)]
+struct Link {
+    partner: Option<Partner>,
+    partner_tandem: Option<TandemInfo>,
+    last_told: Option<(FailoverState, bool, Time, bool)>,
+    requested: Option<RequestId>,
+    /// By when UPDDONE or a BNDUPD must come.
+    progress_by: Option<Time>,
+    /// Requests of the partner that are being answered.
+    owed: Vec<Xid>,
+    /// The partner sent UPDREQ or UPDREQALL on this connection.
+    partner_requested: bool,
+    /// We asked for its end: nothing more is told.
+    closing: bool,
+}
+
+/// Most requests for updates that a partner can have open; more are answered together with the last.
+const MAX_OWED: usize = 16;
+
+impl Endpoint {
+    /// An endpoint of a process that starts at `now`: in STARTUP (F07-9.1-01, F07 9.3.2 steps 1 to 3).
+    pub fn start(settings: Settings, memory: Memory, now: Time, out: &mut Vec<Action>) -> Endpoint {
+        let down_since = match memory.last_operation {
+            Time::ZERO => now,
+            time => time.plus(settings.stamp_interval).min(now),
+        };
+        // Without a record nobody knows what was promised: that is a loss, until the partner says that there
+        // was nothing (Q26, Q45).
+        let nothing = Stored {
+            state: S::Recover,
+            entered: now,
+            previous: S::Recover,
+            partner: None,
+            last_contact: Time::ZERO,
+            storage_lost: true,
+            first_run: false,
+            down_since,
+            owes_everything: false,
+            partner_loss: None,
+            partner_forgot: false,
+            unproven: false,
+        };
+        let mut stored = memory.stored.unwrap_or(nothing);
+        let recorded = stored.state;
+        let mut previous = communications_failed(stored.previous);
+        if memory.storage_lost && !stored.storage_lost {
+            stored.storage_lost = true;
+            // The stamps of a store that was lost or restored bound nothing (Q31).
+            stored.down_since = now;
+            previous = S::Recover;
+        }
+        if stored.storage_lost && !matches!(previous, S::Recover | S::RecoverWait) {
+            previous = S::Recover;
+        }
+        if stored.storage_lost && memory.stored.is_some() {
+            out.push(Action::Alarm(Alarm::StorageLost));
+        }
+        if previous != recorded {
+            stored.entered = now;
+        }
+        stored.state = previous;
+        stored.previous = previous;
+        let short_stop = now.since(memory.last_operation) < settings.mclt;
+        let wait = settings.startup_wait.unwrap_or(Interval::from_seconds(if short_stop { 10 } else { 60 }));
+        out.push(Action::Store(stored));
+        Endpoint {
+            state: S::Startup,
+            had_record: memory.stored.is_some(),
+            started: now,
+            last_operation: memory.last_operation,
+            alive_stamp: memory.alive,
+            proven: settings.trusts_restart,
+            last_contact: stored.last_contact,
+            handover_pending: false,
+            link: None,
+            next_request: 1,
+            state_ends: (!settings.waits_for_partner).then(|| now.plus(wait)),
+            dirty: false,
+            settings,
+            stored,
+        }
+    }
+
+    /// The state that clients and operators see.
+    pub fn state(&self) -> FailoverState {
+        self.state
+    }
+
+    /// When that state was entered; for STARTUP the start of the process.
+    pub fn entered(&self) -> Time {
+        if self.state == S::Startup { self.started } else { self.stored.entered }
+    }
+
+    /// What is, or will be when the actions are done, on stable storage.
+    pub fn stored(&self) -> &Stored {
+        &self.stored
+    }
+
+    /// The settings, with the terms of the primary.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Takes the terms of a primary, or of a new configuration.
+    pub fn set_terms(&mut self, mclt: Interval, service: Service) {
+        self.settings.mclt = mclt;
+        self.settings.service = service;
+    }
+
+    /// What was heard of the partner on the present connection.
+    pub fn partner(&self) -> Option<&Partner> {
+        self.link.as_ref()?.partner.as_ref()
+    }
+
+    /// Whether communications are OK: a connection is established, and STATE was heard on it (F07-8.3-01).
+    pub fn communications_ok(&self) -> bool {
+        self.partner().is_some()
+    }
+
+    /// Whether the partner has lost what it agreed to (trap T16): its BNDACKs then free and raise nothing.
+    pub fn partner_lost_storage(&self) -> bool {
+        self.partner().is_some_and(|partner| partner.storage_lost)
+    }
+
+    /// When this server was last known to be alive, as seen at `now` (trap T15). To be recorded with each stamp.
+    ///
+    /// Now, once this process has been in NORMAL or CONFLICT-DONE, or the operator said `serve-alone`. A process that was not
+    /// in either, and was told that its partner is down, may have been replaced by that partner before: it counts as alive
+    /// MCLT after it was told, when all that the partner can have promised alone is over.
+    pub fn alive(&self, now: Time) -> Time {
+        if self.proven { now } else { self.alive_stamp }
+    }
+
+    /// What we tell another Tandem.
+    pub fn tandem(&self) -> TandemInfo {
+        TandemInfo {
+            storage_lost: self.stored.storage_lost && !self.stored.first_run,
+            last_communicated: self.last_contact.to_wire(),
+            ..self.settings.tandem
+        }
+    }
+
+    /// The earliest time at which [`Event::Wake`] has something to do.
+    pub fn next_deadline(&self) -> Option<Time> {
+        let progress = self.link.as_ref().and_then(|link| link.progress_by);
+        [self.state_ends, progress, self.proof_by()].into_iter().flatten().min()
+    }
+
+    /// Something happened at `now`.
+    pub fn handle(&mut self, now: Time, event: Event, out: &mut Vec<Action>) {
+        if self.communications_ok() {
+            // Else the connection would have ended within the receive timer.
+            self.last_contact = now;
+        }
+        match event {
+            Event::Connected { tandem } => self.connected(now, tandem, out),
+            Event::State { state, since } => self.partner_told(now, &state, since, out),
+            Event::Lost => self.lost(now, out),
+            Event::UpdDone(request) => self.upd_done(now, request, out),
+            Event::UpdReq { xid, all } => self.upd_req(now, xid, all, out),
+            Event::UpdatesDelivered => self.updates_delivered(out),
+            Event::Progress => self.heard_progress(now),
+            Event::HandoverPending(pending) => {
+                self.handover_pending = pending;
+                if matches!(self.state, S::PartnerDown | S::CommunicationsInterrupted | S::RecoverDone) {
+                    self.look_at_partner(now, out);
+                }
+            }
+            Event::Command(command) => self.command(now, command, out),
+            Event::Wake => self.wake(now, out),
+        }
+        self.store_if_changed(out);
+        // A state that changed before the partner's first STATE of a connection is told as well (trap T24).
+        self.tell(out);
+    }
+
+    fn situation(&self) -> Situation {
+        Situation {
+            role: self.settings.role,
+            dialect: self.settings.dialect,
+            storage_lost: self.stored.storage_lost,
+            handover_pending: self.handover_pending,
+        }
+    }
+
+    /// Records, tells, and begins what belongs to the entry of a state (F07-9.2-01, -02).
+    fn enter(&mut self, now: Time, state: FailoverState, out: &mut Vec<Action>) {
+        let from = self.state;
+        if state != self.stored.state {
+            self.stored.entered = now;
+        }
+        self.state = state;
+        self.stored.state = state;
+        self.stored.previous = state;
+        self.stored.last_contact = self.last_contact;
+        self.state_ends = None;
+        if let Some(link) = &mut self.link {
+            link.requested = None;
+            link.progress_by = None;
+        }
+        match state {
+            S::Normal | S::ConflictDone => {
+                self.proven = true;
+                self.stored.first_run = false;
+            }
+            S::CommunicationsInterrupted => {
+                self.state_ends = self.settings.safe_period.map(|period| now.plus(period));
+            }
+            S::PartnerDown if from != S::Startup => self.stored.unproven = !self.proven,
+            S::Recover if !matches!(from, S::Startup) => self.stored.down_since = now,
+            S::RecoverWait => {
+                let ends = recover_wait_ends(self.stored.down_since, self.settings.mclt);
+                self.state_ends = Some(if self.stored.first_run { now } else { ends });
+            }
+            _ => {}
+        }
+        self.dirty = true;
+        self.store_if_changed(out);
+        self.tell(out);
+        let alarm = match state {
+            S::CommunicationsInterrupted if from == S::Normal => Some(Alarm::CommunicationsInterrupted),
+            S::PotentialConflict => Some(Alarm::PotentialConflict),
+            S::ResolutionInterrupted => Some(Alarm::ResolutionInterrupted),
+            S::Recover => Some(Alarm::Recovering),
+            _ => None,
+        };
+        out.extend(alarm.map(Action::Alarm));
+        if state == S::Normal {
+            out.push(Action::SendUpdates);
+            if self.settings.role == Role::Secondary {
+                out.push(Action::SendPoolreq);
+            }
+        }
+    }
+
+    fn store_if_changed(&mut self, out: &mut Vec<Action>) {
+        if std::mem::take(&mut self.dirty) {
+            out.push(Action::Store(self.stored));
+        }
+    }
+
+    /// Sends STATE when it differs from the one last sent on this connection (F07-7.10-02, trap T24).
+    fn tell(&mut self, out: &mut Vec<Action>) {
+        let startup = self.state == S::Startup;
+        let told = (self.stored.state, startup, self.stored.entered, self.stored.storage_lost);
+        let tandem = self.tandem();
+        let Some(link) = self.link.as_mut().filter(|link| !link.closing && link.last_told != Some(told))
+        else {
+            return;
+        };
+        let bearable = link
+            .partner
+            .is_none_or(|partner| self.settings.dialect.may_announce(self.stored.state, partner.state));
+        if !bearable {
+            link.closing = true;
+            out.push(Action::Disconnect(RejectionKind::NotForThisPartner));
+            return;
+        }
+        link.last_told = Some(told);
+        out.push(Action::SendState(StateMessage {
+            state: self.stored.state,
+            startup,
+            since: self.stored.entered.to_wire(),
+            tandem: self.settings.dialect.sends_vendor_options().then_some(tandem),
+        }));
+    }
+
+    fn connected(&mut self, now: Time, tandem: Option<TandemInfo>, out: &mut Vec<Action>) {
+        if self.link.is_some() {
+            // A new connection takes the place of one whose end was not noticed.
+            self.lost(now, out);
+        }
+        self.link = Some(Link {
+            partner: None,
+            partner_tandem: tandem,
+            last_told: None,
+            requested: None,
+            progress_by: None,
+            owed: Vec::new(),
+            partner_requested: false,
+            closing: false,
+        });
+        // A partner that has never been in contact says that nothing was lost here (D12-9.6.2-02).
+        if !self.had_record && tandem.is_some_and(|tandem| tandem.last_communicated.0 == 0) {
+            self.stored.first_run = true;
+            self.dirty = true;
+        }
+    }
+
+    fn partner_told(&mut self, now: Time, told: &StateMessage, since: Time, out: &mut Vec<Action>) {
+        let Some(link) = &mut self.link else { return };
+        let before = link.partner;
+        link.partner_tandem = told.tandem.or(link.partner_tandem);
+        // Another make says it by UPDREQALL, and is whole again in NORMAL.
+        let forgot = self.stored.partner_forgot && told.state != S::Normal;
+        let storage_lost = told.tandem.map_or(forgot, |tandem| tandem.storage_lost);
+        if self.stored.partner_forgot != forgot {
+            self.stored.partner_forgot = forgot;
+            self.dirty = true;
+        }
+        let partner = Partner {
+            state: told.state,
+            startup: told.startup,
+            since,
+            storage_lost,
+            came_from: before
+                .map(|before| before.state)
+                .filter(|state| *state != told.state)
+                .or(before.and_then(|before| before.came_from)),
+        };
+        let repeated = before.is_some_and(|before| {
+            (before.state, before.startup, before.storage_lost)
+                == (partner.state, partner.startup, partner.storage_lost)
+        });
+        link.partner = Some(partner);
+        self.last_contact = now;
+        if self.stored.partner != Some((told.state, since)) {
+            self.stored.partner = Some((told.state, since));
+            self.stored.last_contact = now;
+            self.dirty = true;
+        }
+        if let Some(tandem) = told.tandem.filter(|tandem| tandem.storage_lost) {
+            self.partner_lost(tandem.store_generation, out);
+        }
+        match self.state {
+            S::Startup => self.leave_startup(now, &partner, out),
+            // What was expected is not a change (F07-7.10.2-02).
+            S::Normal if repeated => {}
+            S::Shutdown if told.state == S::PartnerDown => {
+                // F07-9.12.2-02.
+                self.stored.previous = S::Recover;
+                self.dirty = true;
+                self.state_ends = None;
+                self.store_if_changed(out);
+                out.push(Action::Stop);
+            }
+            _ => self.look_at_partner(now, out),
+        }
+    }
+
+    fn leave_startup(&mut self, now: Time, partner: &Partner, out: &mut Vec<Action>) {
+        let next = after_startup(self.stored.state, partner, self.last_operation, self.stored.storage_lost);
+        if next == S::Recover && !matches!(self.stored.state, S::Recover | S::RecoverWait) {
+            self.stored.down_since = match self.last_operation {
+                Time::ZERO => self.started,
+                time => time.plus(self.settings.stamp_interval).min(self.started),
+            };
+        }
+        self.enter(now, next, out);
+        self.look_at_partner(now, out);
+    }
+
+    /// Takes the transitions for the partner's present state.
+    fn look_at_partner(&mut self, now: Time, out: &mut Vec<Action>) {
+        // After an entry the partner's state is looked at again where that state waits for one that was told before: no
+        // other may take a STATE for news that is not (trap T24).
+        for _ in 0..4 {
+            let Some(partner) = self.partner().copied() else { return };
+            match on_partner(self.state, &partner, &self.situation()) {
+                Next::Stay => return,
+                Next::Request => return self.ask_for_updates(now, out),
+                Next::To(state) => {
+                    self.enter(now, state, out);
+                    if !matches!(state, S::PotentialConflict | S::Recover | S::RecoverDone) {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    fn ask_for_updates(&mut self, now: Time, out: &mut Vec<Action>) {
+        let request = RequestId(self.next_request);
+        let Some(link) = self.link.as_mut().filter(|link| link.requested.is_none() && !link.closing) else {
+            return;
+        };
+        link.requested = Some(request);
+        link.progress_by = Some(now.plus(self.settings.update_wait));
+        self.next_request = self.next_request.wrapping_add(1);
+        // A lost storage asks for everything, in every state (trap T16).
+        out.push(if self.stored.storage_lost {
+            Action::SendUpdreqall(request)
+        } else {
+            Action::SendUpdreq(request)
+        });
+    }
+
+    fn heard_progress(&mut self, now: Time) {
+        if let Some(link) = self.link.as_mut().filter(|link| link.progress_by.is_some()) {
+            link.progress_by = Some(now.plus(self.settings.update_wait));
+        }
+    }
+
+    fn upd_done(&mut self, now: Time, request: RequestId, out: &mut Vec<Action>) {
+        let Some(link) = self.link.as_mut().filter(|link| link.requested == Some(request)) else { return };
+        link.requested = None;
+        link.progress_by = None;
+        match (self.state, self.settings.role) {
+            (S::Recover, _) => {
+                self.enter(now, S::RecoverWait, out);
+                self.end_recover_wait(now, out);
+            }
+            // The primary leaves first (F07-9.8.3-02, draft-12 9.10.3).
+            (S::PotentialConflict, Role::Primary) => self.enter(now, S::ConflictDone, out),
+            (S::PotentialConflict, Role::Secondary) => self.enter(now, S::Normal, out),
+            _ => {}
+        }
+    }
+
+    fn end_recover_wait(&mut self, now: Time, out: &mut Vec<Action>) {
+        if self.state == S::RecoverWait && self.state_ends.is_some_and(|ends| now >= ends) {
+            // The bindings are back, and nothing that was promised before is left (trap T16).
+            self.stored.storage_lost = false;
+            self.enter(now, S::RecoverDone, out);
+            self.look_at_partner(now, out);
+        }
+    }
+
+    fn upd_req(&mut self, now: Time, xid: Xid, all: bool, out: &mut Vec<Action>) {
+        let Some(link) = &mut self.link else { return };
+        link.partner_requested = true;
+        if link.owed.len() < MAX_OWED {
+            link.owed.push(xid);
+        }
+        let tandem = link.partner_tandem;
+        if all && tandem.is_none() {
+            // Another make has no other way to say that it lost its bindings.
+            if let Some(partner) =
+                link.partner.as_mut().filter(|partner| matches!(partner.state, S::Recover | S::RecoverWait))
+            {
+                partner.storage_lost = true;
+                self.stored.partner_forgot = true;
+                self.dirty = true;
+            }
+            let loss = match (self.stored.owes_everything, self.stored.partner_loss) {
+                // The same loss, asked again after an interruption.
+                (true, Some(loss)) => loss,
+                (_, loss) => loss.map_or(1, |loss| loss.wrapping_add(1)),
+            };
+            self.partner_lost(loss, out);
+        }
+        if all && !self.stored.owes_everything {
+            self.stored.owes_everything = true;
+            self.dirty = true;
+        }
+        self.store_if_changed(out);
+        // Until UPDDONE each request is for everything (D12-7.4.2-01), but only UPDREQALL begins from the start.
+        out.push(Action::AnswerUpdreq { all });
+        if matches!(self.state, S::PotentialConflict | S::ResolutionInterrupted | S::ConflictDone)
+            && self.partner_lost_storage()
+        {
+            self.look_at_partner(now, out);
+        }
+    }
+
+    fn partner_lost(&mut self, loss: u64, out: &mut Vec<Action>) {
+        if self.stored.partner_loss != Some(loss) {
+            self.stored.partner_loss = Some(loss);
+            self.dirty = true;
+            out.push(Action::Alarm(Alarm::PartnerLostStorage));
+            out.push(Action::RaiseAfterLoss { loss });
+        }
+    }
+
+    fn updates_delivered(&mut self, out: &mut Vec<Action>) {
+        let Some(link) = self.link.as_mut().filter(|link| !link.owed.is_empty()) else { return };
+        let owed = std::mem::take(&mut link.owed);
+        if std::mem::take(&mut self.stored.owes_everything) {
+            out.push(Action::Store(self.stored));
+        }
+        out.extend(owed.into_iter().map(|to| Action::SendUpddone { to }));
+    }
+
+    fn lost(&mut self, now: Time, out: &mut Vec<Action>) {
+        if self.link.take().is_none() {
+            return;
+        }
+        self.stored.last_contact = self.last_contact;
+        let next = communications_failed(self.state);
+        if next != self.state {
+            self.enter(now, next, out);
+        }
+        if self.state == S::Shutdown && self.state_ends.take().is_some() {
+            out.push(Action::Stop);
+        }
+    }
+
+    fn wake(&mut self, now: Time, out: &mut Vec<Action>) {
+        if self.proof_by().is_some_and(|by| now >= by) {
+            self.proven = true;
+        }
+        if let Some(link) = self.link.as_mut().filter(|link| link.progress_by.is_some_and(|by| now >= by)) {
+            link.progress_by = None;
+            link.closing = true;
+            out.push(Action::Disconnect(RejectionKind::NoUpdates));
+        }
+        if self.state_ends.is_none_or(|ends| now < ends) {
+            return;
+        }
+        match self.state {
+            S::Startup if !self.had_record && self.settings.start_alone => {
+                // A first commissioning, by the operator's word in the configuration.
+                self.stored.storage_lost = false;
+                self.proven = true;
+                self.enter(now, S::PartnerDown, out);
+            }
+            // To the previous state; what that permits is bounded by `alive` (traps T12, T15).
+            S::Startup => self.enter(now, self.stored.state, out),
+            S::CommunicationsInterrupted => {
+                out.push(Action::Alarm(Alarm::SafePeriodOver));
+                self.enter(now, S::PartnerDown, out);
+                self.look_at_partner(now, out);
+            }
+            S::RecoverWait => self.end_recover_wait(now, out),
+            S::Shutdown => {
+                self.state_ends = None;
+                out.push(Action::Disconnect(RejectionKind::ShuttingDown));
+                out.push(Action::Stop);
+            }
+            _ => self.state_ends = None,
+        }
+    }
+
+    /// When a process that was told `partner-down` without having been in NORMAL counts as alive.
+    fn proof_by(&self) -> Option<Time> {
+        let waits = self.state == S::PartnerDown && self.stored.unproven && !self.proven && self.told_here();
+        waits.then(|| recover_wait_ends(self.stored.entered, self.settings.mclt))
+    }
+
+    /// Whether PARTNER-DOWN was entered by this very process. A stored one vouches for nothing (model M4).
+    fn told_here(&self) -> bool {
+        self.stored.entered >= self.started
+    }
+
+    #[allow(clippy::match_same_arms, reason = "a line for each command")]
+    fn command(&mut self, now: Time, command: Command, out: &mut Vec<Action>) {
+        let lost = self.stored.storage_lost;
+        let refused = match (command, self.state) {
+            (Command::Pause | Command::Shutdown, S::Paused | S::Shutdown) => {
+                Some(Refusal::InState(self.state))
+            }
+            (Command::PartnerDown | Command::ServeAlone, _) if lost => Some(Refusal::StorageLost),
+            (
+                Command::PartnerDown,
+                S::Normal | S::CommunicationsInterrupted | S::ResolutionInterrupted | S::ConflictDone,
+            ) => None,
+            (Command::PartnerDown, state) => Some(Refusal::InState(state)),
+            (
+                Command::StorageLost { .. } | Command::FirstRun | Command::ServeAlone,
+                S::Paused | S::Shutdown,
+            ) => Some(Refusal::InState(self.state)),
+            (Command::FirstRun, S::Startup | S::Recover | S::RecoverWait) => None,
+            (Command::FirstRun, state) => Some(Refusal::InState(state)),
+            (Command::Resync, _) if !self.communications_ok() => Some(Refusal::NotConnected),
+            (Command::Resync, S::Startup | S::Recover | S::PotentialConflict | S::Paused | S::Shutdown) => {
+                Some(Refusal::InState(self.state))
+            }
+            _ => None,
+        };
+        if let Some(refusal) = refused {
+            return out.push(Action::Refuse(refusal));
+        }
+        match command {
+            Command::PartnerDown => self.enter(now, S::PartnerDown, out),
+            Command::ServeAlone => self.proven = true,
+            Command::StorageLost { down_since } => self.storage_lost(now, down_since, out),
+            Command::FirstRun => self.first_run(now, out),
+            Command::Resync => {
+                let request = RequestId(self.next_request);
+                self.next_request = self.next_request.wrapping_add(1);
+                out.push(Action::SendUpdreqall(request));
+            }
+            Command::Pause => self.leave(now, S::Paused, out),
+            Command::Shutdown => self.leave(now, S::Shutdown, out),
+        }
+    }
+
+    fn storage_lost(&mut self, now: Time, down_since: Option<Time>, out: &mut Vec<Action>) {
+        self.stored.storage_lost = true;
+        self.stored.first_run = false;
+        out.push(Action::Alarm(Alarm::StorageLost));
+        if self.state == S::Startup {
+            self.stored.state = S::Recover;
+            self.stored.previous = S::Recover;
+            self.stored.entered = now;
+            self.dirty = true;
+        } else {
+            self.enter(now, S::Recover, out);
+        }
+        self.stored.down_since = down_since.unwrap_or(now).min(now);
+        self.dirty = true;
+        self.store_if_changed(out);
+        self.look_at_partner(now, out);
+    }
+
+    fn first_run(&mut self, now: Time, out: &mut Vec<Action>) {
+        self.stored.first_run = true;
+        self.dirty = true;
+        if self.state == S::RecoverWait {
+            self.state_ends = Some(now);
+            self.end_recover_wait(now, out);
+        }
+    }
+
+    /// PAUSED or SHUTDOWN: where a restart goes on is stored first (F07-9.11.1-01, F07-9.12.1-01).
+    fn leave(&mut self, now: Time, state: FailoverState, out: &mut Vec<Action>) {
+        let previous = self.stored.state;
+        self.state = state;
+        self.stored.state = state;
+        self.stored.entered = now;
+        self.stored.previous = previous;
+        self.stored.last_contact = self.last_contact;
+        self.state_ends = None;
+        self.dirty = true;
+        self.store_if_changed(out);
+        self.tell(out);
+        let open = self.link.as_mut().filter(|link| !link.closing);
+        match (state, open) {
+            (S::Shutdown, Some(_)) => self.state_ends = Some(now.plus(SHUTDOWN_WAIT)),
+            (_, Some(link)) => {
+                link.closing = true;
+                out.push(Action::Disconnect(RejectionKind::Pausing));
+                out.push(Action::Stop);
+            }
+            (_, None) => out.push(Action::Stop),
+        }
+    }
+}

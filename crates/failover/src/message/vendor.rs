@@ -1,0 +1,106 @@
+//! What one Tandem tells another that the drafts have no option for (Q45).
+//!
+//! *Lives here:* [`TandemInfo`], its way into vendor-specific-options and out of them.
+//! *May know:* F07 12.27, 12.28: embedded options with two bytes of code and two of length.
+//! *Must not know:* what is made of it.
+
+use crate::time::WireTime;
+
+/// vendor-class-identifier of this implementation.
+pub const VENDOR_CLASS: &[u8] = concat!("tandem-", env!("CARGO_PKG_VERSION")).as_bytes();
+
+/// How the vendor class of every Tandem starts.
+const PREFIX: &[u8] = b"tandem-";
+
+const STORE_IDENTITY: u16 = 1;
+const STORE_GENERATION: u16 = 2;
+const LAST_COMMUNICATED: u16 = 3;
+const CONFIGURATION: u16 = 4;
+const STORAGE_LOST: u16 = 5;
+
+/// What one Tandem tells another beside the drafts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TandemInfo {
+    /// Identity of the sender's store (a UUID).
+    pub store_identity: [u8; 16],
+    /// Generation of that store: another one means that it was lost or restored (D12-5.16-02).
+    pub store_generation: u64,
+    /// When the sender was last in contact in this relationship, by its clock; 0 for never (D12 5.16).
+    pub last_communicated: WireTime,
+    /// Digest of what both configurations must agree on.
+    pub configuration: [u8; 8],
+    /// The sender lost its bindings and has not got them back (T16).
+    pub storage_lost: bool,
+}
+
+impl TandemInfo {
+    /// Appends the embedded options.
+    pub(super) fn encode(&self, out: &mut Vec<u8>) {
+        option(out, STORE_IDENTITY, &self.store_identity);
+        option(out, STORE_GENERATION, &self.store_generation.to_be_bytes());
+        option(out, LAST_COMMUNICATED, &self.last_communicated.0.to_be_bytes());
+        option(out, CONFIGURATION, &self.configuration);
+        if self.storage_lost {
+            option(out, STORAGE_LOST, &[]);
+        }
+    }
+
+    /// What a Tandem said; `None` when the vendor is another, or there is no identity. Unknown options are skipped;
+    /// one that is cut short ends the reading.
+    pub(super) fn parse(vendor_class: Option<&[u8]>, mut options: &[u8]) -> Option<TandemInfo> {
+        if !vendor_class.is_some_and(|class| class.starts_with(PREFIX)) {
+            return None;
+        }
+        let mut info = TandemInfo::default();
+        let mut identified = false;
+        while let Some((head, rest)) = options.split_first_chunk::<4>() {
+            let code = u16::from_be_bytes([head[0], head[1]]);
+            let length = usize::from(u16::from_be_bytes([head[2], head[3]]));
+            let Some((value, rest)) = rest.split_at_checked(length) else { break };
+            options = rest;
+            match (code, value) {
+                (STORE_IDENTITY, value) => {
+                    if let Ok(identity) = value.try_into() {
+                        info.store_identity = identity;
+                        identified = true;
+                    }
+                }
+                (STORE_GENERATION, value) => {
+                    info.store_generation = value.try_into().map_or(0, u64::from_be_bytes);
+                }
+                (LAST_COMMUNICATED, value) => {
+                    info.last_communicated = WireTime(value.try_into().map_or(0, u32::from_be_bytes));
+                }
+                (CONFIGURATION, value) => info.configuration = value.try_into().unwrap_or_default(),
+                (STORAGE_LOST, _) => info.storage_lost = true,
+                _ => {}
+            }
+        }
+        identified.then_some(info)
+    }
+}
+
+fn option(out: &mut Vec<u8>, code: u16, value: &[u8]) {
+    out.extend_from_slice(&code.to_be_bytes());
+    // Every value here has at most 16 bytes.
+    out.extend_from_slice(&u16::try_from(value.len()).unwrap_or(0).to_be_bytes());
+    out.extend_from_slice(value);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_vendor_says_nothing_to_us() {
+        let mut bytes = Vec::new();
+        let info = TandemInfo { store_generation: 9, storage_lost: true, ..TandemInfo::default() };
+        info.encode(&mut bytes);
+        assert_eq!(TandemInfo::parse(Some(VENDOR_CLASS), &bytes), Some(info));
+        assert_eq!(TandemInfo::parse(Some(b"isc-4.4.3"), &bytes), None);
+        assert_eq!(TandemInfo::parse(None, &bytes), None);
+        assert_eq!(TandemInfo::parse(Some(VENDOR_CLASS), &bytes[..5]), None);
+        bytes.splice(0..0, [0, 99, 0, 1, 7]);
+        assert_eq!(TandemInfo::parse(Some(b"tandem-9"), &bytes), Some(info), "a later Tandem may say more");
+    }
+}

@@ -1,0 +1,668 @@
+//! Two connections joined by a wire that the test holds.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a broken test may stop")]
+
+use failover::balance::{HashBucketAssignment, Service};
+use failover::binding::BindingStatus;
+use failover::connection::{
+    Cause, Connection, Established, Opener, Outgoing, Output, Received, Settings, Ticket, TlsPolicy,
+};
+use failover::dialect::Dialect;
+use failover::digest::Secret;
+use failover::message::{
+    BindingAck, BindingUpdate, Codec, Message, MessageType, Parsed, RejectReason, Rejection, Relationship,
+    RelationshipName, StateMessage, TandemInfo,
+};
+use failover::state::{FailoverState, Role};
+use failover::time::{ClockDelta, Interval, Time, WireTime};
+use proptest::prelude::*;
+use std::net::Ipv4Addr;
+
+const PRIMARY: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
+const SECONDARY: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
+
+fn start() -> Time {
+    Time::from_seconds(1_800_000_000)
+}
+
+fn seconds(seconds: u64) -> Interval {
+    Interval::from_seconds(seconds)
+}
+
+fn settings(role: Role, dialect: Dialect) -> Settings {
+    let (own, other) = if role == Role::Primary { (PRIMARY, SECONDARY) } else { (SECONDARY, PRIMARY) };
+    let relationship = |address| match dialect {
+        Dialect::Draft07 => Relationship::Address(address),
+        _ => Relationship::Name(RelationshipName::new(b"campus").unwrap()),
+    };
+    Settings {
+        role,
+        codec: Codec::new(dialect, own),
+        relationship: relationship(own),
+        partner: relationship(other),
+        max_unacked_bndupd: 10,
+        receive_timer: seconds(20),
+        mclt: seconds(3600),
+        service: Service { buckets: HashBucketAssignment::from_split(100), delayed_service: Some(3) },
+        tls: TlsPolicy::No,
+        max_clock_difference: None,
+        handshake_wait: seconds(15),
+        ack_wait: seconds(30),
+        tandem: TandemInfo { store_generation: 5, ..TandemInfo::default() },
+        last_connect: WireTime(0),
+    }
+}
+
+/// One end: its connection, and what it said.
+struct End {
+    connection: Connection,
+    outputs: Vec<Output>,
+    to_send: Vec<u8>,
+    skew: Interval,
+}
+
+impl End {
+    fn new(settings: Settings, opener: Opener) -> End {
+        let mut outputs = Vec::new();
+        let connection = Connection::new(settings, opener, start(), &mut outputs);
+        let mut end = End { connection, outputs: Vec::new(), to_send: Vec::new(), skew: Interval::ZERO };
+        end.take(start(), outputs);
+        end
+    }
+
+    fn take(&mut self, now: Time, outputs: Vec<Output>) {
+        for output in outputs {
+            match output {
+                Output::Send(outgoing) => self.send(now, outgoing),
+                other => self.outputs.push(other),
+            }
+        }
+    }
+
+    fn send(&mut self, now: Time, outgoing: Outgoing) {
+        self.connection.encode(now.plus(self.skew), outgoing, &mut self.to_send).unwrap();
+    }
+
+    fn request(&mut self, now: Time, message: Message) -> Option<Ticket> {
+        let outgoing = self.connection.request(message);
+        let ticket = outgoing.ticket;
+        self.send(now, outgoing);
+        ticket
+    }
+
+    fn receive(&mut self, now: Time, bytes: &[u8]) {
+        let mut outputs = Vec::new();
+        self.connection.receive(now.plus(self.skew), bytes, &mut outputs);
+        self.take(now, outputs);
+    }
+
+    fn wake(&mut self, now: Time) {
+        let mut outputs = Vec::new();
+        self.connection.wake(now.plus(self.skew), &mut outputs);
+        self.take(now, outputs);
+    }
+
+    fn cause(&self) -> Option<&Cause> {
+        match self.outputs.last() {
+            Some(Output::Close(cause)) => Some(cause),
+            _ => None,
+        }
+    }
+
+    fn established(&self) -> &Established {
+        let found = self.outputs.iter().find_map(|output| match output {
+            Output::Established(established) => Some(established),
+            _ => None,
+        });
+        found.unwrap_or_else(|| panic!("{:?}", self.outputs))
+    }
+}
+
+struct Pair {
+    primary: End,
+    secondary: End,
+}
+
+impl Pair {
+    fn new(primary: Settings, secondary: Settings) -> Pair {
+        Pair { primary: End::new(primary, Opener::Us), secondary: End::new(secondary, Opener::Partner) }
+    }
+
+    /// Carries bytes until nobody has any.
+    fn run(&mut self, now: Time) {
+        loop {
+            let (down, up) =
+                (std::mem::take(&mut self.primary.to_send), std::mem::take(&mut self.secondary.to_send));
+            if down.is_empty() && up.is_empty() {
+                return;
+            }
+            self.secondary.receive(now, &down);
+            self.primary.receive(now, &up);
+        }
+    }
+}
+
+fn pair(dialect: Dialect) -> Pair {
+    let mut pair = Pair::new(settings(Role::Primary, dialect), settings(Role::Secondary, dialect));
+    pair.run(start());
+    pair
+}
+
+fn kinds(codec: &Codec, mut bytes: &[u8]) -> Vec<MessageType> {
+    let mut kinds = Vec::new();
+    while let Ok(Some(length)) = failover::message::frame_length(bytes) {
+        let (frame, rest) = bytes.split_at(length);
+        let Ok(Parsed::Message(envelope)) = codec.parse(frame) else { panic!("{frame:02x?}") };
+        kinds.push(envelope.message.message_type());
+        bytes = rest;
+    }
+    kinds
+}
+
+fn contact(codec: &Codec, now: Time) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let envelope = failover::message::Envelope {
+        time: now.to_wire(),
+        xid: failover::message::Xid(900),
+        message: Message::Contact,
+    };
+    codec.encode(&envelope, &mut bytes).unwrap();
+    bytes
+}
+
+fn free(n: u32) -> Message {
+    Message::BndUpd(vec![BindingUpdate::new(Ipv4Addr::from(n), BindingStatus::Free)].into())
+}
+
+#[test]
+fn two_servers_agree_on_what_the_primary_says() {
+    for dialect in [Dialect::Draft12, Dialect::Draft07] {
+        for secret in [false, true] {
+            let with = |role, mclt| {
+                let mut settings = settings(role, dialect);
+                settings.mclt = seconds(mclt);
+                let secret = secret.then(|| Secret::new(b"secret".to_vec()).unwrap());
+                settings.codec = settings.codec.with_secret(secret);
+                settings
+            };
+            let mut pair = Pair::new(with(Role::Primary, 1234), with(Role::Secondary, 99));
+            pair.run(start());
+            for end in [&pair.primary, &pair.secondary] {
+                assert!(end.connection.is_established());
+                let established = end.established();
+                assert_eq!(established.mclt, seconds(1234));
+                assert_eq!(established.service.buckets.split(), 100);
+                assert_eq!(established.service.delayed_service, Some(3));
+                let generation = established.tandem.map(|info| info.store_generation);
+                assert_eq!(generation, (dialect == Dialect::Draft12).then_some(5));
+                assert_eq!(end.connection.room(), 10);
+            }
+            assert_eq!(pair.secondary.established().connect_time, start().to_wire());
+        }
+    }
+}
+
+#[test]
+fn the_secondary_says_what_must_be_stable_before_it_answers() {
+    let mut primary = End::new(settings(Role::Primary, Dialect::Draft12), Opener::Us);
+    let mut out = Vec::new();
+    let mut secondary =
+        Connection::new(settings(Role::Secondary, Dialect::Draft12), Opener::Partner, start(), &mut out);
+    secondary.receive(start(), &std::mem::take(&mut primary.to_send), &mut out);
+    assert!(matches!(out[..], [Output::Established(_), Output::Send(_)]), "{out:?}");
+}
+
+#[test]
+fn only_the_primary_speaks_first_and_in_draft_12_only_on_its_own_connection() {
+    let open = |role, opener, dialect| End::new(settings(role, dialect), opener);
+    let stimulus = open(Role::Primary, Opener::Partner, Dialect::Draft12);
+    assert_eq!(stimulus.outputs, [Output::OpenOwn, Output::Close(Cause::Stimulus)]);
+    assert_eq!(open(Role::Secondary, Opener::Us, Dialect::Draft12).cause(), Some(&Cause::Stimulus));
+    for opener in [Opener::Us, Opener::Partner] {
+        for dialect in [Dialect::Draft07, Dialect::Dhcpd] {
+            assert!(!open(Role::Primary, opener, dialect).to_send.is_empty());
+            assert!(open(Role::Secondary, opener, dialect).to_send.is_empty());
+            assert!(!open(Role::Secondary, opener, dialect).connection.is_over());
+        }
+    }
+}
+
+#[test]
+fn a_handshake_does_not_take_for_ever() {
+    for role in [Role::Primary, Role::Secondary] {
+        let opener = if role == Role::Primary { Opener::Us } else { Opener::Partner };
+        let mut end = End::new(settings(role, Dialect::Draft12), opener);
+        end.to_send.clear();
+        assert_eq!(end.connection.next_deadline(), Some(start().plus(seconds(15))));
+        end.wake(start().plus(seconds(14)));
+        assert_eq!(end.cause(), None);
+        end.wake(start().plus(seconds(15)));
+        assert_eq!(end.cause(), Some(&Cause::NoHandshake));
+        assert!(end.to_send.is_empty(), "no DISCONNECT before CONNECTACK");
+        assert_eq!(end.connection.next_deadline(), None);
+    }
+}
+
+#[test]
+fn a_wrong_partner_is_told_so() {
+    type Case = (&'static str, fn(&mut Settings), u8);
+    let secret = |name: &[u8]| Secret::new(name.to_vec());
+    let cases: [Case; 5] = [
+        ("name", |s| s.relationship = Relationship::Name(RelationshipName::new(b"campuS").unwrap()), 8),
+        ("digest", |s| s.codec = s.codec.clone().with_secret(Secret::new(b"x".to_vec())), 13),
+        ("TLS", |s| s.tls = TlsPolicy::Required, 10),
+        ("dhcpd", |s| s.codec = Codec::new(Dialect::Dhcpd, PRIMARY), 0),
+        ("nothing", |_| {}, 0),
+    ];
+    for (what, change, reason) in cases {
+        let mut primary = settings(Role::Primary, Dialect::Draft12);
+        change(&mut primary);
+        let mut pair = Pair::new(primary, settings(Role::Secondary, Dialect::Draft12));
+        pair.run(start());
+        match (reason, pair.secondary.cause(), what) {
+            (0, None, "nothing") => {}
+            (0, Some(Cause::Disconnected(why)), "dhcpd") => {
+                assert_eq!(why.reason, RejectReason::CONNECTION_REJECTED);
+                assert!(why.message.as_ref().unwrap().contains("partner-kind"), "{why:?}");
+            }
+            (reason, Some(Cause::RejectedByUs(why)), _) => assert_eq!(why.reason.0, reason, "{what}"),
+            other => panic!("{other:?}"),
+        }
+        if !matches!(what, "nothing" | "dhcpd" | "digest") {
+            assert!(
+                matches!(pair.primary.cause(), Some(Cause::RejectedByPartner(why)) if why.reason.0 == reason)
+            );
+        }
+    }
+    let mut secondary = settings(Role::Secondary, Dialect::Draft12);
+    secondary.codec = secondary.codec.with_secret(secret(b"x"));
+    let mut pair = Pair::new(settings(Role::Primary, Dialect::Draft12), secondary);
+    pair.run(start());
+    assert!(matches!(pair.secondary.cause(), Some(Cause::RejectedByUs(why)) if why.reason.0 == 21));
+}
+
+#[test]
+fn another_protocol_version_is_rejected_with_ours() {
+    let mut primary = End::new(settings(Role::Primary, Dialect::Draft12), Opener::Us);
+    let mut connect = std::mem::take(&mut primary.to_send);
+    let at = connect.windows(5).position(|window| window == [0, 20, 0, 1, 1]).unwrap();
+    connect[at + 4] = 2;
+    let mut secondary = End::new(settings(Role::Secondary, Dialect::Draft12), Opener::Partner);
+    secondary.receive(start(), &connect);
+    assert!(matches!(secondary.cause(), Some(Cause::RejectedByUs(why)) if why.reason.0 == 14));
+    assert!(secondary.to_send.windows(5).any(|window| window == [0, 20, 0, 1, 1]));
+}
+
+#[test]
+fn clocks_may_differ_unless_the_operator_says_otherwise() {
+    let mut primary = settings(Role::Primary, Dialect::Draft12);
+    primary.max_clock_difference = Some(seconds(100));
+    let mut pair =
+        Pair::new(settings(Role::Primary, Dialect::Draft12), settings(Role::Secondary, Dialect::Draft12));
+    pair.primary =
+        End { skew: seconds(500), ..End::new(settings(Role::Primary, Dialect::Draft12), Opener::Us) };
+    pair.primary.to_send.clear();
+    pair.primary.outputs.clear();
+    let mut out = Vec::new();
+    pair.primary.connection = Connection::new(
+        settings(Role::Primary, Dialect::Draft12),
+        Opener::Us,
+        start().plus(seconds(500)),
+        &mut out,
+    );
+    pair.primary.take(start(), out);
+    pair.run(start());
+    assert_eq!(pair.secondary.established().delta, ClockDelta(-500));
+    assert_eq!(pair.primary.established().delta, ClockDelta(500));
+    let mut secondary = settings(Role::Secondary, Dialect::Draft12);
+    secondary.max_clock_difference = Some(seconds(100));
+    let mut refusing = End::new(secondary, Opener::Partner);
+    let mut sender = End::new(settings(Role::Primary, Dialect::Draft12), Opener::Us);
+    refusing.receive(start().plus(seconds(101)), &std::mem::take(&mut sender.to_send));
+    assert!(matches!(refusing.cause(), Some(Cause::RejectedByUs(why)) if why.reason.0 == 4));
+    let mut pair = Pair::new(primary, settings(Role::Secondary, Dialect::Draft12));
+    pair.secondary.skew = seconds(101);
+    pair.run(start());
+    assert!(matches!(pair.primary.cause(), Some(Cause::RejectedByUs(why)) if why.reason.0 == 4));
+    assert!(matches!(pair.secondary.cause(), Some(Cause::Disconnected(why)) if why.reason.0 == 4));
+}
+
+#[test]
+fn a_replayed_connect_is_rejected() {
+    let with_secret = |role, last_connect| {
+        let mut settings = settings(role, Dialect::Draft12);
+        settings.codec = settings.codec.with_secret(Secret::new(b"secret".to_vec()));
+        settings.last_connect = last_connect;
+        settings
+    };
+    let now = start().to_wire();
+    for (last, accepted) in [(WireTime(now.0 - 1), true), (now, false), (WireTime(now.0 + 5), false)] {
+        let mut pair = Pair::new(with_secret(Role::Primary, WireTime(0)), with_secret(Role::Secondary, last));
+        pair.run(start());
+        assert_eq!(pair.secondary.connection.is_established(), accepted);
+    }
+    let mut pair =
+        Pair::new(with_secret(Role::Primary, WireTime(0)), with_secret(Role::Secondary, WireTime(0)));
+    pair.run(start());
+    pair.primary.request(start(), Message::Contact);
+    let contact = std::mem::take(&mut pair.primary.to_send);
+    pair.secondary.receive(start(), &contact);
+    assert_eq!(pair.secondary.cause(), None);
+    pair.secondary.receive(start(), &contact);
+    assert!(matches!(pair.secondary.cause(), Some(Cause::Unexpected(_))), "the same bytes again");
+}
+
+#[test]
+fn tls_is_negotiated_by_the_table() {
+    use TlsPolicy::{Desired, No, Required};
+    for (primary, secondary, tls, reason) in [
+        (No, No, false, None),
+        (No, Desired, false, None),
+        (No, Required, false, Some(11)),
+        (Desired, No, false, None),
+        (Desired, Desired, true, None),
+        (Desired, Required, true, None),
+        (Required, No, false, Some(10)),
+        (Required, Desired, true, None),
+        (Required, Required, true, None),
+    ] {
+        let with = |role, tls| Settings { tls, ..settings(role, Dialect::Draft12) };
+        let mut pair = Pair::new(with(Role::Primary, primary), with(Role::Secondary, secondary));
+        pair.run(start());
+        for end in [&mut pair.primary, &mut pair.secondary] {
+            assert_eq!(end.outputs.contains(&Output::StartTls), tls, "{primary:?} {secondary:?}");
+            let mut out = Vec::new();
+            end.connection.tls_started(start(), &mut out);
+            end.take(start(), out);
+        }
+        pair.run(start());
+        for end in [&pair.primary, &pair.secondary] {
+            assert_eq!(end.connection.is_established(), reason.is_none(), "{primary:?} {secondary:?}");
+        }
+        if let Some(reason) = reason {
+            assert!(
+                matches!(pair.primary.cause(), Some(Cause::RejectedByPartner(why)) if why.reason.0 == reason)
+            );
+        }
+    }
+}
+
+#[test]
+fn silence_ends_a_connection_and_contact_prevents_it() {
+    let mut pair = pair(Dialect::Draft12);
+    let codec = Codec::new(Dialect::Draft12, PRIMARY);
+    // A fifth, and a third, of the partner's 20 s.
+    assert_eq!(pair.primary.connection.next_deadline(), Some(start().plus(seconds(4))));
+    let third = seconds(20).fraction(1, 3);
+    assert_eq!(pair.secondary.connection.next_deadline(), Some(start().plus(third)));
+    let mut now = start();
+    for _ in 0..100 {
+        now = pair
+            .primary
+            .connection
+            .next_deadline()
+            .unwrap()
+            .min(pair.secondary.connection.next_deadline().unwrap());
+        pair.primary.wake(now);
+        pair.secondary.wake(now);
+        pair.run(now);
+    }
+    assert!(now > start().plus(seconds(200)));
+    assert!(pair.primary.connection.is_established() && pair.secondary.connection.is_established());
+    let last = pair.primary.connection.next_deadline().unwrap();
+    assert!(last <= now.plus(seconds(4)));
+    let mut alone = pair.primary;
+    alone.to_send.clear();
+    for second in 0..21 {
+        alone.wake(now.plus(seconds(second)));
+    }
+    assert_eq!(alone.cause(), Some(&Cause::NoTraffic));
+    let sent = kinds(&codec, &alone.to_send);
+    assert_eq!(sent.first(), Some(&MessageType::Contact));
+    assert_eq!(sent.last(), Some(&MessageType::Disconnect));
+}
+
+#[test]
+fn the_window_opens_and_closes() {
+    let mut pair = pair(Dialect::Draft12);
+    let tickets: Vec<Ticket> = (0..10).map(|n| pair.primary.request(start(), free(n)).unwrap()).collect();
+    assert_eq!(pair.primary.connection.room(), 0);
+    pair.run(start());
+    let received: Vec<_> = pair
+        .secondary
+        .outputs
+        .iter()
+        .filter_map(|output| match output {
+            Output::Received(Received::Updates { xid, updates, .. }) => {
+                Some((*xid, updates.updates[0].address))
+            }
+            _ => None,
+        })
+        .collect();
+    assert_eq!(received.len(), 10);
+    // Answered in another order.
+    for (xid, address) in received.iter().rev() {
+        let ack = Message::BndAck(vec![BindingAck::accepted(*address)]);
+        pair.secondary.send(start(), Connection::reply(*xid, ack));
+    }
+    pair.run(start());
+    let answered: Vec<Ticket> = pair
+        .primary
+        .outputs
+        .iter()
+        .filter_map(|output| match output {
+            Output::Received(Received::Acks { ticket, .. }) => Some(*ticket),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(answered, tickets.into_iter().rev().collect::<Vec<_>>());
+    assert_eq!(pair.primary.connection.room(), 10);
+    let again = Connection::reply(received[0].0, Message::BndAck(vec![BindingAck::accepted(received[0].1)]));
+    pair.secondary.send(start(), again);
+    let before = pair.primary.outputs.len();
+    pair.run(start());
+    assert_eq!(pair.primary.outputs.len(), before, "an answer to nothing is ignored");
+    assert_eq!(pair.primary.connection.room(), 10);
+}
+
+#[test]
+fn a_partner_that_sends_more_than_it_may_is_disconnected() {
+    let mut pair = pair(Dialect::Draft12);
+    for n in 0..11 {
+        pair.primary.request(start(), free(n));
+    }
+    pair.run(start());
+    assert!(matches!(pair.secondary.cause(), Some(Cause::Unexpected(_))));
+}
+
+#[test]
+fn a_partner_that_does_not_acknowledge_is_lost() {
+    let mut pair = pair(Dialect::Draft12);
+    pair.primary.request(start(), free(1));
+    pair.run(start());
+    let codec = Codec::new(Dialect::Draft12, SECONDARY);
+    for second in 1..30 {
+        let now = start().plus(seconds(second));
+        pair.primary.receive(now, &contact(&codec, now));
+        pair.primary.wake(now);
+        assert_eq!(pair.primary.cause(), None, "after {second} s");
+    }
+    pair.primary.wake(start().plus(seconds(30)));
+    assert_eq!(pair.primary.cause(), Some(&Cause::NotAcking));
+}
+
+#[test]
+fn a_partner_that_acknowledges_slowly_is_not_lost() {
+    let mut pair = pair(Dialect::Draft12);
+    for n in 0..3 {
+        pair.primary.request(start(), free(n));
+    }
+    pair.run(start());
+    let xids: Vec<_> = pair
+        .secondary
+        .outputs
+        .iter()
+        .filter_map(|output| match output {
+            Output::Received(Received::Updates { xid, .. }) => Some(*xid),
+            _ => None,
+        })
+        .collect();
+    let codec = Codec::new(Dialect::Draft12, SECONDARY);
+    let mut now = start();
+    for second in 1..=29 + 29 + 29 {
+        now = start().plus(seconds(second));
+        pair.primary.receive(now, &contact(&codec, now));
+        if second % 29 == 0 && second < 87 {
+            let n = second / 29 - 1;
+            let ack = BindingAck::accepted(Ipv4Addr::from(u32::try_from(n).unwrap()));
+            let reply = Connection::reply(xids[usize::try_from(n).unwrap()], Message::BndAck(vec![ack]));
+            pair.secondary.send(now, reply);
+            pair.primary.receive(now, &std::mem::take(&mut pair.secondary.to_send));
+        }
+        pair.primary.wake(now);
+        assert_eq!(pair.primary.cause(), None, "after {second} s");
+    }
+    pair.primary.wake(now.plus(seconds(1)));
+    assert_eq!(pair.primary.cause(), Some(&Cause::NotAcking), "the third was never acknowledged");
+}
+
+#[test]
+fn each_answer_finds_its_request() {
+    let mut pair = pair(Dialect::Draft12);
+    let pool = pair.secondary.request(start(), Message::PoolReq).unwrap();
+    let update = pair.secondary.request(start(), Message::UpdReqAll).unwrap();
+    pair.run(start());
+    let mut xids = Vec::new();
+    for output in &pair.primary.outputs {
+        if let Output::Received(Received::PoolReq { xid } | Received::UpdReq { xid, all: true }) = output {
+            xids.push(*xid);
+        }
+    }
+    // An UPDDONE with the xid of a POOLREQ answers nothing.
+    pair.primary.send(start(), Connection::reply(xids[0], Message::UpdDone));
+    pair.primary.send(start(), Connection::reply(xids[1], Message::UpdDone));
+    pair.primary.send(start(), Connection::reply(xids[0], Message::PoolResp { addresses_transferred: 7 }));
+    pair.run(start());
+    let received: Vec<_> =
+        pair.secondary.outputs.iter().filter(|output| matches!(output, Output::Received(_))).collect();
+    assert_eq!(
+        received,
+        [
+            &Output::Received(Received::UpdDone { ticket: update }),
+            &Output::Received(Received::PoolResp { ticket: pool, addresses_transferred: 7 }),
+        ]
+    );
+}
+
+#[test]
+fn times_of_the_partner_are_corrected() {
+    let mut secondary = End::new(settings(Role::Secondary, Dialect::Draft12), Opener::Partner);
+    let mut primary = End::new(settings(Role::Primary, Dialect::Draft12), Opener::Us);
+    let late = start().plus(seconds(300));
+    secondary.receive(late, &std::mem::take(&mut primary.to_send));
+    primary.receive(start(), &std::mem::take(&mut secondary.to_send));
+    let state =
+        StateMessage { state: FailoverState::Normal, startup: false, since: start().to_wire(), tandem: None };
+    primary.request(start(), Message::State(state));
+    secondary.receive(late, &std::mem::take(&mut primary.to_send));
+    assert_eq!(secondary.outputs.last(), Some(&Output::Received(Received::State { state, since: late })));
+}
+
+#[test]
+fn disconnect_says_why_at_both_ends() {
+    let mut pair = pair(Dialect::Draft12);
+    let why = Rejection::saying(RejectReason::UNKNOWN, "going home".to_owned());
+    let mut out = Vec::new();
+    pair.primary.connection.disconnect(why.clone(), &mut out);
+    pair.primary.take(start(), out);
+    pair.run(start());
+    assert_eq!(pair.primary.cause(), Some(&Cause::Asked(why.clone())));
+    assert_eq!(pair.secondary.cause(), Some(&Cause::Disconnected(why)));
+    assert_eq!(pair.secondary.connection.room(), 0);
+}
+
+#[test]
+fn nonsense_ends_a_connection() {
+    let mut in_step = pair(Dialect::Draft12);
+    in_step.secondary.receive(start(), &[0, 12, 13, 12, 0, 0, 0, 0, 0, 0, 0, 0]);
+    assert!(matches!(in_step.secondary.cause(), Some(Cause::Malformed(_))));
+    in_step.run(start());
+    assert!(matches!(in_step.primary.cause(), Some(Cause::Disconnected(why)) if why.reason.0 == 254));
+    let mut ignoring = pair(Dialect::Draft12);
+    ignoring.secondary.receive(start(), &[0, 12, 200, 12, 0, 0, 0, 0, 0, 0, 0, 0]);
+    assert_eq!(ignoring.secondary.cause(), None);
+    ignoring.secondary.receive(start(), &[0, 3]);
+    assert!(matches!(ignoring.secondary.cause(), Some(Cause::OutOfStep(_))));
+    let mut silent = End::new(settings(Role::Secondary, Dialect::Draft12), Opener::Partner);
+    silent.receive(start(), &contact(&Codec::new(Dialect::Draft12, PRIMARY), start()));
+    assert!(matches!(silent.cause(), Some(Cause::Unexpected(_))));
+    assert!(silent.to_send.is_empty());
+}
+
+#[test]
+fn dhcpd_s_connect_is_accepted() {
+    // As in the captures, with the name `campus`.
+    let mut secondary = settings(Role::Secondary, Dialect::Dhcpd);
+    secondary.service = Service { buckets: HashBucketAssignment::ALL_PRIMARY, delayed_service: None };
+    let mut end = End::new(secondary, Opener::Us);
+    let connect = include_bytes!("captures/pair-start-lease-kill-recover.pcap");
+    let at = connect.windows(10).position(|window| window == b"\0\x16\0\x06campus").unwrap() - 12;
+    let length = usize::from(connect[at + 1]);
+    end.receive(start(), &connect[at..at + length]);
+    let established = end.established();
+    assert_eq!(established.mclt, seconds(120));
+    assert_eq!(established.service.buckets.split(), 128);
+    assert_eq!(established.vendor_class, b"isc-4.4.3-P1");
+    assert_eq!(established.tandem, None);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn where_tcp_cuts_does_not_matter(cuts in proptest::collection::vec(1..40usize, 0..60)) {
+        let mut whole = pair(Dialect::Draft12);
+        let mut cut = pair(Dialect::Draft12);
+        for n in 0..5 {
+            whole.primary.request(start(), free(n));
+            whole.primary.request(start(), Message::Contact);
+            whole.primary.request(start(), Message::UpdReq);
+        }
+        let stream = std::mem::take(&mut whole.primary.to_send);
+        whole.secondary.receive(start(), &stream);
+        let mut rest = &stream[..];
+        for length in cuts {
+            let (now, later) = rest.split_at(length.min(rest.len()));
+            cut.secondary.receive(start(), now);
+            rest = later;
+        }
+        cut.secondary.receive(start(), rest);
+        prop_assert_eq!(whole.secondary.outputs, cut.secondary.outputs);
+    }
+
+    #[test]
+    fn noise_in_any_phase_never_panics(
+        noise in proptest::collection::vec(any::<u8>(), 0..200),
+        at in 0..300usize,
+        established in any::<bool>(),
+        dialect in prop::sample::select(&Dialect::ALL[..]),
+    ) {
+        let mut pair = if established && dialect != Dialect::Dhcpd {
+            pair(dialect)
+        } else {
+            Pair::new(settings(Role::Primary, dialect), settings(Role::Secondary, dialect))
+        };
+        pair.primary.request(start(), free(1));
+        let mut stream = std::mem::take(&mut pair.primary.to_send);
+        let at = at.min(stream.len());
+        stream.splice(at..at, noise.iter().copied());
+        pair.secondary.receive(start(), &stream);
+        pair.primary.receive(start(), &noise);
+        for second in 0..60 {
+            pair.secondary.wake(start().plus(seconds(second)));
+            pair.primary.wake(start().plus(seconds(second)));
+        }
+        prop_assert!(pair.secondary.connection.is_over());
+        prop_assert!(pair.primary.connection.is_over());
+    }
+}
