@@ -306,6 +306,7 @@ impl Server {
         let reading = self.machine.reading(outside.now);
         let Some(process) = &mut self.process else { return };
         let Some(clock) = &mut process.clock else { return };
+        self.machine.was_looked_at();
         let (_, change) = clock.read(&reading);
         match change {
             Change::None => {}
