@@ -64,12 +64,12 @@ fn each_planted_bug_is_found_by_a_checker() {
     ];
     assert_eq!(expected.map(|(name, _)| name).to_vec(), Planted::names().collect::<Vec<_>>());
     for (name, checkers) in expected {
-        let found = find_planted(name, 200).unwrap_or_else(|| panic!("{name} was not found"));
+        let found = find_planted(name, 1, 200).unwrap_or_else(|| panic!("{name} was not found"));
         let violation = found.report.violation.unwrap();
         println!("{name}: found by {} after {} seeds", violation.checker, found.seeds);
         assert!(checkers.contains(&violation.checker), "{name}: {violation}");
     }
-    assert!(find_planted("nothing", 5).is_none());
+    assert!(find_planted("nothing", 1, 5).is_none());
 }
 
 fn output(arguments: &Arguments) -> (bool, String) {
