@@ -8,7 +8,7 @@ use common::{Folder, run, tandem, told};
 
 #[test]
 fn help() {
-    for command in ["", "serve", "check", "status", "leases"] {
+    for command in ["", "serve", "check", "status", "leases", "sim"] {
         let arguments = [command, "--help"];
         let (code, out, _) = run(if command.is_empty() { &arguments[1..] } else { &arguments });
         assert_eq!(code, 0);
@@ -19,9 +19,8 @@ fn help() {
 #[test]
 fn help_of_failover() {
     for command in ["", "status", "partner-down", "serve-alone", "recover", "pause", "shutdown", "resync"] {
-        let arguments = ["failover", command, "--help"].map(str::to_owned);
-        let arguments: Vec<&str> =
-            arguments.iter().map(String::as_str).filter(|argument| !argument.is_empty()).collect();
+        let arguments = ["failover", command, "--help"];
+        let arguments: Vec<&str> = arguments.into_iter().filter(|argument| !argument.is_empty()).collect();
         let (code, out, _) = run(&arguments);
         assert_eq!(code, 0);
         insta::assert_snapshot!(format!("help-failover-{command}"), out);
@@ -30,7 +29,7 @@ fn help_of_failover() {
 
 #[test]
 fn a_command_line_that_makes_no_sense_is_2() {
-    let wrong: [&[&str]; 13] = [
+    let wrong: [&[&str]; 16] = [
         &["failover"],
         &["failover", "recover", "campus"],
         &["failover", "recover", "--storage-lost", "--first-run"],
@@ -44,6 +43,9 @@ fn a_command_line_that_makes_no_sense_is_2() {
         &["check", "--json"],
         &["leases", "--from", "10.0.0.1", "10.0.0.2"],
         &["leases", "--unused", "10.0.0.2"],
+        &["sim", "--seeds", "0"],
+        &["sim", "--replay", "1", "--seeds", "2"],
+        &["sim", "--planted", "none"],
     ];
     for arguments in wrong {
         let (code, out, err) = run(arguments);
