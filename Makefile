@@ -1,5 +1,5 @@
 # Every command does its own set-up on a fresh Debian 12 with the Rust toolchain, as root.
-.PHONY: test lint nightly demo
+.PHONY: test lint nightly demo bench
 
 # Lint, then every test. Ends within the budgets that it prints.
 test:
@@ -17,3 +17,7 @@ nightly:
 demo:
 	@bash scripts/setup.sh
 	@cargo run --quiet --locked --profile test --package lab --bin demo
+
+# What Tandem costs, beside other servers in the same run: `scripts/bench.sh` says what can be asked of it.
+bench:
+	@bash scripts/bench.sh $(SERVERS)

@@ -13,7 +13,7 @@ pub struct TableKeys {
 }
 
 /// All kinds of tables.
-pub const TABLES: [&TableKeys; 5] = [&TOP, &SUBNET, &POOL, &RESERVATION, &SHARED_NETWORK];
+pub const TABLES: [&TableKeys; 6] = [&TOP, &SUBNET, &POOL, &RESERVATION, &SHARED_NETWORK, &FAILOVER];
 
 /// The top of the file.
 pub(crate) const TOP: TableKeys = TableKeys {
@@ -80,3 +80,27 @@ pub(crate) const RESERVATION: TableKeys = TableKeys {
 /// Several subnets on one wire.
 pub(crate) const SHARED_NETWORK: TableKeys =
     TableKeys { name: "[[shared-network]]", keys: &["name", "subnets"] };
+
+/// A partner in one role.
+pub(crate) const FAILOVER: TableKeys = TableKeys {
+    name: "[[failover]]",
+    keys: &[
+        "delayed-service",
+        "dialect",
+        "listen",
+        "max-unacked",
+        "mclt",
+        "name",
+        "partner",
+        "partner-kind",
+        "receive-timer",
+        "restart-alone",
+        "role",
+        "safe-period",
+        "secret-file",
+        "split",
+        "start-alone",
+        "startup-wait",
+        "tls",
+    ],
+};

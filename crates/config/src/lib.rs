@@ -4,6 +4,7 @@
 //! *May know:* TOML, the engine's checked configuration, names and formats of options.
 //! *Must not know:* sockets, interfaces of this host, the running server.
 
+mod failover;
 mod keys;
 mod option;
 mod places;
@@ -12,6 +13,7 @@ mod report;
 mod schema;
 mod value;
 
+pub use self::failover::PartnerAddresses;
 pub use keys::{TABLES, TableKeys};
 pub use report::{Diagnostic, Report, Severity};
 pub use schema::{LogLevel, ServerConfig};

@@ -41,6 +41,11 @@ impl Spans {
         self.keys.extend(section.spans());
     }
 
+    /// Where the value of a key stands, or else the whole part.
+    pub(crate) fn key(&self, key: &str) -> Range<usize> {
+        self.keys.get(key).unwrap_or(&self.part).clone()
+    }
+
     /// The nearest place to what a problem speaks of.
     fn of(&self, problem: &Problem) -> Range<usize> {
         let keys: &[&str] = match problem {
@@ -54,6 +59,10 @@ impl Spans {
             Problem::NoOfferTime => &["offer-time"],
             Problem::BootLength { field, .. } => std::slice::from_ref(field),
             Problem::IdentifierLength(_) => &["client-identifier"],
+            Problem::Mclt => &["mclt"],
+            Problem::MaxUnacked => &["max-unacked"],
+            Problem::Split => &["split"],
+            Problem::ReceiveTimer => &["receive-timer"],
             _ => &[],
         };
         keys.iter().find_map(|key| self.keys.get(key)).unwrap_or(&self.part).clone()
@@ -70,6 +79,7 @@ pub(crate) fn place_fault(fault: &Fault, places: &Places, report: &mut Report) {
         Problem::SubnetsOverlap { at, .. }
         | Problem::PoolsOverlap { at, .. }
         | Problem::ReservedTwice { at, .. }
+        | Problem::SameRelationship { at, .. }
         | Problem::SameClient { at } => {
             let other = (spans(at).part.clone(), "the other is here".to_owned());
             report.error_with(span, message, "here", other);

@@ -3,6 +3,7 @@
 //! *Lives here:* [`ServerConfig`], and the way from the text to the engine's parts.
 //! *Must not know:* what the server does with it.
 
+use crate::failover::{self as partners, PartnerAddresses, Relationships};
 use crate::keys;
 use crate::option;
 use crate::places::{Places, Spans, place_fault};
@@ -36,6 +37,8 @@ pub struct ServerConfig {
     pub clock_wait: Interval,
     /// `segment-size`: bytes of one file of the log; 64 MiB by default.
     pub segment_size: u64,
+    /// Addresses of partners, by the number of their relationship.
+    pub partners: Vec<PartnerAddresses>,
     /// What the engine runs on.
     pub engine: Config,
 }
@@ -71,7 +74,7 @@ pub(crate) fn read(table: &DeTable<'_>, report: &mut Report) -> Option<ServerCon
     let log_level = log_level(&mut top, report);
     let clock_wait = duration_of(&mut top, "clock-wait", report).unwrap_or(Interval::from_seconds(60));
     let segment_size = segment_size(&mut top, report);
-    refuse_failover(&mut top, report);
+    let relationships = partners::read(&mut top, report);
     let mut spans = Spans::default();
     let options = options(&mut top, &mut spans, report);
     let lease = lease_keys(&mut top, report);
@@ -81,14 +84,17 @@ pub(crate) fn read(table: &DeTable<'_>, report: &mut Report) -> Option<ServerCon
     let subnets: Vec<Read> = top
         .tables("subnet", &keys::SUBNET, report)
         .into_iter()
-        .filter_map(|section| subnet(section, &lease, report))
+        .filter_map(|section| subnet(section, &lease, &relationships, report))
         .collect();
     let networks = top.tables("shared-network", &keys::SHARED_NETWORK, report);
     let (shared_networks, mut places) = group(networks, subnets, report);
     spans.keys_of(&top);
     places.insert(Place::Whole, spans);
     top.finish(report);
-    let parts = Parts { shared_networks, options, offer_time, decline_time };
+    let Relationships { parts: relationships, addresses, spans } = relationships;
+    let parts = Parts { shared_networks, options, offer_time, decline_time, relationships };
+    partners::warn_of_mclt(&parts, &spans, report);
+    places.extend(spans.into_iter().enumerate().map(|(n, spans)| (Place::Relationship(n), spans)));
     let engine = match Config::check(&parts) {
         Ok(config) => Some(config),
         Err(faults) => {
@@ -106,6 +112,7 @@ pub(crate) fn read(table: &DeTable<'_>, report: &mut Report) -> Option<ServerCon
         log_level,
         clock_wait,
         segment_size,
+        partners: addresses,
         engine: engine?,
     })
 }
@@ -179,14 +186,6 @@ fn segment_size(top: &mut Section<'_>, report: &mut Report) -> u64 {
     usual
 }
 
-/// What is not there yet is refused, not ignored.
-fn refuse_failover(section: &mut Section<'_>, report: &mut Report) {
-    if let Some(value) = section.get("failover") {
-        let message = "this version does not do failover yet: remove it, and run one server alone";
-        report.error(value.span(), message.to_owned(), "here");
-    }
-}
-
 /// The five keys of lease times, as far as they are set.
 struct LeaseKeys {
     lease: Option<Interval>,
@@ -230,7 +229,12 @@ fn lease_times(own: &LeaseKeys, top: &LeaseKeys, span: &Range<usize>, report: &m
     }
 }
 
-fn subnet(mut section: Section<'_>, top: &LeaseKeys, report: &mut Report) -> Option<Read> {
+fn subnet(
+    mut section: Section<'_>,
+    top: &LeaseKeys,
+    relationships: &Relationships,
+    report: &mut Report,
+) -> Option<Read> {
     let span = section.span();
     let prefix = section.require("prefix", report).and_then(|value| {
         parsed::<Ipv4Net>(value, "a prefix like \"10.1.0.0/16\"", report).map(|p| (p, value.span()))
@@ -255,7 +259,7 @@ fn subnet(mut section: Section<'_>, top: &LeaseKeys, report: &mut Report) -> Opt
         reservations: Vec::new(),
     };
     for pool in section.tables("pool", &keys::POOL, report) {
-        self::pool(pool, &mut read, report);
+        self::pool(pool, relationships, &mut read, report);
     }
     for reservation in section.tables("reservation", &keys::RESERVATION, report) {
         self::reservation(reservation, &mut read, report);
@@ -279,8 +283,8 @@ fn boot(section: &mut Section<'_>, report: &mut Report) -> Boot {
     }
 }
 
-fn pool(mut section: Section<'_>, read: &mut Read, report: &mut Report) {
-    refuse_failover(&mut section, report);
+fn pool(mut section: Section<'_>, relationships: &Relationships, read: &mut Read, report: &mut Report) {
+    let failover = relationships.named_by(&mut section, report);
     let mut spans = Spans::default();
     let options = options(&mut section, &mut spans, report);
     spans.keys_of(&section);
@@ -289,7 +293,7 @@ fn pool(mut section: Section<'_>, read: &mut Read, report: &mut Report) {
             value.get_ref().as_array().map_or_else(|| vec![value], |array| array.iter().collect());
         for value in values {
             if let Some((first, last)) = range(value, report) {
-                read.parts.pools.push(PoolParts { first, last, options: options.clone() });
+                read.parts.pools.push(PoolParts { first, last, options: options.clone(), failover });
                 read.pools.push(spans.clone().moved_to(value.span()));
             }
         }

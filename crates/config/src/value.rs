@@ -3,7 +3,7 @@
 //! *Lives here:* their readers.
 //! *Must not know:* which key they belong to.
 
-use crate::reader::{Section, Value, number, text};
+use crate::reader::{Section, Value, number, text, wrong};
 use crate::report::Report;
 use failover::time::Interval;
 use std::net::Ipv4Addr;
@@ -73,6 +73,48 @@ pub(crate) fn parsed_of<T: FromStr>(
     report: &mut Report,
 ) -> Option<T> {
     section.get(key).and_then(|value| parsed(value, wanted, report))
+}
+
+/// The whole number of a key, if it is there; `wanted` says which it can be.
+pub(crate) fn number_of(
+    section: &mut Section<'_>,
+    key: &'static str,
+    wanted: &str,
+    report: &mut Report,
+) -> Option<u64> {
+    let value = section.get(key)?;
+    let number = number(value);
+    if number.is_none() {
+        wrong(value, wanted, report);
+    }
+    number
+}
+
+/// `true` or `false` of a key; `false` if it is not there.
+pub(crate) fn yes_of(section: &mut Section<'_>, key: &'static str, report: &mut Report) -> bool {
+    let Some(value) = section.get(key) else { return false };
+    let yes = value.get_ref().as_bool();
+    if yes.is_none() {
+        wrong(value, "true or false", report);
+    }
+    yes.unwrap_or(false)
+}
+
+/// One of some words, by the number of the word; the first if the key is not there or no such word.
+pub(crate) fn word_of(
+    section: &mut Section<'_>,
+    key: &'static str,
+    words: &[&str],
+    report: &mut Report,
+) -> usize {
+    let Some((written, span)) = section.text(key, report) else { return 0 };
+    let found = words.iter().position(|word| *word == written);
+    if found.is_none() {
+        let words: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
+        let message = format!("`{}` is none of these: write {}", written.escape_debug(), words.join(" or "));
+        report.error(span, message, "here");
+    }
+    found.unwrap_or(0)
 }
 
 /// `10.0.0.10-10.0.0.99`, or a single address.

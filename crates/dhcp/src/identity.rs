@@ -9,6 +9,7 @@ use crate::message::Message;
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
 /// Most bytes of a client-identifier that a server remembers.
 pub const MAX_CLIENT_IDENTIFIER: usize = 255;
@@ -19,14 +20,14 @@ const INLINE: usize = 22;
 /// The identity of a client: its client-identifier, or its hardware type and address (RFC 2131 4.2).
 ///
 /// Never empty, at most 255 bytes and one for the kind. 24 bytes large; up to 22 bytes of identity lie within (an
-/// Ethernet client, and most client-identifiers, take no allocation). The order is that of the bytes, kind first.
+/// Ethernet client, and most client-identifiers, take no allocation), and clones of a longer one share it. The order is that of the bytes, kind first.
 #[derive(Clone)]
 pub struct ClientIdentity(Store);
 
 #[derive(Clone)]
 enum Store {
     Inline { length: u8, bytes: [u8; INLINE] },
-    Heap(Box<[u8]>),
+    Heap(Arc<[u8]>),
 }
 
 /// What an identity is made of.
@@ -123,14 +124,16 @@ impl ClientIdentity {
     /// `head` and `tail`, together at most 256 bytes.
     fn assemble(head: &[u8], tail: &[u8]) -> ClientIdentity {
         let length = head.len() + tail.len();
-        if length > INLINE {
-            return ClientIdentity(Store::Heap([head, tail].concat().into_boxed_slice()));
-        }
-        let mut bytes = [0; INLINE];
+        let mut bytes = [0; 1 + MAX_CLIENT_IDENTIFIER];
         for (target, source) in bytes.iter_mut().zip(head.iter().chain(tail)) {
             *target = *source;
         }
-        ClientIdentity(Store::Inline { length: u8::try_from(length).unwrap_or(u8::MAX), bytes })
+        match (bytes.first_chunk(), u8::try_from(length)) {
+            (Some(bytes), Ok(length)) if usize::from(length) <= INLINE => {
+                ClientIdentity(Store::Inline { length, bytes: *bytes })
+            }
+            _ => ClientIdentity(Store::Heap(bytes[..length].into())),
+        }
     }
 }
 

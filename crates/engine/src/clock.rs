@@ -39,6 +39,8 @@ pub struct ClockStamp {
     pub wall: Time,
     /// The boot in which this was.
     pub boot: BootId,
+    /// Whether wall time was synchronised then.
+    pub synchronised: bool,
 }
 
 /// Engine time, going on.
@@ -61,7 +63,7 @@ pub enum Start {
 /// Where engine time was taken from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
-    /// The same boot goes on: CLOCK_BOOTTIME bridged the pause.
+    /// The same boot goes on: CLOCK_BOOTTIME bridged the pause, and a synchronised wall clock corrected it where time was lost.
     SameBoot,
     /// A synchronised wall clock.
     Wall,
@@ -105,7 +107,11 @@ impl Clock {
             stored.filter(|stamp| stamp.boot == boot && stamp.since_boot <= reading.since_boot)
         {
             let away = Interval::from_millis(reading.since_boot.as_millis() - stamp.since_boot.as_millis());
-            return Start::Go(Clock::based(stamp.engine.plus(away), boot, reading), Origin::SameBoot);
+            let engine = stamp.engine.plus(away);
+            // Time that was lost is found even when nobody was looking as the wall clock was set right.
+            let found = reading.synchronised && reading.wall.since(engine) >= STEP;
+            let engine = if found { reading.wall } else { engine };
+            return Start::Go(Clock::based(engine, boot, reading), Origin::SameBoot);
         }
         if !reading.synchronised && waited < clock_wait {
             return Start::Hold;
@@ -156,11 +162,13 @@ impl Clock {
             since_boot: reading.since_boot,
             wall: reading.wall,
             boot: self.base.boot,
+            synchronised: reading.synchronised,
         }
     }
 
     fn based(engine: Time, boot: BootId, reading: &Reading) -> Clock {
-        let base = ClockStamp { engine, since_boot: reading.since_boot, wall: reading.wall, boot };
+        let Reading { since_boot, wall, synchronised } = *reading;
+        let base = ClockStamp { engine, since_boot, wall, boot, synchronised };
         Clock { base, offset: i128::from(reading.wall.as_millis()) - i128::from(engine.as_millis()) }
     }
 }
@@ -198,6 +206,15 @@ mod tests {
             go(Clock::start(Some(&stamp), BOOT, &reading(150, 9, false), Interval::ZERO, WAIT));
         assert_eq!(origin, Origin::SameBoot);
         assert_eq!(clock.at(Interval::from_seconds(150)), Time::from_seconds(5050));
+    }
+
+    #[test]
+    fn time_lost_before_a_start_is_found_at_the_start() {
+        let stamp = started().stamp(&reading(110, 5010, true));
+        let (clock, origin) =
+            go(Clock::start(Some(&stamp), BOOT, &reading(150, 8000, true), Interval::ZERO, WAIT));
+        assert_eq!(origin, Origin::SameBoot);
+        assert_eq!(clock.at(Interval::from_seconds(151)), Time::from_seconds(8001));
     }
 
     #[test]

@@ -7,9 +7,11 @@
 
 mod check;
 mod options;
+mod relationship;
 
 pub use check::{Fault, Place, Problem};
 pub use options::{OptionSet, SET_BY_SERVER};
+pub use relationship::{RelationshipId, RelationshipParts};
 
 use dhcp::HardwareAddress;
 use failover::time::Interval;
@@ -30,6 +32,8 @@ pub struct Parts {
     pub offer_time: Interval,
     /// How long a declined address stays ABANDONED.
     pub decline_time: Interval,
+    /// Partners with which pools are shared.
+    pub relationships: Vec<RelationshipParts>,
 }
 
 /// Several subnets on one wire: the unit of which a client gets one address (F07-2.2-05).
@@ -106,6 +110,8 @@ pub struct PoolParts {
     pub last: Ipv4Addr,
     /// Options for its clients, over those of the subnet.
     pub options: OptionSet,
+    /// Which partner shares it: its number in [`Parts::relationships`].
+    pub failover: Option<usize>,
 }
 
 /// An address that belongs to one client.
@@ -151,6 +157,7 @@ pub struct ReservationId(pub u32);
 pub struct Config {
     offer_time: Interval,
     decline_time: Interval,
+    relationships: Vec<RelationshipParts>,
     networks: Vec<SharedNetwork>,
     subnets: Vec<Subnet>,
     pools: Vec<Pool>,
@@ -200,6 +207,8 @@ pub struct Pool {
     pub subnet: SubnetId,
     /// Options for its clients, merged.
     pub options: OptionSet,
+    /// Which partner shares it (F07-5.1.1-03: one at most).
+    pub failover: Option<RelationshipId>,
 }
 
 /// A checked reservation.
@@ -234,6 +243,35 @@ impl Config {
     /// How long a declined address stays ABANDONED.
     pub fn decline_time(&self) -> Interval {
         self.decline_time
+    }
+
+    /// All relationships with partners, by number.
+    pub fn relationships(&self) -> &[RelationshipParts] {
+        &self.relationships
+    }
+
+    /// The relationship with this number, which came from this configuration.
+    pub fn relationship(&self, id: RelationshipId) -> &RelationshipParts {
+        &self.relationships[id.0 as usize]
+    }
+
+    /// A digest of what both configurations of a relationship must agree on: its MCLT and its pools (Q45).
+    pub fn digest_of(&self, id: RelationshipId) -> [u8; 8] {
+        // FNV-1a: it only has to differ where they do.
+        let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+        let mut add = |bytes: &[u8]| {
+            for byte in bytes {
+                hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+            }
+        };
+        add(&self.relationship(id).mclt.as_millis().to_be_bytes());
+        let mut pools: Vec<_> = self.pools.iter().filter(|pool| pool.failover == Some(id)).collect();
+        pools.sort_unstable_by_key(|pool| pool.first);
+        for pool in pools {
+            add(&pool.first.octets());
+            add(&pool.last.octets());
+        }
+        hash.to_be_bytes()
     }
 
     /// All shared networks, by number.

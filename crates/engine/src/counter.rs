@@ -4,6 +4,8 @@
 //! *Must not know:* how counters are shown.
 
 use dhcp::Refusal;
+use failover::message::MessageType;
+use failover::state::FailoverState;
 
 macro_rules! counters {
     ($($(#[$doc:meta])* $variant:ident => $name:literal,)*) => {
@@ -56,10 +58,34 @@ counters! {
     Grant => "grant",
     /// Leases extended.
     Renewal => "renewal",
+    /// Leases extended on the client's word, while the partner could not be asked (trap T20).
+    TakeOver => "take-over",
     /// Leases that ran out.
     Expiry => "expiry",
     /// Grants of an address that another client had before.
     Reallocation => "reallocation",
+    /// BNDUPD transactions that the partner acknowledged.
+    BndupdAcknowledged => "bndupd-acknowledged",
+    /// BNDUPD transactions that the partner rejected.
+    BndupdRejected => "bndupd-rejected",
+    /// BNDUPD transactions of the partner that were accepted.
+    BndupdAccepted => "bndupd-accepted",
+    /// BNDUPD transactions of the partner that were refused.
+    BndupdRefused => "bndupd-refused",
+    /// BNDACKs for what was not under way.
+    BndackUnexpected => "bndack-unexpected",
+    /// POOLREQs that came to a secondary.
+    PoolreqUnexpected => "poolreq-unexpected",
+    /// Addresses that POOLRESPs said were given to this server.
+    PoolrespAddresses => "poolresp-addresses",
+    /// FREE addresses made BACKUP for the secondary.
+    GivenToSecondary => "given-to-secondary",
+    /// BACKUP addresses asked back from the secondary.
+    Recalled => "recalled",
+    /// Addresses freed with the partner's consent.
+    Freed => "freed",
+    /// Addresses freed by the wait of PARTNER-DOWN.
+    FreedAlone => "freed-alone",
     /// Offers that no client took up in time.
     OfferLapsed => "offer-lapsed",
     /// Declined addresses that are FREE again after `decline-time`.
@@ -84,6 +110,14 @@ counters! {
     DroppedNotHolder => "dropped-not-holder",
     /// No answer: the message lacks what its type must have.
     DroppedIncomplete => "dropped-incomplete",
+    /// No answer: something about the address is still to be settled with the partner.
+    DroppedWithheld => "dropped-withheld",
+    /// No answer: the state of the failover endpoint forbids it (F07 9).
+    DroppedSilentState => "dropped-silent-state",
+    /// No answer: the client is the partner's by the load balance (F07 5.3).
+    DroppedBalanced => "dropped-balanced",
+    /// No answer: the partner has not been heard for MCLT, and no lease may end later (F07-5.2.1-01, trap T15).
+    DroppedLeadTimeOver => "dropped-lead-time-over",
     /// No answer: the store has room for releases and expiries only.
     DroppedStorageFull => "dropped-storage-full",
     /// No answer: the reply does not fit into what the client or the network can take.
@@ -97,11 +131,18 @@ counters! {
 pub struct Counters {
     counts: [u64; Counter::ALL.len()],
     refusals: [u64; Refusal::ALL.len()],
+    messages: [u64; MessageType::ALL.len()],
+    edges: [[u64; FailoverState::ALL.len()]; FailoverState::ALL.len()],
 }
 
 impl Default for Counters {
     fn default() -> Counters {
-        Counters { counts: [0; Counter::ALL.len()], refusals: [0; Refusal::ALL.len()] }
+        Counters {
+            counts: [0; Counter::ALL.len()],
+            refusals: [0; Refusal::ALL.len()],
+            messages: [0; MessageType::ALL.len()],
+            edges: [[0; FailoverState::ALL.len()]; FailoverState::ALL.len()],
+        }
     }
 }
 
@@ -124,7 +165,33 @@ impl Counters {
             .iter()
             .zip(self.refusals)
             .map(|(of, count)| (format!("refused-{}", of.name()), count));
-        counts.chain(refusals)
+        let messages = MessageType::ALL
+            .iter()
+            .zip(self.messages)
+            .map(|(of, count)| (format!("sent-{}", of.name().to_lowercase()), count));
+        counts.chain(refusals).chain(messages)
+    }
+
+    /// How many messages of this type were sent to partners.
+    pub fn messages_sent(&self, message_type: MessageType) -> u64 {
+        self.messages[usize::from(message_type.number()) - 1]
+    }
+
+    /// How often an endpoint went from one state to another.
+    pub fn edges(&self, from: FailoverState, to: FailoverState) -> u64 {
+        self.edges[index(from)][index(to)]
+    }
+
+    pub(crate) fn message_sent(&mut self, message_type: MessageType) {
+        self.messages[usize::from(message_type.number()) - 1] += 1;
+    }
+
+    pub(crate) fn edge(&mut self, from: FailoverState, to: FailoverState) {
+        self.edges[index(from)][index(to)] += 1;
+    }
+
+    pub(crate) fn add(&mut self, counter: Counter, count: u64) {
+        self.counts[counter as usize] = self.counts[counter as usize].wrapping_add(count);
     }
 
     pub(crate) fn count(&mut self, counter: Counter) {
@@ -140,6 +207,10 @@ impl Counters {
     }
 }
 
+fn index(state: FailoverState) -> usize {
+    FailoverState::ALL.iter().position(|other| *other == state).unwrap_or(0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -148,7 +219,7 @@ mod tests {
     #[test]
     fn names_are_distinct() {
         let names: BTreeSet<String> = Counters::default().iter().map(|(name, _)| name).collect();
-        assert_eq!(names.len(), Counter::ALL.len() + Refusal::ALL.len());
+        assert_eq!(names.len(), Counter::ALL.len() + Refusal::ALL.len() + MessageType::ALL.len());
     }
 
     #[test]

@@ -4,23 +4,27 @@
 //! *May know:* everything of this crate.
 //! *Must not know:* what calls it.
 
-use crate::clock::ClockStamp;
-use crate::config::{Config, NetworkId};
+use crate::clock::{BootId, ClockStamp};
+use crate::config::{Config, NetworkId, RelationshipId};
 use crate::counter::{Counter, Counters};
 use crate::event::Event;
 use crate::input::{Input, Interface, StorageHealth};
 use crate::outbox::Outbox;
+use crate::partner::{Endpoint, Links};
 use crate::planted::Planted;
-use crate::record::{Record, RecordError, Stamp};
+use crate::record::{Flags, Record, RecordError, Stamp};
 use crate::request;
 use crate::table::{Binding, Due, Slot, Table};
 use crate::view::{LeaseFilter, LeaseView, PoolView, Status};
 use failover::binding::BindingStatus;
-use failover::time::Time;
+use failover::time::{Interval, Time};
 use std::net::Ipv4Addr;
 
 /// Units of work that one call does at most: a slot looked at, a lease expired.
 pub const WORK_PER_CALL: u32 = 1000;
+
+/// Lost time that the slack of each lease covers: two clocks that drift apart look like that (trap T21).
+const LOST_WITHIN_SLACK: Interval = Interval::from_seconds(4);
 
 /// Slots that one look at the leases goes through at most.
 const SLOTS_PER_LOOK: usize = 4096;
@@ -37,6 +41,12 @@ pub struct Engine {
     pub(crate) planted: Planted,
     /// Networks that are known to have no free address: an event is made when they become so, not for each client.
     pub(crate) exhausted: Vec<bool>,
+    pub(crate) endpoints: Vec<Endpoint>,
+    pub(crate) links: Links,
+    /// Partners that are to be told something.
+    pub(crate) to_tell: Vec<RelationshipId>,
+    /// Identity and generation of the store, as partners are told them (Q45).
+    pub(crate) store: ([u8; 16], u64),
     clock: Option<ClockStamp>,
     /// Due work was left over at the last call.
     more: bool,
@@ -55,6 +65,7 @@ impl Engine {
     pub fn new(config: Config, seed: u64) -> Engine {
         let table = Table::new(&config, seed);
         let exhausted = vec![false; config.networks().len()];
+        let endpoints = Endpoint::all(&config);
         Engine {
             config,
             table,
@@ -63,6 +74,10 @@ impl Engine {
             counters: Counters::default(),
             planted: Planted::default(),
             exhausted,
+            endpoints,
+            links: Links::default(),
+            to_tell: Vec::new(),
+            store: ([0; 16], 0),
             clock: None,
             more: false,
         }
@@ -75,7 +90,8 @@ impl Engine {
     pub fn replay(&mut self, record: &[u8]) -> Result<(), RecordError> {
         match Record::decode(record)? {
             Record::Binding(binding) => self.table.restore(&binding),
-            Record::Clock(stamp) => self.clock = Some(stamp),
+            Record::Clock(stamp) => self.take_clock(stamp),
+            Record::Endpoint(endpoint) => self.restore_endpoint(&endpoint),
         }
         Ok(())
     }
@@ -85,12 +101,18 @@ impl Engine {
         self.clock.as_ref()
     }
 
-    /// The replay is over: free lists and deadlines are built.
+    /// Who the store is and how often it was opened: what another Tandem is told (Q45). Before [`Engine::start`].
+    pub fn set_store(&mut self, identity: [u8; 16], generation: u64) {
+        self.store = (identity, generation);
+    }
+
+    /// The replay is over: free lists and deadlines are built, and each endpoint is in STARTUP.
     pub fn start(&mut self, now: Time, outbox: &mut Outbox) {
         let orphans = self.table.start(&self.config, now);
         if orphans > 0 {
             outbox.event(Event::OrphansKept { count: usize::try_from(orphans).unwrap_or(usize::MAX) });
         }
+        self.start_endpoints(now, outbox);
     }
 
     /// Handles what is due at `now`, up to [`WORK_PER_CALL`] units, and then the input. `now` never goes backwards.
@@ -99,32 +121,64 @@ impl Engine {
         match input {
             Input::Packet(packet) => request::handle(self, now, &packet, outbox),
             Input::Wake => {}
-            Input::Interfaces(interfaces) => self.interfaces = interfaces.to_vec(),
+            Input::Interfaces(interfaces) => {
+                self.interfaces = interfaces.to_vec();
+                self.look_at_fitness(now, outbox);
+            }
+            Input::Link(link) => self.link(now, &link, outbox),
             Input::Storage(health) => {
                 if health != self.storage {
                     self.storage = health;
                     outbox.event(Event::Storage(health));
+                    self.look_at_fitness(now, outbox);
                 }
             }
         }
+        self.tell_partners(outbox);
     }
 
     /// When [`Engine::handle`] should be called, if nothing else happens before. A time that is past means that work
     /// is left over from the last call.
     pub fn next_deadline(&self) -> Option<Time> {
-        if self.more { Some(Time::ZERO) } else { self.table.next_deadline() }
+        if self.more {
+            return Some(Time::ZERO);
+        }
+        self.table.next_deadline().into_iter().chain(self.partner_deadline()).min()
     }
 
-    /// Records how engine time stands to the machine's clocks, for the next start.
+    /// Records how engine time stands to the machine's clocks, for the next start. To be called at a start and after each
+    /// jump ([`crate::clock::Change::TimeLost`]), before anything is handled by the new time: it sees by how much time
+    /// may have been lost.
     pub fn note_clock(&mut self, stamp: ClockStamp, outbox: &mut Outbox) {
-        self.clock = Some(stamp);
+        self.take_clock(stamp);
         outbox.record(&Record::Clock(stamp));
+    }
+
+    /// Between two stamps, engine time may have gone on by more than was counted: time was lost and found. Nobody knows when
+    /// it was lost, so that a lease given before it was found may have been given by a clock that was behind; its client
+    /// counts from then, and keeps the address for that much longer. In a new boot nothing was counted: if the last one never
+    /// knew the right time, all that passed since its last stamp may have been lost.
+    fn take_clock(&mut self, stamp: ClockStamp) {
+        let before = self.clock.replace(stamp);
+        let Some(before) = before.filter(|before| before.boot == stamp.boot || !before.synchronised) else {
+            return;
+        };
+        let counted = if before.boot == stamp.boot {
+            stamp.since_boot.as_millis().saturating_sub(before.since_boot.as_millis())
+        } else {
+            0
+        };
+        let passed = stamp.engine.since(before.engine).as_millis();
+        let lost = Interval::from_millis(passed.saturating_sub(counted));
+        if lost > LOST_WITHIN_SLACK {
+            self.table.time_was_lost(stamp.engine, lost);
+        }
     }
 
     /// Puts bugs in, for the self-test of the simulator.
     pub fn plant(&mut self, planted: Planted) {
         self.planted = planted;
-        self.table.plant_early_expiry(planted.expire_early);
+        self.table.plant(planted.expire_early, planted.short_wait);
     }
 
     /// What happened, counted.
@@ -152,16 +206,26 @@ impl Engine {
                 }
                 Due::Lease(slot) => self.expire(now, slot, outbox),
                 Due::Abandoned(slot) => self.free_abandoned(now, slot, outbox),
+                Due::Waited(slot) => self.waited(now, slot, outbox),
             }
         }
+        self.partners_due(now, &mut budget, outbox);
         self.more = budget == 0;
+    }
+
+    /// The wait of PARTNER-DOWN is over: nobody can hold the address any more (F07-5.10-14, trap T3).
+    fn waited(&mut self, now: Time, slot: Slot, outbox: &mut Outbox) {
+        self.set_status(now, slot, BindingStatus::Free);
+        self.table.set_flags(slot, Flags::UNAGREED, true);
+        self.changed(slot, outbox);
+        self.counters.count(Counter::FreedAlone);
     }
 
     fn expire(&mut self, now: Time, slot: Slot, outbox: &mut Outbox) {
         let binding = self.table.get(slot);
         let (address, end) = (binding.ip(), binding.lease_expiration.time());
         let client = binding.client.clone();
-        self.free(now, slot, outbox);
+        self.end_lease(now, slot, BindingStatus::Expired, outbox);
         self.counters.count(Counter::Expiry);
         if let Some(client) = client {
             outbox.event(Event::LeaseExpired { address, client, end });
@@ -169,24 +233,63 @@ impl Engine {
     }
 
     fn free_abandoned(&mut self, now: Time, slot: Slot, outbox: &mut Outbox) {
+        if self.table.relationship(slot).is_some() {
+            // F07-5.10-15, D12's figure 5.11-1 note 3: by way of RESET, so that the partner agrees.
+            self.set_status(now, slot, BindingStatus::Reset);
+            self.changed(slot, outbox);
+            return;
+        }
         self.free(now, slot, outbox);
         self.counters.count(Counter::AbandonedFreed);
         outbox.event(Event::AbandonedFreed { address: self.table.get(slot).ip() });
     }
 
-    /// Makes an address FREE. Without a partner, EXPIRED and RELEASED pass in no time (F07 5.10). The client stays
-    /// known, so that it can have the address again; its times do not (trap T14).
-    pub(crate) fn free(&mut self, now: Time, slot: Slot, outbox: &mut Outbox) {
-        self.table.change(&self.config, slot, |binding| {
-            binding.status = BindingStatus::Free;
-            binding.start_time_of_state = Stamp::at_or_before(now);
-            binding.clear_times();
-        });
-        if let Some(subnet) = self.table.subnet(slot) {
-            let network = self.config.subnet(subnet).network;
-            self.exhausted[network.0 as usize] = false;
+    /// The client does not have the address any more. Shared addresses wait for the partner's consent as `status`
+    /// (F07-5.2.2-02); without a partner EXPIRED and RELEASED pass in no time (F07 5.10).
+    pub(crate) fn end_lease(&mut self, now: Time, slot: Slot, status: BindingStatus, outbox: &mut Outbox) {
+        if self.table.relationship(slot).is_none() {
+            self.free(now, slot, outbox);
+            return;
         }
+        let status = if self.planted.expired_freed_alone { BindingStatus::Free } else { status };
+        self.set_status(now, slot, status);
+        if status == BindingStatus::Released {
+            let heard = self.table.get(slot).heard_anew(now);
+            self.table.change(&self.config, slot, |binding| binding.client_last_transaction_time = heard);
+        }
+        self.changed(slot, outbox);
+    }
+
+    /// Makes an address FREE. The client stays known, so that it can have the address again; its times do not (T14).
+    pub(crate) fn free(&mut self, now: Time, slot: Slot, outbox: &mut Outbox) {
+        self.set_status(now, slot, BindingStatus::Free);
         self.record(slot, outbox);
+    }
+
+    /// Gives a binding a status. What makes an address available ends the times of its client (trap T14).
+    pub(crate) fn set_status(&mut self, now: Time, slot: Slot, status: BindingStatus) {
+        let available = matches!(status, BindingStatus::Free | BindingStatus::Backup);
+        let outlive = self.planted.times_outlive_client;
+        self.table.change(&self.config, slot, |binding| {
+            binding.status = status;
+            binding.start_time_of_state = Stamp::at_or_before(now);
+            if available {
+                if !outlive {
+                    binding.clear_times();
+                }
+                binding.flags = binding.flags.without(Flags::TOLD);
+            }
+        });
+        if available {
+            self.note_available(slot);
+        }
+    }
+
+    /// There may be an address for new clients of this network again.
+    pub(crate) fn note_available(&mut self, slot: Slot) {
+        if let Some(NetworkId(network)) = self.network_of(slot) {
+            self.exhausted[network as usize] = false;
+        }
     }
 }
 
@@ -200,7 +303,19 @@ impl Engine {
         if !cursor.begun {
             cursor.begun = true;
             if let Some(clock) = self.clock {
+                // Each loss as the two stamps that show it, in a boot of their own; then the stamp of now.
+                for ((found, lost), number) in self.table.lost_times().zip(1..) {
+                    for engine in [found.minus(lost), found] {
+                        let boot = BootId([number; 16]);
+                        push(&Record::Clock(ClockStamp { engine, boot, synchronised: true, ..clock }), out);
+                        pushed += 1;
+                    }
+                }
                 push(&Record::Clock(clock), out);
+                pushed += 1;
+            }
+            for record in self.endpoint_records() {
+                push(&record, out);
                 pushed += 1;
             }
         }
@@ -219,7 +334,10 @@ impl Engine {
     /// How many records a snapshot would have.
     pub fn live_bindings(&self) -> u64 {
         let live = self.table.numbered(0).filter(|(_, binding)| binding.is_worth_a_record()).count();
-        live as u64 + u64::from(self.clock.is_some())
+        live as u64
+            + u64::from(self.clock.is_some())
+            + self.endpoints.len() as u64
+            + 2 * self.table.lost_times().count() as u64
     }
 
     /// The engine at a glance. Goes through all slots: not for the hot path.
@@ -235,13 +353,15 @@ impl Engine {
             let (binding, view) = (self.table.get(slot), &mut networks[network as usize]);
             view.size += 1;
             view.by_status[usize::from(binding.status.number() - 1)] += 1;
-            view.offered += u64::from(self.table.offer_of(slot).is_some());
+            let offered = binding.status == BindingStatus::Free && self.table.offer_of(slot).is_some();
+            view.offered += u64::from(offered);
         }
         Status {
             now,
             storage: self.storage,
             networks,
             orphans: self.table.orphans(),
+            endpoints: self.endpoints(now),
             counters: self.counters.clone(),
         }
     }

@@ -7,6 +7,9 @@
 
 use crate::input::StorageHealth;
 use dhcp::ClientIdentity;
+use failover::binding::BindingStatus;
+use failover::message::RejectReason;
+use failover::state::FailoverState;
 use failover::time::{Interval, Time};
 use std::fmt;
 use std::net::Ipv4Addr;
@@ -97,6 +100,85 @@ pub enum Event {
     },
     /// What the store can take changed.
     Storage(StorageHealth),
+    /// A connection to a partner is complete.
+    PartnerConnected {
+        /// relationship-name.
+        relationship: String,
+        /// What is added to the partner's times, in seconds.
+        clock: i64,
+    },
+    /// A connection to a partner ended, or did not come about.
+    PartnerDisconnected {
+        /// relationship-name.
+        relationship: String,
+        /// Why.
+        cause: String,
+    },
+    /// The state of an endpoint changed.
+    StateChanged {
+        /// relationship-name.
+        relationship: String,
+        /// From.
+        from: FailoverState,
+        /// To.
+        to: FailoverState,
+    },
+    /// The partner refused an update of ours.
+    UpdateRejected {
+        /// relationship-name.
+        relationship: String,
+        /// The address.
+        address: Ipv4Addr,
+        /// Why.
+        reason: RejectReason,
+    },
+    /// We refused an update of the partner.
+    UpdateRefused {
+        /// relationship-name.
+        relationship: String,
+        /// The address.
+        address: Ipv4Addr,
+        /// What it was to become.
+        status: BindingStatus,
+        /// Why.
+        reason: RejectReason,
+    },
+    /// Two clients had leases on one address, and the primary's stays.
+    ConflictResolved {
+        /// The address.
+        address: Ipv4Addr,
+        /// Whose it is now.
+        winner: ClientIdentity,
+        /// Who will be refused at its next renewal.
+        loser: ClientIdentity,
+    },
+    /// The partner's clock jumped against ours.
+    PartnerClock {
+        /// relationship-name.
+        relationship: String,
+        /// By how many seconds.
+        by: i64,
+    },
+    /// The partner's bindings are lost: ends were raised until it has recovered.
+    PartnerLostStore {
+        /// relationship-name.
+        relationship: String,
+    },
+    /// Our own bindings are not what the partner remembers of them.
+    StorageLost {
+        /// relationship-name.
+        relationship: String,
+    },
+    /// This server cannot serve, and leaves its clients to the partner.
+    CannotServe {
+        /// relationship-name.
+        relationship: String,
+    },
+    /// No lease can be given any more before the partner was heard, or an operator says so.
+    LeadTimeOver {
+        /// relationship-name.
+        relationship: String,
+    },
     /// An address of the store belongs to no pool of the configuration any more.
     OrphansKept {
         /// How many there are.
@@ -118,13 +200,30 @@ impl Event {
             Event::Storage(StorageHealth::ReserveOnly) => 7,
             Event::Storage(StorageHealth::Ok) => 8,
             Event::OrphansKept { .. } => 9,
+            Event::PartnerConnected { .. } => 10,
+            Event::PartnerDisconnected { .. } => 11,
+            Event::StateChanged { to, .. } => match to {
+                FailoverState::Normal => 12,
+                FailoverState::CommunicationsInterrupted | FailoverState::ResolutionInterrupted => 13,
+                FailoverState::PartnerDown => 14,
+                FailoverState::PotentialConflict => 15,
+                _ => 16,
+            },
+            Event::UpdateRejected { .. } => 17,
+            Event::UpdateRefused { .. } => 18,
+            Event::ConflictResolved { .. } => 19,
+            Event::PartnerClock { .. } => 20,
+            Event::PartnerLostStore { .. } => 21,
+            Event::StorageLost { .. } => 22,
+            Event::CannotServe { .. } => 23,
+            Event::LeadTimeOver { .. } => 24,
         };
         &CATALOGUE[number]
     }
 }
 
 /// All entries; the manual's chapter is made from them.
-pub static CATALOGUE: [Entry; 10] = [
+pub static CATALOGUE: [Entry; 25] = [
     Entry {
         id: "TDM-1001",
         name: "lease-granted",
@@ -202,6 +301,124 @@ pub static CATALOGUE: [Entry; 10] = [
                      else gets them if the pool comes back, and are not renewed. Put the pool back if it was \
                      removed by mistake.",
     },
+    Entry {
+        id: "TDM-2001",
+        name: "partner-connected",
+        level: Level::Info,
+        section: "F07 7.8",
+        what_to_do: "Nothing. A clock difference of more than a few seconds means that one of the two is not \
+                     synchronised: leases are corrected for it, but look at its time service.",
+    },
+    Entry {
+        id: "TDM-2002",
+        name: "partner-disconnected",
+        level: Level::Warning,
+        section: "F07 8.3",
+        what_to_do: "If the partner was stopped, nothing: it is tried again by itself. Else look at the partner's host \
+                     and at the network between the two; a rejection names the setting that differs.",
+    },
+    Entry {
+        id: "TDM-2003",
+        name: "state-normal",
+        level: Level::Info,
+        section: "F07 9.6",
+        what_to_do: "Nothing: the pair is whole.",
+    },
+    Entry {
+        id: "TDM-2004",
+        name: "state-interrupted",
+        level: Level::Error,
+        section: "F07 9.7, 9.9",
+        what_to_do: "Clients are served, new ones from this server's own addresses only. Find out whether the partner \
+                     is down: if it is, and stays so for long, say `tandem failover partner-down`; if only the link \
+                     between the two is cut, mend the link and say nothing.",
+    },
+    Entry {
+        id: "TDM-2005",
+        name: "state-partner-down",
+        level: Level::Warning,
+        section: "F07 9.4",
+        what_to_do: "Make sure that the partner is really down and does not come up without a link to this server. \
+                     After the MCLT all addresses are used. When the partner is back it recovers by itself.",
+    },
+    Entry {
+        id: "TDM-2006",
+        name: "state-potential-conflict",
+        level: Level::Error,
+        section: "F07 9.8",
+        what_to_do: "Both servers were active without knowing of each other. They exchange all updates now, and do \
+                     not answer clients until that is done, normally for seconds. Look for conflict-resolved events.",
+    },
+    Entry {
+        id: "TDM-2007",
+        name: "state-changed",
+        level: Level::Info,
+        section: "F07 9",
+        what_to_do: "Nothing: the way to NORMAL leads through this state.",
+    },
+    Entry {
+        id: "TDM-2008",
+        name: "update-rejected",
+        level: Level::Warning,
+        section: "F07 7.2",
+        what_to_do: "The partner does not accept what this server says of an address; it is said again later. If \
+                     that goes on, compare the pools of the two configurations.",
+    },
+    Entry {
+        id: "TDM-2009",
+        name: "update-refused",
+        level: Level::Warning,
+        section: "F07 7.1.3",
+        what_to_do: "What the partner says of an address contradicts what is known here. If that goes on, compare \
+                     the pools of the two configurations.",
+    },
+    Entry {
+        id: "TDM-2010",
+        name: "conflict-resolved",
+        level: Level::Error,
+        section: "F07 7.1.3",
+        what_to_do: "Two clients had one address; the one that lost it gets another when it renews. It happens only when \
+                     a server was declared down while it ran: find out who said so, and why.",
+    },
+    Entry {
+        id: "TDM-2011",
+        name: "partner-clock",
+        level: Level::Warning,
+        section: "F07 5.9",
+        what_to_do: "One of the two clocks was set. Leases do not follow it. Look at the time service of both hosts.",
+    },
+    Entry {
+        id: "TDM-2012",
+        name: "partner-lost-store",
+        level: Level::Warning,
+        section: "F07 7.4",
+        what_to_do: "Nothing: everything is sent to it, and until it has recovered no address changes hands. Find out what \
+                     happened to its disk.",
+    },
+    Entry {
+        id: "TDM-2013",
+        name: "storage-lost",
+        level: Level::Error,
+        section: "F07 9.5",
+        what_to_do: "The partner remembers more than this server: its folder was lost, or an old backup is in its place. \
+                     Everything is fetched, and no client is answered here for the MCLT. Leave the partner running.",
+    },
+    Entry {
+        id: "TDM-2014",
+        name: "cannot-serve",
+        level: Level::Error,
+        section: "",
+        what_to_do: "No lease can be recorded here, or no interface is up: the partner serves alone until that is \
+                     mended. See the events before this one.",
+    },
+    Entry {
+        id: "TDM-2015",
+        name: "lead-time-over",
+        level: Level::Error,
+        section: "F07 5.2.1",
+        what_to_do: "This server restarted alone, and all that its partner knows of is used up. If the partner is off and \
+                     did not serve alone since, say `tandem failover serve-alone`; else bring the link back.",
+    },
 ];
 
 impl fmt::Display for Event {
@@ -229,6 +446,37 @@ impl fmt::Display for Event {
                 f.write_str("the store has no room but its last reserve: no lease is granted or renewed")
             }
             Event::Storage(StorageHealth::Ok) => f.write_str("the store has room again"),
+            Event::PartnerConnected { relationship, clock } => {
+                write!(f, "{relationship}: connected to the partner; its clock differs by {clock} s")
+            }
+            Event::PartnerDisconnected { relationship, cause } => {
+                write!(f, "{relationship}: no connection to the partner: {cause}")
+            }
+            Event::StateChanged { relationship, from, to } => write!(f, "{relationship}: {from} -> {to}"),
+            Event::UpdateRejected { relationship, address, reason } => {
+                write!(f, "{relationship}: the partner rejects our update of {address}: {reason}")
+            }
+            Event::UpdateRefused { relationship, address, status, reason } => {
+                write!(f, "{relationship}: {address} does not become {status} as the partner says: {reason}")
+            }
+            Event::ConflictResolved { address, winner, loser } => {
+                write!(f, "{address} was leased to {winner} and to {loser}: it stays with {winner}")
+            }
+            Event::PartnerClock { relationship, by } => {
+                write!(f, "{relationship}: the partner's clock jumped by {by} s")
+            }
+            Event::PartnerLostStore { relationship } => {
+                write!(f, "{relationship}: the partner lost its bindings")
+            }
+            Event::StorageLost { relationship } => {
+                write!(f, "{relationship}: the partner remembers more of us than our store does")
+            }
+            Event::CannotServe { relationship } => {
+                write!(f, "{relationship}: this server cannot serve, and leaves its clients to the partner")
+            }
+            Event::LeadTimeOver { relationship } => {
+                write!(f, "{relationship}: no lease can be given: the partner has not been heard for MCLT")
+            }
             Event::OrphansKept { count } => {
                 write!(f, "{count} addresses with bindings are in no pool any more")
             }

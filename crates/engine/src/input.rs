@@ -3,6 +3,7 @@
 //! *Lives here:* [`Input`] and its parts.
 //! *Must not know:* where inputs come from.
 
+use crate::config::RelationshipId;
 use failover::time::Time;
 use std::net::{Ipv4Addr, SocketAddrV4};
 
@@ -17,6 +18,51 @@ pub enum Input<'a> {
     Interfaces(&'a [Interface]),
     /// What the store can take changed.
     Storage(StorageHealth),
+    /// Something happened on a connection to a partner.
+    Link(Link<'a>),
+}
+
+/// A TCP connection to a partner, by the number that the shell gave it; numbers are not used twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LinkId(pub u64);
+
+/// What happens on connections to partners.
+#[derive(Debug, Clone, Copy)]
+pub enum Link<'a> {
+    /// The connection that was asked for stands.
+    Connected {
+        /// Its number from now on.
+        link: LinkId,
+        /// For which relationship it was asked.
+        relationship: RelationshipId,
+    },
+    /// The connection that was asked for did not come about.
+    Failed {
+        /// For which relationship it was asked.
+        relationship: RelationshipId,
+    },
+    /// Somebody connected to us.
+    Accepted {
+        /// Its number from now on.
+        link: LinkId,
+        /// The relationship with the partner that has this address: where it is our primary, else where it is our
+        /// secondary (D12-8.2-05).
+        relationship: RelationshipId,
+    },
+    /// Bytes came.
+    Received {
+        /// On which connection.
+        link: LinkId,
+        /// When they were taken from the socket (F07-5.9-03).
+        at: Time,
+        /// Some bytes of the stream.
+        bytes: &'a [u8],
+    },
+    /// The connection is gone, or was never ours.
+    Closed {
+        /// Which.
+        link: LinkId,
+    },
 }
 
 /// A datagram with what the socket knows of it.

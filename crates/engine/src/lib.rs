@@ -15,6 +15,7 @@ mod engine;
 pub mod event;
 pub mod input;
 pub mod outbox;
+mod partner;
 pub mod planted;
 pub mod record;
 mod request;
@@ -22,6 +23,7 @@ mod table;
 mod view;
 
 pub use engine::{Engine, SnapshotCursor, WORK_PER_CALL};
-pub use input::{Input, Interface, InterfaceId, Packet, StorageHealth};
-pub use outbox::{Batch, Destination, Outbox, Position, Released};
+pub use input::{Input, Interface, InterfaceId, Link, LinkId, Packet, StorageHealth};
+pub use outbox::{Batch, Destination, Outbox, Position, Released, ToPartner};
+pub use partner::{Commanded, EndpointView};
 pub use view::{LeaseFilter, LeaseView, PoolView, Status};

@@ -8,10 +8,14 @@
 //! The one rule of the house: nothing leaves before what it rests on is on stable storage. It is here, and not in
 //! the shell, so that what the simulator tests is what ships.
 
+use crate::config::RelationshipId;
 use crate::event::Event;
-use crate::input::InterfaceId;
+use crate::input::{InterfaceId, LinkId};
 use crate::record::Record;
+use failover::connection::Outgoing;
+use failover::message::Message;
 use failover::time::{Interval, Time};
+use std::collections::VecDeque;
 use std::net::Ipv4Addr;
 
 /// A reply, or a packet, that waited longer than this is dropped: its client has asked again.
@@ -70,6 +74,29 @@ pub enum Destination {
     },
 }
 
+/// Something for a partner, or for the connection to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ToPartner {
+    /// Open a connection to the partner of this relationship.
+    Connect {
+        /// Which.
+        relationship: RelationshipId,
+    },
+    /// Send a message. It is a value until it leaves: time and digest belong to that moment
+    /// (`Engine::encode` makes the bytes, or none if the connection is gone).
+    Send {
+        /// The connection for which it was made; it dies with it.
+        link: LinkId,
+        /// What it says, and what it answers.
+        outgoing: Outgoing,
+    },
+    /// Close a connection once all that was to be sent on it is sent.
+    Close {
+        /// Which.
+        link: LinkId,
+    },
+}
+
 /// Filled by the engine, sealed into batches by the shell.
 #[derive(Debug)]
 pub struct Outbox {
@@ -88,6 +115,7 @@ pub struct Batch {
     events: Vec<Event>,
     events_dropped: u64,
     waiting: usize,
+    partners: VecDeque<(Position, ToPartner)>,
 }
 
 #[derive(Debug)]
@@ -129,7 +157,10 @@ impl Outbox {
 
     /// Whether there is nothing to seal.
     pub fn is_empty(&self) -> bool {
-        self.batch.count == 0 && self.batch.replies.is_empty() && self.batch.events.is_empty()
+        self.batch.count == 0
+            && self.batch.replies.is_empty()
+            && self.batch.events.is_empty()
+            && self.batch.partners.is_empty()
     }
 
     /// Takes what was gathered. `spare` is a batch that is done, or a new one; its memory is used again.
@@ -159,6 +190,17 @@ impl Outbox {
         let end = self.batch.bytes.len();
         self.batch.replies.push(Reply { rests_on, destination, decided: now, start, end, gone: false });
         self.batch.waiting += 1;
+    }
+
+    /// Queues something for a partner that rests on all that was recorded so far. A BNDACK, a STATE or a BNDUPD never
+    /// overtakes what it speaks of (F07-7.2-01, F07-9.2-01).
+    pub(crate) fn partner(&mut self, to: ToPartner) {
+        self.batch.partners.push_back((self.next, to));
+    }
+
+    /// Queues something for a partner that rests on nothing.
+    pub(crate) fn partner_at_once(&mut self, to: ToPartner) {
+        self.batch.partners.push_back((Position::START, to));
     }
 
     /// Notes an event for the log; events do not wait.
@@ -218,12 +260,37 @@ impl Batch {
         released
     }
 
+    /// Hands what is for partners, and rests on records below `stable` only, to `send`, once and in the order of decision:
+    /// what still waits holds up what comes after it. Returns how much waits.
+    pub fn release_partners(&mut self, stable: Position, mut send: impl FnMut(ToPartner)) -> usize {
+        while let Some((_, to)) = self.partners.pop_front_if(|(rests_on, _)| *rests_on <= stable) {
+            send(to);
+        }
+        self.partners.len()
+    }
+
+    /// Hands out the CONTACT messages alone, which rest on nothing: a slow disk is not to look like a dead server, and a
+    /// stuck one is, since nobody else makes them.
+    pub fn release_contacts(&mut self, mut send: impl FnMut(ToPartner)) {
+        let is_contact = |to: &ToPartner| matches!(to, ToPartner::Send { outgoing, .. } if outgoing.message == Message::Contact);
+        if self.partners.iter().any(|(_, to)| is_contact(to)) {
+            for (rests_on, to) in std::mem::take(&mut self.partners) {
+                if is_contact(&to) {
+                    send(to);
+                } else {
+                    self.partners.push_back((rests_on, to));
+                }
+            }
+        }
+    }
+
     fn clear(&mut self, first: Position) {
         self.first = first;
         self.count = 0;
         self.waiting = 0;
         self.events_dropped = 0;
         self.frames.clear();
+        self.partners.clear();
         self.replies.clear();
         self.bytes.clear();
         self.events.clear();
@@ -241,6 +308,7 @@ mod tests {
             since_boot: Interval::ZERO,
             wall: Time::ZERO,
             boot: BootId::default(),
+            synchronised: true,
         })
     }
 

@@ -16,4 +16,40 @@ pub struct Planted {
     pub forget_recorded_end: bool,
     /// A release is not recorded (S16).
     pub release_not_recorded: bool,
+    /// Leases are not bounded by MCLT beyond what the partner knows (S2).
+    pub drop_mclt: bool,
+    /// The times of an address outlive their client (trap T14, S2).
+    pub times_outlive_client: bool,
+    /// `alive` is now whatever happened (trap T15, S2).
+    pub always_alive: bool,
+    /// A BNDACK does not wait for its records (S4).
+    pub bndack_before_stable: bool,
+    /// RECOVER-WAIT ends at once (S12).
+    pub skip_recover_wait: bool,
+    /// The primary allocates BACKUP, the secondary FREE (S7).
+    pub swap_pools: bool,
+    /// NORMAL does not wait for what must be agreed (trap T17).
+    pub ignore_unagreed: bool,
+    /// PARTNER-DOWN waits for MCLT after entry only (trap T18, S6).
+    pub short_wait: bool,
+    /// Updates that cross are judged as if they did not (trap T22).
+    pub updates_cross: bool,
+    /// A lease that is over displaces one that is not (trap T23).
+    pub stale_active_wins: bool,
+    /// UPDDONE does not wait for acknowledgements (S14).
+    pub updone_early: bool,
+    /// What was under way when a connection broke counts as acknowledged (trap T9, L2).
+    pub seen_over_reconnection: bool,
+    /// EXPIRED becomes FREE without a BNDACK (S6).
+    pub expired_freed_alone: bool,
+    /// A BNDACK frees whatever the record now is.
+    pub ack_frees_whatever: bool,
+    /// The primary goes on using what it gave to the secondary (S7).
+    pub keeps_what_it_gave: bool,
+    /// STATE is said before it is stable (S10).
+    pub state_before_stable: bool,
+    /// No raise for a partner that lost its store (trap T16).
+    pub no_raise: bool,
+    /// The same client gets its address back although the partner was told that it is gone (trap T5).
+    pub same_client_after_told: bool,
 }

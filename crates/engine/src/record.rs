@@ -10,7 +10,12 @@
 //! | kind | bytes |
 //! | --- | --- |
 //! | 1 binding | kind, version, status, flags, address (4), six stamps (24), htype, hlen, chaddr, identity length (2), identity, then items: tag (1), length (2), bytes |
-//! | 2 clock | kind, version, engine time (8), since boot (8), wall (8), boot identity (16) |
+//! | 2 clock | kind, version, engine time (8), since boot (8), wall (8), boot identity (16), synchronised (1) |
+//! | 3 endpoint | kind, version, flags, delayed service, name length (2), name, last operation (8), alive (8), MCLT (8), time of the last CONNECT (4), then what the flags name: buckets (32), what the state machine stores (flags, three states, four times, loss) |
+
+mod endpoint;
+
+pub use endpoint::EndpointRecord;
 
 use crate::clock::{BootId, ClockStamp};
 use dhcp::HardwareAddress;
@@ -27,6 +32,7 @@ pub const MAX_RECORD: usize = 4096;
 const VERSION: u8 = 1;
 const KIND_BINDING: u8 = 1;
 const KIND_CLOCK: u8 = 2;
+const KIND_ENDPOINT: u8 = 3;
 const ITEM_HOST_NAME: u8 = 1;
 const ITEM_RELAY: u8 = 2;
 const ITEM_VENDOR_CLASS: u8 = 3;
@@ -62,6 +68,11 @@ impl Stamp {
         }
     }
 
+    /// The second after this one.
+    pub(crate) fn next(self) -> Stamp {
+        Stamp(self.0.saturating_add(1))
+    }
+
     /// The number on the wheel of deadlines: seconds since 2020.
     pub(crate) fn tick(self) -> u32 {
         self.0
@@ -84,13 +95,57 @@ impl Stamp {
     }
 }
 
+/// What is still to be settled with the partner about a binding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Flags(u8);
+
+impl Flags {
+    /// Nothing.
+    pub const NONE: Flags = Flags(0);
+    /// The partner has not acknowledged the present content (F07-7.3-01).
+    pub const UNSEEN: Flags = Flags(1);
+    /// That the client is gone (EXPIRED, RELEASED, RESET) left for the partner, which may have agreed: not even the same
+    /// client may have the address before it has (F07-5.2.2-03, trap T5; on an ACTIVE binding after the raise of T16).
+    pub const TOLD: Flags = Flags(2);
+    /// Taken from the partner's pool, freed by the wait of PARTNER-DOWN, or granted on the client's word (T20): the partner
+    /// must have acknowledged it before both are in NORMAL again (trap T17).
+    pub const UNAGREED: Flags = Flags(4);
+    /// The partner asked for it and is owed it before UPDDONE (F07-7.3.2-02). Not durable: after a lost connection the
+    /// partner asks anew.
+    pub(crate) const OWED: Flags = Flags(0x80);
+
+    /// What of these is kept on disk.
+    pub(crate) const fn durable(self) -> Flags {
+        self.without(Flags::OWED)
+    }
+
+    /// Whether all of `flags` are set.
+    pub const fn contains(self, flags: Flags) -> bool {
+        self.0 & flags.0 == flags.0
+    }
+
+    /// These and those.
+    #[must_use]
+    pub const fn with(self, flags: Flags) -> Flags {
+        Flags(self.0 | flags.0)
+    }
+
+    /// These without those.
+    #[must_use]
+    pub const fn without(self, flags: Flags) -> Flags {
+        Flags(self.0 & !flags.0)
+    }
+}
+
 /// One piece of durable state, borrowed from whoever holds it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Record<'a> {
     /// The whole state of one binding.
     Binding(BindingRecord<'a>),
     /// How engine time and the clocks of the machine stood to each other.
     Clock(ClockStamp),
+    /// The whole state of one failover endpoint.
+    Endpoint(EndpointRecord),
 }
 
 /// A binding as it is on disk.
@@ -100,8 +155,8 @@ pub struct BindingRecord<'a> {
     pub address: Ipv4Addr,
     /// Its status.
     pub status: BindingStatus,
-    /// Bits that go with the status; none is defined yet.
-    pub flags: u8,
+    /// What is still to be settled with the partner.
+    pub flags: Flags,
     /// When it took on the status (F07 12.24).
     pub start_time_of_state: Stamp,
     /// When the client was last heard (CLTT, F07 12.6).
@@ -160,6 +215,11 @@ impl Record<'_> {
                 out.extend_from_slice(&stamp.since_boot.as_millis().to_le_bytes());
                 out.extend_from_slice(&stamp.wall.as_millis().to_le_bytes());
                 out.extend_from_slice(&stamp.boot.0);
+                out.push(u8::from(stamp.synchronised));
+            }
+            Record::Endpoint(endpoint) => {
+                out.extend_from_slice(&[KIND_ENDPOINT, VERSION]);
+                endpoint.encode(out);
             }
         }
     }
@@ -172,7 +232,7 @@ impl Record<'_> {
         let mut reader = Reader(bytes);
         let kind = reader.byte()?;
         let version = reader.byte()?;
-        if !matches!(kind, KIND_BINDING | KIND_CLOCK) {
+        if !matches!(kind, KIND_BINDING | KIND_CLOCK | KIND_ENDPOINT) {
             return Err(RecordError::UnknownKind(kind));
         }
         if version != VERSION {
@@ -180,11 +240,13 @@ impl Record<'_> {
         }
         let record = match kind {
             KIND_BINDING => Record::Binding(BindingRecord::decode(&mut reader)?),
+            KIND_ENDPOINT => Record::Endpoint(EndpointRecord::decode(&mut reader)?),
             _ => Record::Clock(ClockStamp {
                 engine: Time::from_millis(reader.u64()?),
                 since_boot: Interval::from_millis(reader.u64()?),
                 wall: Time::from_millis(reader.u64()?),
                 boot: BootId(reader.array()?),
+                synchronised: reader.byte()? != 0,
             }),
         };
         if reader.0.is_empty() { Ok(record) } else { Err(RecordError::Nonsense("more than it should")) }
@@ -193,7 +255,7 @@ impl Record<'_> {
 
 impl<'a> BindingRecord<'a> {
     fn encode(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&[KIND_BINDING, VERSION, self.status.number(), self.flags]);
+        out.extend_from_slice(&[KIND_BINDING, VERSION, self.status.number(), self.flags.0]);
         out.extend_from_slice(&self.address.octets());
         for stamp in [
             self.start_time_of_state,
@@ -229,7 +291,7 @@ impl<'a> BindingRecord<'a> {
     fn decode(reader: &mut Reader<'a>) -> Result<BindingRecord<'a>, RecordError> {
         let status =
             BindingStatus::from_number(reader.byte()?).ok_or(RecordError::Nonsense("an unknown status"))?;
-        let flags = reader.byte()?;
+        let flags = Flags(reader.byte()?);
         let address = Ipv4Addr::from(reader.array::<4>()?);
         let mut stamps = [Stamp::NONE; 6];
         for stamp in &mut stamps {
@@ -307,12 +369,14 @@ impl<'a> Reader<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use failover::endpoint::Stored;
+    use failover::state::{FailoverState, Role};
 
     fn binding() -> BindingRecord<'static> {
         BindingRecord {
             address: Ipv4Addr::new(10, 1, 2, 3),
             status: BindingStatus::Active,
-            flags: 0,
+            flags: Flags::NONE,
             start_time_of_state: Stamp(1),
             client_last_transaction_time: Stamp(2),
             lease_expiration: Stamp(3),
@@ -340,8 +404,30 @@ mod tests {
             since_boot: Interval::from_millis(8),
             wall: Time::from_millis(7),
             boot: BootId([6; 16]),
+            synchronised: true,
         };
-        for record in [Record::Binding(binding()), Record::Clock(stamp)] {
+        let stored = Stored {
+            state: FailoverState::RecoverWait,
+            entered: Time::from_millis(1),
+            previous: FailoverState::PartnerDown,
+            partner: Some((FailoverState::ConflictDone, Time::from_millis(2))),
+            last_contact: Time::from_millis(3),
+            storage_lost: true,
+            first_run: false,
+            down_since: Time::from_millis(4),
+            owes_everything: true,
+            partner_loss: Some(7),
+            unproven: false,
+            partner_forgot: true,
+        };
+        let endpoint = EndpointRecord {
+            stored: Some(stored),
+            buckets: Some([5; 32]),
+            is_raising: true,
+            mclt: Interval::from_seconds(3600),
+            ..EndpointRecord::new("campus", Role::Secondary)
+        };
+        for record in [Record::Binding(binding()), Record::Clock(stamp), Record::Endpoint(endpoint)] {
             let bytes = bytes_of(&record);
             assert_eq!(Record::decode(&bytes), Ok(record));
             for cut in 0..bytes.len() {

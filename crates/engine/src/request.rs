@@ -17,6 +17,7 @@ use crate::counter::Counter;
 use crate::engine::Engine;
 use crate::input::{Packet, StorageHealth};
 use crate::outbox::{Outbox, TOO_OLD};
+use crate::record::Flags;
 use crate::table::Slot;
 use dhcp::{ClientIdentity, HardwareAddress, Message, MessageType, Op};
 use failover::binding::BindingStatus;
@@ -30,6 +31,20 @@ pub(crate) struct Request<'a> {
     pub(crate) packet: &'a Packet<'a>,
     pub(crate) client: ClientIdentity,
     pub(crate) place: Place,
+    pub(crate) kind: Kind,
+}
+
+/// What the client wants, and in which state it is (RFC 2131 4.3.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Discover,
+    Selecting,
+    InitReboot,
+    Renewing,
+    Rebinding,
+    Release,
+    Decline,
+    Inform,
 }
 
 /// Decides about one datagram.
@@ -56,37 +71,52 @@ fn decide(engine: &mut Engine, now: Time, packet: &Packet<'_>, outbox: &mut Outb
     }
     let message_type = message.message_type().ok_or(Counter::DroppedBootp)?;
     let client = ClientIdentity::from_message(&message).map_err(|_| Counter::DroppedNoIdentity)?;
-    engine.counters.count(kind(message_type, &message, packet)?);
+    let kind = Kind::of(message_type, &message, packet).ok_or(Counter::DroppedNotForServer)?;
+    engine.counters.count(kind.counter());
     let place = Place::of(engine, &message, packet)?;
-    let request = Request { message, packet, client, place };
-    match message_type {
-        MessageType::Discover => discover::discover(engine, now, &request, outbox),
-        MessageType::Request if request.message.server_identifier().is_some() => {
-            select::select(engine, now, &request, outbox)
-        }
-        MessageType::Request => extend::extend(engine, now, &request, outbox),
-        MessageType::Release => give_back::release(engine, now, &request, outbox),
-        MessageType::Decline => give_back::decline(engine, now, &request, outbox),
-        MessageType::Inform => inform::inform(engine, now, &request, outbox),
-        _ => Err(Counter::DroppedNotForServer),
+    let request = Request { message, packet, client, place, kind };
+    match kind {
+        Kind::Discover => discover::discover(engine, now, &request, outbox),
+        Kind::Selecting => select::select(engine, now, &request, outbox),
+        Kind::InitReboot | Kind::Renewing | Kind::Rebinding => extend::extend(engine, now, &request, outbox),
+        Kind::Release => give_back::release(engine, now, &request, outbox),
+        Kind::Decline => give_back::decline(engine, now, &request, outbox),
+        Kind::Inform => inform::inform(engine, now, &request, outbox),
     }
 }
 
-/// Which counter a message belongs to: for DHCPREQUEST the state that the client is in (RFC 2131 4.3.2).
-fn kind(message_type: MessageType, message: &Message<'_>, packet: &Packet<'_>) -> Result<Counter, Counter> {
-    Ok(match message_type {
-        MessageType::Discover => Counter::Discover,
-        MessageType::Request if message.server_identifier().is_some() => Counter::RequestSelecting,
-        MessageType::Request if message.ciaddr().is_unspecified() => Counter::RequestInitReboot,
-        MessageType::Request if packet.destination.is_broadcast() || !message.giaddr().is_unspecified() => {
-            Counter::RequestRebinding
+impl Kind {
+    /// `None` for a message that no client sends.
+    fn of(message_type: MessageType, message: &Message<'_>, packet: &Packet<'_>) -> Option<Kind> {
+        Some(match message_type {
+            MessageType::Discover => Kind::Discover,
+            MessageType::Request if message.server_identifier().is_some() => Kind::Selecting,
+            MessageType::Request if message.ciaddr().is_unspecified() => Kind::InitReboot,
+            MessageType::Request
+                if packet.destination.is_broadcast() || !message.giaddr().is_unspecified() =>
+            {
+                Kind::Rebinding
+            }
+            MessageType::Request => Kind::Renewing,
+            MessageType::Release => Kind::Release,
+            MessageType::Decline => Kind::Decline,
+            MessageType::Inform => Kind::Inform,
+            _ => return None,
+        })
+    }
+
+    fn counter(self) -> Counter {
+        match self {
+            Kind::Discover => Counter::Discover,
+            Kind::Selecting => Counter::RequestSelecting,
+            Kind::InitReboot => Counter::RequestInitReboot,
+            Kind::Renewing => Counter::RequestRenewing,
+            Kind::Rebinding => Counter::RequestRebinding,
+            Kind::Release => Counter::Release,
+            Kind::Decline => Counter::Decline,
+            Kind::Inform => Counter::Inform,
         }
-        MessageType::Request => Counter::RequestRenewing,
-        MessageType::Release => Counter::Release,
-        MessageType::Decline => Counter::Decline,
-        MessageType::Inform => Counter::Inform,
-        _ => return Err(Counter::DroppedNotForServer),
-    })
+    }
 }
 
 impl Request<'_> {
@@ -101,17 +131,21 @@ impl Request<'_> {
 pub(crate) enum Standing {
     /// The client holds a lease on it.
     Holds,
-    /// It is FREE, and neither offered to nor reserved for another.
+    /// Nobody has it, and this server may give it to this client.
     Available {
         /// This client was the last that had it.
         former: bool,
     },
-    /// It is another's, by lease, offer or reservation, or nobody's.
+    /// Nobody has it by our records, and it is not ours to give: the partner may have given it to this client.
+    Partners,
+    /// Nobody may have it before something is settled.
+    Withheld,
+    /// It is another's, by a record or the configuration, or nobody's: certain enough for a refusal.
     Denied(&'static str),
 }
 
 /// How this client stands to an address.
-pub(crate) fn standing(engine: &Engine, request: &Request<'_>, slot: Slot) -> Standing {
+pub(crate) fn standing(engine: &Engine, now: Time, request: &Request<'_>, slot: Slot) -> Standing {
     let binding = engine.table.get(slot);
     let own = binding.client.as_ref() == Some(&request.client);
     if engine.table.subnet(slot).is_none() {
@@ -120,16 +154,28 @@ pub(crate) fn standing(engine: &Engine, request: &Request<'_>, slot: Slot) -> St
     if binding.reserved && !is_reserved_for(engine, request, binding.ip()) {
         return Standing::Denied("the address is reserved for another client");
     }
+    let shared = engine.table.relationship(slot).is_some();
     match binding.status {
+        BindingStatus::Active if own && binding.flags.contains(Flags::TOLD) => Standing::Withheld,
         BindingStatus::Active if own => Standing::Holds,
         BindingStatus::Active => Standing::Denied("another client holds a lease on this address"),
-        BindingStatus::Free => match engine.table.offer_of(slot) {
+        BindingStatus::Free | BindingStatus::Backup => match engine.table.offer_of(slot) {
+            Some(offer) if offer.client != request.client && shared => Standing::Withheld,
             Some(offer) if offer.client != request.client => {
                 Standing::Denied("the address is offered to another client")
             }
-            _ => Standing::Available { former: own },
+            // A reservation is this client's alone, so that either server may give it (F07-5.12-03).
+            _ if binding.reserved || engine.may_allocate(now, slot) => Standing::Available { former: own },
+            _ => Standing::Partners,
         },
-        _ => Standing::Denied("the address is not in use at the moment"),
+        // F07-5.2.2-03, trap T5: the same client again, as long as the partner was not told that it is gone.
+        BindingStatus::Expired | BindingStatus::Released
+            if own && (!binding.flags.contains(Flags::TOLD) || engine.planted.same_client_after_told) =>
+        {
+            Standing::Available { former: true }
+        }
+        BindingStatus::Expired | BindingStatus::Released | BindingStatus::Reset => Standing::Withheld,
+        BindingStatus::Abandoned => Standing::Denied("the address is not in use at the moment"),
     }
 }
 

@@ -5,25 +5,32 @@
 //! *Must not know:* messages, replies, records' way to the disk. It changes nothing by itself: who changes a binding
 //! does it through [`Table::change`], and records it.
 //!
-//! A slot is in one list at most: FREE and nobody's in the list of its pool, oldest first; offered, ACTIVE or
-//! ABANDONED with an end in the wheel; else in none.
+//! A slot is in one list at most: FREE or BACKUP and nobody's in a list of its pool, oldest first; offered, ACTIVE or
+//! ABANDONED with an end in the wheel, EXPIRED, RELEASED and RESET too while a wait for them runs (F07 9.4.2), else in the
+//! list of what waits for the partner; else in none. Beside that it may be in the queue of what the partner is to be told.
 
 mod binding;
+mod extras;
 mod lists;
+mod lost;
 mod offers;
+mod queue;
 mod wheel;
 
 pub(crate) use binding::{Binding, NO_OFFER};
 pub(crate) use offers::Offer;
+pub(crate) use queue::Queue;
 
-use crate::config::{Config, NetworkId, PoolId, SubnetId};
-use crate::record::{BindingRecord, Stamp};
+use crate::config::{Config, NetworkId, PoolId, RelationshipId, SubnetId};
+use crate::record::{BindingRecord, Flags, Stamp};
 use dhcp::ClientIdentity;
 use failover::binding::BindingStatus;
+use failover::lease::{PartnerDown, Times};
 use failover::time::{Interval, Time};
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 use lists::{ListId, Lists};
+use lost::LostTime;
 use offers::{Offers, hash_of};
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -32,6 +39,13 @@ use wheel::{Step, Tick, Wheel};
 /// Number of a slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Slot(u32);
+
+#[cfg(test)]
+impl Slot {
+    pub(crate) fn numbered(number: u32) -> Slot {
+        Slot(number)
+    }
+}
 
 /// Addresses that follow each other, with slots that follow each other.
 #[derive(Debug, Clone, Copy)]
@@ -43,6 +57,26 @@ struct Range {
     pool: Option<PoolId>,
     /// `None` for what the configuration does not have any more.
     subnet: Option<SubnetId>,
+    /// Which partner shares these addresses.
+    relationship: Option<RelationshipId>,
+}
+
+/// What a server may do alone with the addresses of one relationship, as its state has it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Authority {
+    /// In PARTNER-DOWN: for the wait of F07-9.4.2-05 (trap T3).
+    pub(crate) partner_down: Option<PartnerDown>,
+    /// Whether an ABANDONED address may be RESET when its time is over.
+    pub(crate) resets_abandoned: bool,
+}
+
+/// Which of the two lists of available addresses of a pool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Available {
+    /// FREE: the primary's (F07 5.4).
+    Free,
+    /// BACKUP: the secondary's.
+    Backup,
 }
 
 #[derive(Debug)]
@@ -56,10 +90,20 @@ pub(crate) struct Table {
     offers: Offers,
     lists: Lists,
     wheel: Wheel,
+    /// By relationship.
+    authorities: Vec<Authority>,
+    /// By pool: how many addresses are FREE and how many BACKUP, reserved ones left out.
+    available: Vec<[u32; 2]>,
+    /// By relationship: how many bindings are UNAGREED (trap T17).
+    unagreed: Vec<u32>,
+    /// What each partner is to be told.
+    pub(crate) queue: Queue,
     decline_time: Interval,
     orphans: u64,
-    /// A planted bug: see [`crate::planted::Planted::expire_early`].
+    lost: LostTime,
+    /// Planted bugs: see [`crate::planted::Planted`].
     expire_early: bool,
+    short_wait: bool,
 }
 
 /// A slot whose time has come.
@@ -71,6 +115,8 @@ pub(crate) enum Due {
     Lease(Slot),
     /// Its time as ABANDONED is over.
     Abandoned(Slot),
+    /// EXPIRED, RELEASED or RESET, and the wait of PARTNER-DOWN is over.
+    Waited(Slot),
 }
 
 impl Table {
@@ -86,6 +132,7 @@ impl Table {
                 slot: 0,
                 pool: Some(PoolId(id)),
                 subnet: Some(pool.subnet),
+                relationship: pool.failover,
             })
             .collect();
         ranges.sort_unstable_by_key(|range| range.first);
@@ -94,7 +141,9 @@ impl Table {
             let address = u32::from(reservation.address);
             if find(&ranges, address).is_none() {
                 let subnet = Some(reservation.subnet);
-                alone.push(Range { first: address, last: address, slot: 0, pool: None, subnet });
+                let range =
+                    Range { first: address, last: address, slot: 0, pool: None, subnet, relationship: None };
+                alone.push(range);
             }
         }
         ranges.append(&mut alone);
@@ -118,9 +167,15 @@ impl Table {
             offers: Offers::new(seed),
             lists: Lists::new(0, 0),
             wheel: Wheel::new(0, 0),
+            authorities: vec![Authority::default(); config.relationships().len()],
+            available: vec![[0; 2]; config.pools().len()],
+            unagreed: vec![0; config.relationships().len()],
+            queue: Queue::new(0, 0),
             decline_time: config.decline_time(),
             orphans: 0,
+            lost: LostTime::default(),
             expire_early: false,
+            short_wait: false,
         }
     }
 
@@ -138,10 +193,13 @@ impl Table {
         self.adopt_strangers();
         let pools = count(config.pools().len());
         let slots = count(self.slots.len());
-        self.lists = Lists::new(pools + wheel::LISTS, slots);
-        self.wheel = Wheel::new(pools, tick_before(now));
-        self.by_client =
-            HashTable::with_capacity(self.slots.iter().filter(|slot| slot.client.is_some()).count());
+        let relationships = count(config.relationships().len());
+        self.lists = Lists::new(2 * pools + relationships + wheel::LISTS, slots);
+        self.wheel = Wheel::new(2 * pools + relationships, tick_before(now));
+        self.queue = Queue::new(relationships, if relationships == 0 { 0 } else { slots });
+        // Room for all there will ever be: a table that grows stops everybody while it moves its entries.
+        self.by_client = HashTable::with_capacity(self.slots.len());
+        self.offers.reserve(self.slots.len());
         // Among several bindings of one client in a network, the index is to find the one heard of last.
         let mut with_client: Vec<u32> =
             (0..slots).filter(|slot| self.slots[*slot as usize].client.is_some()).collect();
@@ -157,6 +215,12 @@ impl Table {
         order.sort_by_key(|slot| self.slots[*slot as usize].start_time_of_state);
         for slot in order {
             self.relist(Slot(slot));
+            self.account(Slot(slot), true);
+            if let Some(relationship) = self.relationship(Slot(slot))
+                && self.get(Slot(slot)).flags.contains(Flags::UNSEEN)
+            {
+                self.queue.push(relationship, Slot(slot));
+            }
         }
         self.orphans
     }
@@ -185,6 +249,33 @@ impl Table {
         self.range(slot).pool
     }
 
+    /// Which partner shares this address.
+    pub(crate) fn relationship(&self, slot: Slot) -> Option<RelationshipId> {
+        self.range(slot).relationship
+    }
+
+    /// What may be done alone with the addresses of this relationship.
+    pub(crate) fn authority(&self, relationship: RelationshipId) -> Authority {
+        self.authorities[relationship.0 as usize]
+    }
+
+    /// The state of an endpoint changed what may be done alone. What waits is looked at again, bit by bit.
+    pub(crate) fn set_authority(&mut self, relationship: RelationshipId, authority: Authority) {
+        self.authorities[relationship.0 as usize] = authority;
+        let waiting = self.waiting(relationship);
+        self.wheel.take_all(&mut self.lists, waiting);
+    }
+
+    /// How many bindings of this relationship the partner must have agreed to before both are in NORMAL (trap T17).
+    pub(crate) fn unagreed(&self, relationship: RelationshipId) -> u32 {
+        self.unagreed[relationship.0 as usize]
+    }
+
+    /// How many addresses of a pool are available to one of the two servers.
+    pub(crate) fn available(&self, pool: PoolId, which: Available) -> u32 {
+        self.available[pool.0 as usize][which as usize]
+    }
+
     /// The binding that this client has, or had last, in this network.
     pub(crate) fn of_client(
         &self,
@@ -210,9 +301,14 @@ impl Table {
         self.offers.get(self.get(slot).offer)
     }
 
-    /// The address of this pool that has been free for longest.
-    pub(crate) fn oldest_free(&self, pool: PoolId) -> Option<Slot> {
-        self.lists.front(ListId(pool.0)).map(Slot)
+    /// The address of this pool that has been available for longest.
+    pub(crate) fn oldest(&self, pool: PoolId, which: Available) -> Option<Slot> {
+        self.lists.front(list_of(pool, which)).map(Slot)
+    }
+
+    /// The address that became available after this one.
+    pub(crate) fn after(&self, pool: PoolId, which: Available, slot: Slot) -> Option<Slot> {
+        self.lists.after(list_of(pool, which), slot.0).map(Slot)
     }
 
     /// Keeps an address for a client until `until`; replaces an offer that the client had before.
@@ -254,6 +350,7 @@ impl Table {
         change: impl FnOnce(&mut Binding),
     ) -> &Binding {
         self.withdraw_offer(slot);
+        self.account(slot, false);
         let before = self.get(slot);
         let (status, client) = (before.status, before.client.clone());
         let binding = &mut self.slots[slot.0 as usize];
@@ -272,12 +369,37 @@ impl Table {
         if !stays || !self.lists.is_linked(slot.0) {
             self.relist(slot);
         }
+        self.account(slot, true);
         self.get(slot)
     }
 
-    /// Puts a bug in: see [`crate::planted::Planted::expire_early`].
-    pub(crate) fn plant_early_expiry(&mut self, early: bool) {
-        self.expire_early = early;
+    /// Sets or clears flags, which move a binding nowhere.
+    pub(crate) fn set_flags(&mut self, slot: Slot, flags: Flags, on: bool) {
+        self.account(slot, false);
+        let binding = &mut self.slots[slot.0 as usize];
+        binding.flags = if on { binding.flags.with(flags) } else { binding.flags.without(flags) };
+        self.account(slot, true);
+    }
+
+    /// Changes the times of an ACTIVE binding that only grow: no deadline needs a new place for that.
+    pub(crate) fn set_acked(&mut self, slot: Slot, acked: Stamp) {
+        self.slots[slot.0 as usize].acked_potential_expiration = acked;
+    }
+
+    /// Engine time has jumped by `lost`, to `found`: leases given before are not over until that much later.
+    pub(crate) fn time_was_lost(&mut self, found: Time, lost: Interval) {
+        self.lost.add(found, lost);
+    }
+
+    /// When lost time was found, and how much of it.
+    pub(crate) fn lost_times(&self) -> impl Iterator<Item = (Time, Interval)> + '_ {
+        self.lost.iter()
+    }
+
+    /// Puts bugs in: see [`crate::planted::Planted::expire_early`] and [`crate::planted::Planted::short_wait`].
+    pub(crate) fn plant(&mut self, expire_early: bool, short_wait: bool) {
+        self.expire_early = expire_early;
+        self.short_wait = short_wait;
     }
 
     /// Does up to `budget` units of work that is due at `now`, until a slot needs a decision.
@@ -285,19 +407,27 @@ impl Table {
         let now_tick = tick_before(now);
         while *budget > 0 {
             *budget -= 1;
-            let Table { wheel, lists, slots, offers, decline_time, expire_early, .. } = self;
-            let early = *expire_early;
-            match wheel
-                .step(lists, now_tick, |slot| deadline(&slots[slot as usize], offers, *decline_time, early))
-            {
+            let Table { wheel, lists, slots, offers, ranges, authorities, lost, .. } = self;
+            let rule = Deadlines {
+                offers,
+                ranges,
+                authorities,
+                lost,
+                decline_time: self.decline_time,
+                early: self.expire_early,
+                short_wait: self.short_wait,
+            };
+            match wheel.step(lists, now_tick, |slot| rule.of(&slots[slot as usize])) {
                 Step::Due(slot) => {
                     let binding = &self.slots[slot as usize];
                     return Some(match binding.status {
                         _ if binding.offer != NO_OFFER => Due::Offer(Slot(slot)),
                         BindingStatus::Abandoned => Due::Abandoned(Slot(slot)),
-                        _ => Due::Lease(Slot(slot)),
+                        BindingStatus::Active => Due::Lease(Slot(slot)),
+                        _ => Due::Waited(Slot(slot)),
                     });
                 }
+                Step::Never(slot) => self.relist(Slot(slot)),
                 Step::Moved => {}
                 Step::Idle => return None,
             }
@@ -320,6 +450,11 @@ impl Table {
         })
     }
 
+    /// The slot with this number, if there are so many.
+    pub(crate) fn by_number(&self, number: u32) -> Option<Slot> {
+        ((number as usize) < self.slots.len()).then_some(Slot(number))
+    }
+
     /// Slots in the order of their numbers, from number `from` on.
     pub(crate) fn numbered(&self, from: u32) -> impl Iterator<Item = (u32, &Binding)> {
         (from..).zip(self.slots.iter().skip(from as usize))
@@ -332,7 +467,14 @@ impl Table {
             }
             let slot = count(self.slots.len());
             self.slots.push(binding);
-            self.ranges.push(Range { first: address, last: address, slot, pool: None, subnet: None });
+            self.ranges.push(Range {
+                first: address,
+                last: address,
+                slot,
+                pool: None,
+                subnet: None,
+                relationship: None,
+            });
             self.orphans += 1;
         }
         self.ranges.sort_unstable_by_key(|range| range.first);
@@ -391,34 +533,106 @@ impl Table {
     fn relist(&mut self, slot: Slot) {
         self.lists.unlink(slot.0);
         let binding = self.get(slot);
-        let is_free = binding.status == BindingStatus::Free && binding.offer == NO_OFFER;
-        if is_free {
-            if let (Some(pool), false) = (self.pool(slot), binding.reserved) {
-                self.lists.push_back(ListId(pool.0), slot.0);
+        let range = self.range(slot);
+        let is_offered = binding.offer != NO_OFFER;
+        if let (Some(which), false) = (binding.available(), is_offered) {
+            if let (Some(pool), false) = (range.pool, binding.reserved) {
+                self.lists.push_back(list_of(pool, which), slot.0);
             }
             return;
         }
-        let deadline = deadline(binding, &self.offers, self.decline_time, self.expire_early);
+        let deadline = self.deadlines().of(binding);
+        if deadline == Tick::MAX
+            && !matches!(binding.status, BindingStatus::Active)
+            && let Some(relationship) = range.relationship
+        {
+            self.lists.push_back(self.waiting(relationship), slot.0);
+            return;
+        }
         self.wheel.insert(&mut self.lists, slot.0, deadline);
+    }
+
+    fn deadlines(&self) -> Deadlines<'_> {
+        Deadlines {
+            offers: &self.offers,
+            ranges: &self.ranges,
+            authorities: &self.authorities,
+            lost: &self.lost,
+            decline_time: self.decline_time,
+            early: self.expire_early,
+            short_wait: self.short_wait,
+        }
+    }
+
+    /// The list of what can only wait for the partner.
+    fn waiting(&self, relationship: RelationshipId) -> ListId {
+        ListId(2 * count(self.available.len()) + relationship.0)
+    }
+
+    /// Keeps the counts that follow from a binding: before it changes, and after.
+    fn account(&mut self, slot: Slot, more: bool) {
+        let binding = self.get(slot);
+        if binding.flags.contains(Flags::UNAGREED)
+            && let Some(relationship) = self.relationship(slot)
+        {
+            let count = &mut self.unagreed[relationship.0 as usize];
+            *count = if more { *count + 1 } else { count.saturating_sub(1) };
+        }
+        let binding = self.get(slot);
+        if let (Some(which), false, Some(pool)) = (binding.available(), binding.reserved, self.pool(slot)) {
+            let count = &mut self.available[pool.0 as usize][which as usize];
+            *count = if more { *count + 1 } else { count.saturating_sub(1) };
+        }
     }
 }
 
+fn list_of(pool: PoolId, which: Available) -> ListId {
+    ListId(2 * pool.0 + which as u32)
+}
+
 /// When a slot needs attention next.
-fn deadline(binding: &Binding, offers: &Offers, decline_time: Interval, early: bool) -> Tick {
-    let at = if let Some(offer) = offers.get(binding.offer) {
-        offer.until
-    } else {
-        match binding.status {
-            BindingStatus::Active if early => {
+struct Deadlines<'t> {
+    offers: &'t Offers,
+    ranges: &'t [Range],
+    authorities: &'t [Authority],
+    lost: &'t LostTime,
+    decline_time: Interval,
+    early: bool,
+    short_wait: bool,
+}
+
+impl Deadlines<'_> {
+    fn of(&self, binding: &Binding) -> Tick {
+        let at = match (self.offers.get(binding.offer), binding.status) {
+            (Some(offer), _) => offer.until,
+            (None, BindingStatus::Active) if self.early => {
                 binding.client_last_transaction_time.time().plus(binding.leased_for().fraction(1, 2))
             }
             // Trap T21: two clocks drift apart, so nobody's lease is called over before the slack has passed.
-            BindingStatus::Active => binding.lease_expiration.time().plus(binding.leased_for().slack()),
-            BindingStatus::Abandoned => binding.start_time_of_state.time().plus(decline_time),
-            _ => Time::NEVER,
-        }
-    };
-    Stamp::at_or_after(at).tick()
+            (None, BindingStatus::Active) => {
+                let held = self.lost.since(binding.client_last_transaction_time.time());
+                binding.lease_expiration.time().plus(binding.leased_for().slack()).plus(held)
+            }
+            (None, BindingStatus::Abandoned) => match self.authority(binding) {
+                Some(authority) if !authority.resets_abandoned => Time::NEVER,
+                _ => binding.start_time_of_state.time().plus(self.decline_time),
+            },
+            (None, BindingStatus::Expired | BindingStatus::Released | BindingStatus::Reset) => {
+                match self.authority(binding).and_then(|authority| authority.partner_down) {
+                    Some(stay) if self.short_wait => stay.may_change_hands(Times::NONE),
+                    Some(stay) => stay.may_change_hands(binding.times()),
+                    None => Time::NEVER,
+                }
+            }
+            (None, BindingStatus::Free | BindingStatus::Backup) => Time::NEVER,
+        };
+        Stamp::at_or_after(at).tick()
+    }
+
+    fn authority(&self, binding: &Binding) -> Option<Authority> {
+        let relationship = range_of(self.ranges, binding.address)?.relationship?;
+        self.authorities.get(relationship.0 as usize).copied()
+    }
 }
 
 /// The last whole second that is over at `now`.

@@ -5,6 +5,7 @@
 
 use crate::counter::Counters;
 use crate::input::StorageHealth;
+use crate::partner::EndpointView;
 use dhcp::{ClientIdentity, HardwareAddress};
 use failover::binding::BindingStatus;
 use failover::time::Time;
@@ -74,6 +75,8 @@ pub struct Status {
     pub networks: Vec<PoolView>,
     /// Bindings of addresses that the configuration does not have any more.
     pub orphans: u64,
+    /// Each failover endpoint.
+    pub endpoints: Vec<EndpointView>,
     /// What happened since the start of the process.
     pub counters: Counters,
 }

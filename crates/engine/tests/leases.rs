@@ -47,6 +47,21 @@ fn an_offered_address_is_offered_to_nobody_else_until_it_lapses() {
 }
 
 #[test]
+fn what_a_client_holds_and_is_offered_again_stays_its_own_while_it_answers() {
+    let mut server = Server::new(&small(1));
+    let address = Client::new(1).bind(&mut server);
+    server.pass(seconds(595));
+    assert_eq!(Client::new(1).discover(&mut server).unwrap().yiaddr(), address);
+    server.pass(seconds(50));
+    assert!(Client::new(2).discover(&mut server).is_none(), "the lease is over, the offer is not");
+    assert_eq!(Client::new(1).select(&mut server, address).unwrap().kind(), MessageType::Ack);
+    server.pass(seconds(595));
+    Client::new(1).discover(&mut server);
+    server.pass(seconds(61));
+    assert_eq!(Client::new(2).discover(&mut server).unwrap().yiaddr(), address);
+}
+
+#[test]
 fn a_client_that_selects_another_server_leaves_its_offer() {
     let mut server = Server::new(&small(1));
     let offer = Client::new(1).discover(&mut server).unwrap();

@@ -2,7 +2,8 @@
 
 mod common;
 
-use common::{Client, Server, ip, seconds, small};
+use common::{Client, Server, ip, records, seconds, small};
+use engine::clock::{BootId, ClockStamp};
 use engine::{Input, SnapshotCursor};
 use failover::binding::BindingStatus;
 use proptest::prelude::*;
@@ -101,15 +102,62 @@ fn a_snapshot_taken_piece_by_piece_while_leases_change_restores_the_same() {
         Client::new(100).bind(&mut server);
         server.pass(seconds(5));
     }
-    let mut log = Vec::new();
-    let mut frames = snapshot.as_slice();
-    while let Some((length, rest)) = frames.split_first_chunk::<4>() {
-        let (record, rest) = rest.split_at(u32::from_le_bytes(*length) as usize);
-        log.push(record.to_vec());
-        frames = rest;
-    }
+    let mut log = records(&snapshot);
     log.extend_from_slice(&server.log[log_from..]);
     assert_eq!(Server::restored(&parts, &log, server.now).leases(), server.leases());
+}
+
+fn stamp(server: &Server, since_boot: u64, boot: u8, synchronised: bool) -> ClockStamp {
+    let wall = server.now;
+    ClockStamp {
+        engine: server.now,
+        since_boot: seconds(since_boot),
+        wall,
+        boot: BootId([boot; 16]),
+        synchronised,
+    }
+}
+
+/// Stamps, leases for 600 s, 10 s pass; then engine time jumps by 1000 s, and a second client wants the one address.
+fn after_a_jump(before: impl Fn(&Server) -> ClockStamp, after: impl Fn(&Server) -> ClockStamp) -> Server {
+    let mut server = Server::new(&small(1));
+    let first = before(&server);
+    server.note_clock(first);
+    Client::new(1).bind(&mut server);
+    server.pass(seconds(10));
+    server.now = server.now.plus(seconds(1000));
+    let second = after(&server);
+    server.note_clock(second);
+    server
+}
+
+#[test]
+fn a_lease_given_by_a_clock_that_was_behind_is_not_over_before_its_client_thinks_so() {
+    let lost = after_a_jump(|server| stamp(server, 50, 1, true), |server| stamp(server, 60, 1, true));
+    let unknown = after_a_jump(|server| stamp(server, 50, 1, false), |server| stamp(server, 5, 2, true));
+    for mut server in [lost, unknown] {
+        server.pass(seconds(580));
+        assert!(Client::new(2).discover(&mut server).is_none(), "client 1 has 10 s left by its own clock");
+        // The same after a crash, and after a snapshot.
+        let mut crashed = server.crashed(&small(1));
+        crashed.pass(seconds(9));
+        assert!(Client::new(2).discover(&mut crashed).is_none());
+        let mut snapshot = Vec::new();
+        server.engine.snapshot(&mut SnapshotCursor::default(), 100, &mut snapshot);
+        let mut restored = Server::restored(&small(1), &records(&snapshot), server.now);
+        restored.pass(seconds(9));
+        assert!(Client::new(2).discover(&mut restored).is_none());
+        // At most what may have been lost, 1010 s, and the slack are added.
+        restored.pass(seconds(450));
+        assert!(Client::new(2).discover(&mut restored).is_some());
+    }
+}
+
+#[test]
+fn a_reboot_of_a_machine_that_knew_the_time_holds_nothing_back() {
+    let mut server = after_a_jump(|server| stamp(server, 50, 1, true), |server| stamp(server, 5, 2, true));
+    server.pass(seconds(1));
+    assert!(Client::new(2).discover(&mut server).is_some());
 }
 
 #[test]

@@ -3,3 +3,30 @@
 //! *Lives here:* the world, its faults, and one checker for each invariant.
 //! *May know:* the engine's and the store's public faces, DHCP messages.
 //! *Must not know:* the server: no socket, no thread, no clock of this machine.
+//!
+//! A seed decides everything: who is there, what fails and when. [`run`] makes one run of it, [`run_seeds`] many. A run has two
+//! halves. In the first anything may fail, and what must never happen is looked for at every step (S1, S3, S15, S16, S17). Then
+//! faults stop, and what must happen has to (L4, L5).
+
+mod checkers;
+pub mod cli;
+mod client;
+mod clock;
+mod count;
+mod disk;
+mod faults;
+mod net;
+mod outside;
+mod planted;
+mod random;
+mod report;
+mod run;
+mod scene;
+mod server;
+mod world;
+
+pub use checkers::Violation;
+pub use count::{Count, Counts};
+pub use planted::Planted;
+pub use report::{Report, Summary};
+pub use run::{Found, Options, find_planted, run, run_seeds};

@@ -59,13 +59,23 @@ pub(crate) fn make_segment<D: Disk>(
     size: u64,
 ) -> Result<(), Trouble> {
     disk.create(name, size)?;
-    let head = Head { identity, number, position: 0, sequence: 0, chain: 0 };
-    let mut sector = [0; FILE_HEAD_SIZE];
-    sector[..HEAD_BYTES].copy_from_slice(&head.encode(FileKind::Log));
-    disk.write(name, 0, &sector)?;
+    write_segment_head(disk, name, identity, number)?;
     sync(disk, name)?;
     sync_folder(disk)?;
     Ok(())
+}
+
+/// Writes the head of a segment, the same one each time: it is stable after the next sync of the file.
+pub(crate) fn write_segment_head<D: Disk>(
+    disk: &mut D,
+    name: &str,
+    identity: StoreIdentity,
+    number: u64,
+) -> Result<(), DiskError> {
+    let head = Head { identity, number, position: 0, sequence: 0, chain: 0 };
+    let mut sector = [0; FILE_HEAD_SIZE];
+    sector[..HEAD_BYTES].copy_from_slice(&head.encode(FileKind::Log));
+    disk.write(name, 0, &sector)
 }
 
 pub(crate) fn sync<D: Disk>(disk: &mut D, name: &str) -> Result<(), SyncFailed> {

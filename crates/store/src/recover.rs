@@ -12,7 +12,9 @@
 
 use crate::disk::{Disk, DiskError};
 use crate::error::{OpenError, Trouble};
-use crate::folder::{Folder, make_segment, segment_name, snapshot_name, sync, sync_folder};
+use crate::folder::{
+    Folder, make_segment, segment_name, snapshot_name, sync, sync_folder, write_segment_head,
+};
 use crate::format::{FILE_HEAD, FileKind, FrameHead, FrameKind, HEAD_BYTES, Head, HeadRead, Seed, VERSION};
 use crate::identity::Known;
 use crate::read::{FrameRead, Window};
@@ -265,6 +267,8 @@ impl<D: Disk> Recovery<'_, D> {
     fn settle(&mut self, segments: &[u64], opened: &mut Opened) -> Result<(u64, u64), OpenError> {
         let highest = segments.last().copied().unwrap_or(0).max(self.last.map_or(0, |(number, _)| number));
         let number = if let Some(number) = self.fresh_segment(segments)? {
+            // Its head may be in the page cache only: the sync that made it may be the one that failed.
+            write_segment_head(self.disk, &segment_name(number), self.known.identity, number)?;
             number
         } else {
             let size = self.options.segment_size;

@@ -165,6 +165,21 @@ fn a_failed_sync_is_the_end_and_its_pages_are_written_again() {
 }
 
 #[test]
+fn after_a_failed_sync_what_the_next_run_called_stable_survives() {
+    for failing in 1..40 {
+        let disk = TestDisk::new(failing);
+        disk.0.borrow_mut().fail_sync_at = Some(failing);
+        let done = run(&disk, 0, 60);
+        disk.process_dies();
+        let end = check(&disk, &done, &format!("sync {failing} failed"));
+        // The reserve, its head too, may be in the page cache only.
+        let more = run(&disk, end, 20);
+        disk.power_cut();
+        check(&disk, &more, &format!("sync {failing} failed, and the run after it had its power cut"));
+    }
+}
+
+#[test]
 fn after_a_failed_sync_every_call_fails() {
     let disk = TestDisk::new(5);
     let (mut store, _) = open(&disk, options()).unwrap();

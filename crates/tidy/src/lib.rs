@@ -21,6 +21,8 @@ pub const ARROWS: &[(&str, &[&str])] = &[
     ("tandem", &["config", "server", "sim", "store"]),
     ("tidy", &[]),
     ("lab", &["dhcp"]),
+    // Measures the others; nobody names it.
+    ("benches", &["dhcp", "engine", "failover", "store"]),
 ];
 
 /// Our crates that a manifest names and that it must not.

@@ -4,8 +4,8 @@
 //! *Must not know:* lines and files.
 
 use super::{
-    Boot, Config, LeaseTimes, MAX_ADDRESSES, NetworkId, OptionSet, Parts, Pool, PoolId, Reservation,
-    ReservationId, ReservationKey, SET_BY_SERVER, SharedNetwork, Subnet, SubnetId, SubnetParts,
+    Boot, Config, LeaseTimes, MAX_ADDRESSES, NetworkId, OptionSet, Parts, Pool, PoolId, RelationshipId,
+    Reservation, ReservationId, ReservationKey, SET_BY_SERVER, SharedNetwork, Subnet, SubnetId, SubnetParts,
 };
 use dhcp::options::code;
 use failover::time::Interval;
@@ -35,6 +35,8 @@ pub enum Place {
     Pool(usize, usize, usize),
     /// A reservation of a subnet of a shared network.
     Reservation(usize, usize, usize),
+    /// A relationship.
+    Relationship(usize),
 }
 
 /// What can be wrong. The text says what to do.
@@ -169,6 +171,37 @@ pub enum Problem {
         /// The length.
         length: usize,
     },
+    /// A relationship without a name, or with one that does not fit.
+    #[error("a relationship needs a name of 1 to 255 bytes, the same on both servers")]
+    RelationshipName,
+    /// Two relationships of one name.
+    #[error("another relationship is called \"{name}\" too: rename one of them")]
+    SameRelationship {
+        /// The name.
+        name: String,
+        /// Where the other stands.
+        at: Place,
+    },
+    /// An MCLT that is too short or too long.
+    #[error("mclt must be from 60s to 4294967295s, and the same on both servers (F07 5.2.1)")]
+    Mclt,
+    /// A window of no size, or of one that is too large.
+    #[error(
+        "max-unacked must be from 1 to {MAX_UNACKED}: more than 10 and less than 100 is advised (F07 7.8.1)"
+    )]
+    MaxUnacked,
+    /// A split above the number of buckets.
+    #[error("split is how many of the 256 hash buckets the primary serves: 0 to 256")]
+    Split,
+    /// Timers that cannot work.
+    #[error("receive-timer must be from 3s to 10m: a partner that is silent for so long counts as lost")]
+    ReceiveTimer,
+    /// A relationship that no pool names.
+    #[error("no pool names the relationship \"{0}\": add `failover = \"{0}\"` to the pools that it shares")]
+    UnusedRelationship(String),
+    /// A pool that names a relationship that is not there.
+    #[error("there is no relationship with number {0}")]
+    NoSuchRelationship(usize),
     /// Offers that are kept for no time.
     #[error("offer-time must be at least one second: a client needs time to answer an offer")]
     NoOfferTime,
@@ -178,12 +211,16 @@ pub enum Problem {
 /// (576 bytes with headers, RFC 2131 2), with the fields file and sname used for it.
 const MAX_OPTION: usize = 400;
 
+/// Most BNDUPDs that may wait for their BNDACK, so that what a partner can make us keep is bounded.
+pub const MAX_UNACKED: u32 = 1000;
+
 pub(super) fn check(parts: &Parts) -> Result<Config, Vec<Fault>> {
     let mut checker = Checker {
         faults: Vec::new(),
         config: Config {
             offer_time: parts.offer_time,
             decline_time: parts.decline_time,
+            relationships: parts.relationships.clone(),
             networks: Vec::new(),
             subnets: Vec::new(),
             pools: Vec::new(),
@@ -236,6 +273,44 @@ impl Checker {
             self.fault(Place::Whole, Problem::NoOfferTime);
         }
         self.options(Place::Whole, &parts.options);
+        self.relationships(parts);
+    }
+
+    fn relationships(&mut self, parts: &Parts) {
+        let used: BTreeSet<usize> = parts
+            .shared_networks
+            .iter()
+            .flat_map(|network| &network.subnets)
+            .flat_map(|subnet| &subnet.pools)
+            .filter_map(|pool| pool.failover)
+            .collect();
+        for (n, relationship) in parts.relationships.iter().enumerate() {
+            let place = Place::Relationship(n);
+            let name = &relationship.name;
+            if name.is_empty() || name.len() > 255 {
+                self.fault(place, Problem::RelationshipName);
+            }
+            if let Some(at) = parts.relationships[..n].iter().position(|other| other.name == *name) {
+                let at = Place::Relationship(at);
+                self.fault(place, Problem::SameRelationship { name: name.clone(), at });
+            }
+            let mclt = relationship.mclt.as_seconds();
+            if mclt < 60 || mclt > u64::from(u32::MAX) {
+                self.fault(place, Problem::Mclt);
+            }
+            if relationship.max_unacked == 0 || relationship.max_unacked > MAX_UNACKED {
+                self.fault(place, Problem::MaxUnacked);
+            }
+            if relationship.split > 256 {
+                self.fault(place, Problem::Split);
+            }
+            if !(3..=600).contains(&relationship.receive_timer.as_seconds()) {
+                self.fault(place, Problem::ReceiveTimer);
+            }
+            if !used.contains(&n) {
+                self.fault(place, Problem::UnusedRelationship(name.clone()));
+            }
+        }
     }
 
     fn subnet(&mut self, parts: &Parts, (n, s): (usize, usize), network: NetworkId, subnet: &SubnetParts) {
@@ -254,6 +329,28 @@ impl Checker {
             own.set(code::BROADCAST_ADDRESS, prefix.broadcast().octets());
         }
         let options = own.merged(&parts.options).merged(&subnet.options);
+        self.pools(parts, (n, s), (network, id), subnet, &options);
+        self.reservations((n, s), id, subnet, prefix, &options);
+        self.config.networks[network.0 as usize].subnets.push(id);
+        self.subnet_places.push(place);
+        self.config.subnets.push(Subnet {
+            prefix,
+            network,
+            lease: subnet.lease,
+            options,
+            boot: subnet.boot.clone(),
+        });
+    }
+
+    fn pools(
+        &mut self,
+        parts: &Parts,
+        (n, s): (usize, usize),
+        (network, id): (NetworkId, SubnetId),
+        subnet: &SubnetParts,
+        options: &OptionSet,
+    ) {
+        let prefix = subnet.prefix.trunc();
         for (p, pool) in subnet.pools.iter().enumerate() {
             let place = Place::Pool(n, s, p);
             self.options(place, &pool.options);
@@ -268,8 +365,28 @@ impl Checker {
             self.config.networks[network.0 as usize].pools.push(pool_id);
             self.pool_places.push(place);
             let options = options.merged(&pool.options);
-            self.config.pools.push(Pool { first: pool.first, last: pool.last, subnet: id, options });
+            let failover = pool.failover.map(|n| RelationshipId(number(n)));
+            if let Some(n) = pool.failover.filter(|n| *n >= parts.relationships.len()) {
+                self.fault(place, Problem::NoSuchRelationship(n));
+            }
+            self.config.pools.push(Pool {
+                first: pool.first,
+                last: pool.last,
+                subnet: id,
+                options,
+                failover,
+            });
         }
+    }
+
+    fn reservations(
+        &mut self,
+        (n, s): (usize, usize),
+        id: SubnetId,
+        subnet: &SubnetParts,
+        prefix: Ipv4Net,
+        options: &OptionSet,
+    ) {
         for (r, reservation) in subnet.reservations.iter().enumerate() {
             let place = Place::Reservation(n, s, r);
             self.options(place, &reservation.options);
@@ -289,15 +406,6 @@ impl Checker {
                 boot: merged_boot(&subnet.boot, &reservation.boot),
             });
         }
-        self.config.networks[network.0 as usize].subnets.push(id);
-        self.subnet_places.push(place);
-        self.config.subnets.push(Subnet {
-            prefix,
-            network,
-            lease: subnet.lease,
-            options,
-            boot: subnet.boot.clone(),
-        });
     }
 
     fn inside(&mut self, place: Place, subnet: Ipv4Net, address: Ipv4Addr) {

@@ -9,9 +9,8 @@ use crate::counter::Counter;
 use crate::engine::Engine;
 use crate::event::Event;
 use crate::outbox::Outbox;
-use crate::table::Slot;
-use failover::binding::BindingStatus;
-use failover::time::Time;
+use crate::table::{Available, Slot};
+use failover::time::{Interval, Time};
 
 /// Offers an address, or says why not.
 pub(crate) fn discover(
@@ -21,34 +20,65 @@ pub(crate) fn discover(
     outbox: &mut Outbox,
 ) -> Result<(), Counter> {
     storage_allows(engine)?;
-    let Some(slot) = choose(engine, request) else {
+    may_serve(engine, request)?;
+    let Some(slot) = choose(engine, now, request) else {
         let network = request.place.network;
         if !std::mem::replace(&mut engine.exhausted[network.0 as usize], true) {
             outbox.event(Event::NetworkExhausted { network: engine.config.network(network).name.clone() });
         }
         return Err(Counter::DroppedPoolExhausted);
     };
-    if engine.table.get(slot).status == BindingStatus::Free {
-        let until = now.plus(engine.config.offer_time());
+    let lease = reply::lease_for(engine, now, request, slot);
+    if lease == Interval::ZERO {
+        return Err(Counter::DroppedLeadTimeOver);
+    }
+    let until = now.plus(engine.config.offer_time());
+    let binding = engine.table.get(slot);
+    // What the client holds needs no keeping, unless its lease may end before it has answered.
+    let own = binding.client.as_ref() == Some(&request.client) && binding.lease_expiration.time() <= until;
+    if binding.available().is_some() || own {
         engine.table.offer(slot, request.place.network, &request.client, until);
     }
-    reply::offer(engine, now, request, slot, outbox)?;
+    reply::offer(engine, now, request, slot, lease, outbox)?;
     engine.counters.count(Counter::Offer);
     Ok(())
 }
 
+/// Whether there is anything in this network that this server may offer this client: what a state or the load balance
+/// leaves to the partner is met with silence, and nothing is remembered of it (F07-9.2-08, trap T4).
+fn may_serve(engine: &Engine, request: &Request<'_>) -> Result<(), Counter> {
+    let pools = &engine.config.network(request.place.network).pools;
+    let mut silent = None;
+    for pool in pools {
+        match engine.config.pool(*pool).failover {
+            None => return Ok(()),
+            Some(relationship) => match engine.may_answer(relationship, request) {
+                Ok(()) => return Ok(()),
+                Err(reason) => silent = Some(reason),
+            },
+        }
+    }
+    silent.map_or(Ok(()), Err)
+}
+
 /// The order of RFC 2131 4.3.1, with the reservation before all and a standing offer before what is only remembered.
-fn choose(engine: &Engine, request: &Request<'_>) -> Option<Slot> {
+fn choose(engine: &Engine, now: Time, request: &Request<'_>) -> Option<Slot> {
     let network = request.place.network;
-    let usable = |slot: &Slot| !matches!(standing(engine, request, *slot), Standing::Denied(_));
+    let answers = |slot: &Slot| {
+        let relationship = engine.table.relationship(*slot);
+        relationship.is_none_or(|relationship| engine.may_answer(relationship, request).is_ok())
+    };
+    let standing = |slot: &Slot| standing(engine, now, request, *slot);
+    let usable =
+        |slot: &Slot| answers(slot) && matches!(standing(slot), Standing::Holds | Standing::Available { .. });
     let of_client = || engine.table.of_client(&engine.config, network, &request.client);
     reserved_slot(engine, request)
         .filter(usable)
-        .or_else(|| of_client().filter(|slot| standing(engine, request, *slot) == Standing::Holds))
+        .or_else(|| of_client().filter(|slot| answers(slot) && standing(slot) == Standing::Holds))
         .or_else(|| engine.table.offered_to(network, &request.client).filter(usable))
         .or_else(|| of_client().filter(usable))
         .or_else(|| requested(engine, request).filter(|slot| engine.planted.offer_leased || usable(slot)))
-        .or_else(|| oldest_free(engine, request))
+        .or_else(|| oldest_available(engine, now, request))
 }
 
 /// The address that the client asks for, if it is in a pool of its network.
@@ -58,10 +88,16 @@ fn requested(engine: &Engine, request: &Request<'_>) -> Option<Slot> {
     (in_network && engine.table.pool(slot).is_some()).then_some(slot)
 }
 
-/// What has been free for longest: in the client's own subnet, else in another of the same shared network.
-fn oldest_free(engine: &Engine, request: &Request<'_>) -> Option<Slot> {
+/// What has been available for longest: in the client's own subnet, else in another of the same shared network.
+fn oldest_available(engine: &Engine, now: Time, request: &Request<'_>) -> Option<Slot> {
     let pools = &engine.config.network(request.place.network).pools;
     let own = |pool: &&PoolId| engine.config.pool(**pool).subnet == request.place.subnet;
     let others = pools.iter().filter(|pool| !own(pool));
-    pools.iter().filter(own).chain(others).find_map(|pool| engine.table.oldest_free(*pool))
+    pools.iter().filter(own).chain(others).find_map(|pool| match engine.config.pool(*pool).failover {
+        None => engine.table.oldest(*pool, Available::Free),
+        Some(relationship) => {
+            engine.may_answer(relationship, request).ok()?;
+            engine.oldest_of_own(now, relationship, *pool)
+        }
+    })
 }

@@ -6,7 +6,7 @@
 //! A refusal costs the client its address at once, so it takes a reason that is certain: the wrong network, or a
 //! record that gives the address to another (trap T20). What is merely unknown is met with silence.
 
-use super::{Request, Standing, reply, reserved_slot, standing, storage_allows};
+use super::{Kind, Request, Standing, reply, reserved_slot, standing, storage_allows};
 use crate::counter::Counter;
 use crate::engine::Engine;
 use crate::outbox::Outbox;
@@ -21,27 +21,56 @@ pub(crate) fn extend(
     request: &Request<'_>,
     outbox: &mut Outbox,
 ) -> Result<(), Counter> {
-    let reboot = request.message.ciaddr().is_unspecified();
+    let reboot = request.kind == Kind::InitReboot;
     let address = if reboot {
         request.message.requested_address().ok_or(Counter::DroppedIncomplete)?
     } else {
         request.message.ciaddr()
     };
     storage_allows(engine)?;
+    let slot = engine.table.at(address);
+    match slot.and_then(|slot| engine.table.relationship(slot)) {
+        Some(relationship) => engine.may_answer(relationship, request)?,
+        // Of what is in no pool of a partner, a pair speaks with one voice too.
+        None => engine.may_answer_in(request)?,
+    }
     if !is_in_network(engine, request, address) {
         return reply::nak(engine, now, request, address, "the address belongs to another network", outbox);
     }
-    let Some(slot) = engine.table.at(address) else { return Err(Counter::DroppedUnknownClient) };
-    match standing(engine, request, slot) {
+    let Some(slot) = slot else { return Err(Counter::DroppedUnknownClient) };
+    match standing(engine, now, request, slot) {
         Standing::Denied(why) => reply::nak(engine, now, request, address, why, outbox),
-        _ if moves_to_reservation(engine, request, slot) => {
+        _ if moves_to_reservation(engine, now, request, slot) => {
             reply::nak(engine, now, request, address, "another address is reserved for this client", outbox)
         }
         Standing::Holds | Standing::Available { former: true } => {
             reply::grant(engine, now, request, slot, outbox)
         }
-        Standing::Available { former: false } => adopt(engine, now, request, slot, reboot, outbox),
+        Standing::Withheld => Err(Counter::DroppedWithheld),
+        Standing::Available { former: false } if engine.table.relationship(slot).is_none() => {
+            adopt(engine, now, request, slot, reboot, outbox)
+        }
+        Standing::Available { former: false } | Standing::Partners => {
+            take_over(engine, now, request, slot, reboot, outbox)
+        }
     }
+}
+
+/// A client that says it has an address of which we have no record (trap T20): the partner may have leased it in its last
+/// second. Who renews or rebinds is believed (F07-3.1.2-02), who restarts is not (F07-3.1.2-03); and in contact with the
+/// partner there is nothing to guess.
+fn take_over(
+    engine: &mut Engine,
+    now: Time,
+    request: &Request<'_>,
+    slot: Slot,
+    reboot: bool,
+    outbox: &mut Outbox,
+) -> Result<(), Counter> {
+    if reboot || !engine.believes_clients(slot) {
+        return Err(Counter::DroppedUnknownClient);
+    }
+    reply::take_over(engine, now, request, slot, outbox)
 }
 
 /// An address that is nobody's by our records, and that the client says it has.
@@ -55,7 +84,7 @@ fn adopt(
 ) -> Result<(), Counter> {
     let address = engine.table.get(slot).ip();
     let other = engine.table.of_client(&engine.config, request.place.network, &request.client);
-    if other.is_some_and(|other| standing(engine, request, other) == Standing::Holds) {
+    if other.is_some_and(|other| standing(engine, now, request, other) == Standing::Holds) {
         return reply::nak(
             engine,
             now,
@@ -79,8 +108,12 @@ fn is_in_network(engine: &Engine, request: &Request<'_>, address: Ipv4Addr) -> b
 }
 
 /// A client that got a reservation while it held another address is sent there as soon as it can have it.
-fn moves_to_reservation(engine: &Engine, request: &Request<'_>, slot: Slot) -> bool {
+fn moves_to_reservation(engine: &Engine, now: Time, request: &Request<'_>, slot: Slot) -> bool {
     reserved_slot(engine, request).is_some_and(|reserved| {
-        reserved != slot && !matches!(standing(engine, request, reserved), Standing::Denied(_))
+        reserved != slot
+            && matches!(
+                standing(engine, now, request, reserved),
+                Standing::Holds | Standing::Available { .. }
+            )
     })
 }

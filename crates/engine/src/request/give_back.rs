@@ -21,14 +21,17 @@ pub(crate) fn release(
 ) -> Result<(), Counter> {
     for_us(engine, request)?;
     let slot = engine.table.at(request.message.ciaddr()).ok_or(Counter::DroppedNotHolder)?;
-    if !holds(engine, request, slot) {
+    if let Some(relationship) = engine.table.relationship(slot) {
+        engine.may_answer(relationship, request)?;
+    }
+    if !holds(engine, now, request, slot) {
         return Err(Counter::DroppedNotHolder);
     }
     let address = engine.table.get(slot).ip();
     if engine.planted.release_not_recorded {
-        engine.free(now, slot, &mut Outbox::new(outbox.position()));
+        engine.end_lease(now, slot, BindingStatus::Released, &mut Outbox::new(outbox.position()));
     } else {
-        engine.free(now, slot, outbox);
+        engine.end_lease(now, slot, BindingStatus::Released, outbox);
     }
     outbox.event(Event::LeaseReleased { address, client: request.client.clone() });
     Ok(())
@@ -45,7 +48,10 @@ pub(crate) fn decline(
     let address = request.message.requested_address().ok_or(Counter::DroppedIncomplete)?;
     let slot = engine.table.at(address).ok_or(Counter::DroppedNotHolder)?;
     let offered = engine.table.offer_of(slot).is_some_and(|offer| offer.client == request.client);
-    if !offered && !holds(engine, request, slot) {
+    if let Some(relationship) = engine.table.relationship(slot) {
+        engine.may_answer(relationship, request)?;
+    }
+    if !offered && !holds(engine, now, request, slot) {
         return Err(Counter::DroppedNotHolder);
     }
     engine.table.change(&engine.config, slot, |binding| {
@@ -54,16 +60,16 @@ pub(crate) fn decline(
         binding.clear_times();
         binding.clear_client();
     });
-    engine.record(slot, outbox);
+    engine.changed(slot, outbox);
     let probation = engine.config.decline_time();
     outbox.event(Event::AddressDeclined { address, client: request.client.clone(), probation });
     Ok(())
 }
 
 /// A client may give back what the configuration would not give it again.
-fn holds(engine: &Engine, request: &Request<'_>, slot: Slot) -> bool {
+fn holds(engine: &Engine, now: Time, request: &Request<'_>, slot: Slot) -> bool {
     let binding = engine.table.get(slot);
-    standing(engine, request, slot) == Standing::Holds
+    standing(engine, now, request, slot) == Standing::Holds
         || (binding.status == BindingStatus::Active && binding.client.as_ref() == Some(&request.client))
 }
 

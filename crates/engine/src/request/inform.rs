@@ -18,6 +18,7 @@ pub(crate) fn inform(
     if request.message.ciaddr().is_unspecified() {
         return Err(Counter::DroppedIncomplete);
     }
+    engine.may_answer_in(request)?;
     reply::parameters(engine, now, request, outbox)?;
     engine.counters.count(Counter::AckInform);
     Ok(())

@@ -10,7 +10,7 @@ use crate::counter::Counter;
 use crate::engine::Engine;
 use crate::event::Event;
 use crate::outbox::{Destination, Outbox, Position};
-use crate::record::{MAX_EXTRA, Stamp};
+use crate::record::{Flags, MAX_EXTRA, Stamp};
 use crate::table::Slot;
 use dhcp::{MessageType, OptionValue, ReplyHeader, Writer, code};
 use failover::binding::BindingStatus;
@@ -34,7 +34,36 @@ pub(crate) fn grant(
     slot: Slot,
     outbox: &mut Outbox,
 ) -> Result<(), Counter> {
-    let lease = lease_for(engine, request, slot);
+    give(engine, now, request, slot, Flags::NONE, outbox)
+}
+
+/// The same on the client's word alone (trap T20): before both are in NORMAL again, the partner must have agreed (T17).
+pub(crate) fn take_over(
+    engine: &mut Engine,
+    now: Time,
+    request: &Request<'_>,
+    slot: Slot,
+    outbox: &mut Outbox,
+) -> Result<(), Counter> {
+    give(engine, now, request, slot, Flags::UNAGREED, outbox)?;
+    engine.counters.count(Counter::TakeOver);
+    Ok(())
+}
+
+fn give(
+    engine: &mut Engine,
+    now: Time,
+    request: &Request<'_>,
+    slot: Slot,
+    flags: Flags,
+    outbox: &mut Outbox,
+) -> Result<(), Counter> {
+    let lease = lease_for(engine, now, request, slot);
+    if lease == Interval::ZERO {
+        return Err(Counter::DroppedLeadTimeOver);
+    }
+    let potential = potential_expiration(engine, now, request, slot, lease);
+    let flags = if engine.is_partners(slot) { flags.with(Flags::UNAGREED) } else { flags };
     let end = Stamp::at_or_after(now.plus(lease));
     let before = engine.table.get(slot);
     let same_client = before.client.as_ref() == Some(&request.client);
@@ -42,6 +71,8 @@ pub(crate) fn grant(
     let reallocation = !same_client && before.client.is_some();
     let recorded =
         if renewal && !engine.planted.forget_recorded_end { before.lease_expiration.max(end) } else { end };
+    let heard = if same_client && !renewal { before.heard_anew(now) } else { Stamp::at_or_before(now) };
+    let outlive = engine.planted.times_outlive_client;
     let mut extras = Extras::default();
     extras.take(request);
     engine.table.withdraw_offer_to(request.place.network, &request.client);
@@ -49,17 +80,26 @@ pub(crate) fn grant(
         if !renewal {
             binding.status = BindingStatus::Active;
             binding.start_time_of_state = Stamp::at_or_before(now);
-            binding.clear_times();
         }
         if !same_client {
+            if !outlive {
+                binding.clear_times();
+            }
             binding.client = Some(request.client.clone());
         }
+        binding.flags = binding.flags.with(flags);
         binding.lease_expiration = recorded;
-        binding.client_last_transaction_time = Stamp::at_or_before(now);
-        binding.set_hardware(request.hardware());
-        binding.set_extras(extras.host_name(), extras.relay(), extras.vendor_class());
+        // F07-7.1.1-07: stable before the BNDUPD that says it, by resting on this very record.
+        binding.sent_potential_expiration = binding.sent_potential_expiration.max(potential);
+        binding.client_last_transaction_time = heard;
+        binding.set_client_details(
+            request.hardware(),
+            extras.host_name(),
+            extras.relay(),
+            extras.vendor_class(),
+        );
     });
-    engine.record(slot, outbox);
+    engine.changed(slot, outbox);
     let rests_on = if engine.planted.ack_before_stable { Position::START } else { outbox.position() };
     lease_reply(engine, now, request, MessageType::Ack, slot, lease, rests_on, outbox)?;
     engine.counters.count(Counter::Ack);
@@ -74,14 +114,40 @@ pub(crate) fn grant(
     Ok(())
 }
 
-/// How long a lease of this address would be: the client's wish within the bounds of the subnet.
-pub(crate) fn lease_for(engine: &Engine, request: &Request<'_>, slot: Slot) -> Interval {
+/// How long a lease of this address would be: the client's wish within the bounds of the subnet, and no longer than
+/// what the partner allows for (F07-5.2.1-01). Zero when there can be none.
+pub(crate) fn lease_for(engine: &Engine, now: Time, request: &Request<'_>, slot: Slot) -> Interval {
+    let desired = desired_lease(engine, request, slot);
+    match engine.longest_lease(now, slot, &request.client) {
+        // In whole seconds, as clients are told: what is left of one would make the record end later than the bound.
+        Some(longest) => desired.min(Interval::from_seconds(longest.as_seconds())),
+        None => desired,
+    }
+}
+
+/// The client's wish within the bounds of the subnet.
+fn desired_lease(engine: &Engine, request: &Request<'_>, slot: Slot) -> Interval {
     let times = times_of(engine, request, slot);
     let wish = request.message.lease_time().map(|seconds| match seconds {
         INFINITE => Interval::INFINITE,
         seconds => Interval::from_seconds(u64::from(seconds)),
     });
     wish.map_or(times.lease, |wish| wish.clamp(times.minimum, times.maximum))
+}
+
+/// How far ahead the partner is told to think: what the client may be given when it renews (F07-5.2.1-12).
+fn potential_expiration(
+    engine: &Engine,
+    now: Time,
+    request: &Request<'_>,
+    slot: Slot,
+    lease: Interval,
+) -> Stamp {
+    if engine.table.relationship(slot).is_none() {
+        return Stamp::NONE;
+    }
+    let (renewal, _) = renewal_times(&times_of(engine, request, slot), lease);
+    Stamp::at_or_after(now.plus(renewal).plus(desired_lease(engine, request, slot)))
 }
 
 /// Tells the client that it cannot have `address`.
@@ -124,9 +190,9 @@ pub(crate) fn offer(
     now: Time,
     request: &Request<'_>,
     slot: Slot,
+    lease: Interval,
     outbox: &mut Outbox,
 ) -> Result<(), Counter> {
-    let lease = lease_for(engine, request, slot);
     lease_reply(engine, now, request, MessageType::Offer, slot, lease, Position::START, outbox)
 }
 

@@ -27,11 +27,18 @@ pub(crate) fn select(
     let Some(slot) = slot else {
         return reply::nak(engine, now, request, address, "it is not in a pool of this network", outbox);
     };
-    match standing(engine, request, slot) {
+    if let Some(relationship) = engine.table.relationship(slot) {
+        engine.may_answer(relationship, request)?;
+    }
+    match standing(engine, now, request, slot) {
         Standing::Denied(_) if engine.planted.offer_leased => {
             reply::grant(engine, now, request, slot, outbox)
         }
         Standing::Denied(why) => reply::nak(engine, now, request, address, why, outbox),
+        Standing::Withheld | Standing::Partners => {
+            // It has no address yet: it loses nothing, and starts again at once.
+            reply::nak(engine, now, request, address, "the address is not available any more", outbox)
+        }
         Standing::Holds | Standing::Available { .. } => reply::grant(engine, now, request, slot, outbox),
     }
 }

@@ -3,10 +3,13 @@
 //! *Lives here:* [`Binding`], small because there are millions of them; its way to and from a record.
 //! *Must not know:* lists, wheels, indexes.
 
-use crate::record::{BindingRecord, Stamp};
+use super::Available;
+use super::extras::{Extra, Extras};
+use crate::record::{BindingRecord, Flags, Stamp};
 use dhcp::{ClientIdentity, HardwareAddress};
 use failover::binding::BindingStatus;
-use failover::time::Interval;
+use failover::lease::Times;
+use failover::time::{Interval, Time};
 use std::net::Ipv4Addr;
 
 /// No offer.
@@ -19,6 +22,8 @@ pub(crate) struct Binding {
     /// Number of the offer that holds it, or [`NO_OFFER`]. Not durable.
     pub(crate) offer: u32,
     pub(crate) status: BindingStatus,
+    /// What is still to be settled with the partner.
+    pub(crate) flags: Flags,
     /// The index finds this binding by its client. Not durable.
     pub(crate) indexed: bool,
     /// The configuration reserves this address. Not durable.
@@ -31,17 +36,7 @@ pub(crate) struct Binding {
     pub(crate) received_potential_expiration: Stamp,
     pub(crate) client: Option<ClientIdentity>,
     hardware: SmallHardware,
-    extras: Option<Box<Extras>>,
-}
-
-/// What came with the client's last request and is kept for people and hooks.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Extras {
-    pub(crate) host_name: Vec<u8>,
-    pub(crate) relay_agent_information: Vec<u8>,
-    pub(crate) vendor_class: Vec<u8>,
-    /// A hardware address that does not fit into six bytes.
-    long_hardware: Option<HardwareAddress>,
+    extras: Option<Extras>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +54,7 @@ impl Binding {
             address,
             offer: NO_OFFER,
             status: BindingStatus::Free,
+            flags: Flags::NONE,
             indexed: false,
             reserved: false,
             start_time_of_state: Stamp::NONE,
@@ -81,59 +77,55 @@ impl Binding {
         match self.hardware {
             SmallHardware::None => None,
             SmallHardware::Ethernet(bytes) => Some(HardwareAddress::ethernet(bytes)),
-            SmallHardware::Long => self.extras.as_ref().and_then(|extras| extras.long_hardware),
-        }
-    }
-
-    pub(crate) fn set_hardware(&mut self, hardware: Option<HardwareAddress>) {
-        let Some(hardware) = hardware else {
-            self.hardware = SmallHardware::None;
-            return;
-        };
-        if let Some(bytes) = hardware.as_ethernet() {
-            self.hardware = SmallHardware::Ethernet(bytes);
-        } else {
-            self.hardware = SmallHardware::Long;
-            self.extras.get_or_insert_default().long_hardware = Some(hardware);
+            SmallHardware::Long => match self.extra(Extra::Hardware) {
+                [htype, address @ ..] => HardwareAddress::new(*htype, address),
+                [] => None,
+            },
         }
     }
 
     pub(crate) fn host_name(&self) -> &[u8] {
-        self.extras.as_ref().map_or(&[], |extras| &extras.host_name)
+        self.extra(Extra::HostName)
     }
 
     pub(crate) fn relay_agent_information(&self) -> &[u8] {
-        self.extras.as_ref().map_or(&[], |extras| &extras.relay_agent_information)
+        self.extra(Extra::RelayAgentInformation)
     }
 
     pub(crate) fn vendor_class(&self) -> &[u8] {
-        self.extras.as_ref().map_or(&[], |extras| &extras.vendor_class)
+        self.extra(Extra::VendorClass)
     }
 
-    /// Keeps what the client sent along; allocates only where something changed.
-    pub(crate) fn set_extras(
+    fn extra(&self, extra: Extra) -> &[u8] {
+        self.extras.as_ref().map_or(&[], |extras| extras.get(extra))
+    }
+
+    /// Keeps what the client's last request said of it; allocates only where the whole has another length than before.
+    pub(crate) fn set_client_details(
         &mut self,
+        hardware: Option<HardwareAddress>,
         host_name: &[u8],
         relay_agent_information: &[u8],
         vendor_class: &[u8],
     ) {
-        let nothing = host_name.is_empty() && relay_agent_information.is_empty() && vendor_class.is_empty();
-        if nothing && self.extras.is_none() {
-            return;
-        }
-        let extras = self.extras.get_or_insert_default();
-        for (kept, new) in [
-            (&mut extras.host_name, host_name),
-            (&mut extras.relay_agent_information, relay_agent_information),
-            (&mut extras.vendor_class, vendor_class),
-        ] {
-            if kept.as_slice() != new {
-                *kept = new.to_vec();
+        let mut long = [0; 1 + HardwareAddress::MAX_LENGTH];
+        let mut length = 0;
+        self.hardware = match &hardware {
+            None => SmallHardware::None,
+            Some(hardware) => {
+                if let Some(bytes) = hardware.as_ethernet() {
+                    SmallHardware::Ethernet(bytes)
+                } else {
+                    let address = hardware.as_bytes();
+                    length = 1 + address.len();
+                    long[0] = hardware.htype();
+                    long[1..length].copy_from_slice(address);
+                    SmallHardware::Long
+                }
             }
-        }
-        if nothing && extras.long_hardware.is_none() {
-            self.extras = None;
-        }
+        };
+        let pieces = [host_name, relay_agent_information, vendor_class, &long[..length]];
+        Extras::replace(&mut self.extras, pieces);
     }
 
     /// The times of F07 7.1.5 belong to an address *and* a client: they end with it (trap T14).
@@ -153,7 +145,48 @@ impl Binding {
 
     /// Whether this differs from an address that no client ever had.
     pub(crate) fn is_worth_a_record(&self) -> bool {
-        self.status != BindingStatus::Free || self.client.is_some() || self.start_time_of_state != Stamp::NONE
+        self.status != BindingStatus::Free
+            || self.flags.durable() != Flags::NONE
+            || self.client.is_some()
+            || self.start_time_of_state != Stamp::NONE
+    }
+
+    /// In whose list of available addresses this belongs.
+    pub(crate) fn available(&self) -> Option<Available> {
+        match self.status {
+            BindingStatus::Free => Some(Available::Free),
+            BindingStatus::Backup => Some(Available::Backup),
+            _ => None,
+        }
+    }
+
+    /// The four times of F07 7.1.5.
+    pub(crate) fn times(&self) -> Times {
+        Times {
+            lease_expiration: self.lease_expiration.time(),
+            sent_potential_expiration: self.sent_potential_expiration.time(),
+            acked_potential_expiration: self.acked_potential_expiration.time(),
+            received_potential_expiration: self.received_potential_expiration.time(),
+        }
+    }
+
+    pub(crate) fn set_times(&mut self, times: Times) {
+        self.lease_expiration = Stamp::at_or_after(times.lease_expiration);
+        self.sent_potential_expiration = Stamp::at_or_after(times.sent_potential_expiration);
+        self.acked_potential_expiration = Stamp::at_or_after(times.acked_potential_expiration);
+        self.received_potential_expiration = Stamp::at_or_after(times.received_potential_expiration);
+    }
+
+    /// When the client was last heard.
+    pub(crate) fn heard(&self) -> Option<Time> {
+        let heard = self.client_last_transaction_time;
+        (heard != Stamp::NONE).then(|| heard.time())
+    }
+
+    /// The client is heard at `now`, in another state than before: never in the same second as the last time, by which the
+    /// partner would take the one for as old as the other (figure 7.1.3-1, time(1)).
+    pub(crate) fn heard_anew(&self, now: Time) -> Stamp {
+        Stamp::at_or_before(now).max(self.client_last_transaction_time.next())
     }
 
     /// How long the lease was that ends at `lease_expiration`.
@@ -165,7 +198,7 @@ impl Binding {
         BindingRecord {
             address: self.ip(),
             status: self.status,
-            flags: 0,
+            flags: self.flags.durable(),
             start_time_of_state: self.start_time_of_state,
             client_last_transaction_time: self.client_last_transaction_time,
             lease_expiration: self.lease_expiration,
@@ -183,16 +216,20 @@ impl Binding {
     /// Takes everything durable from a record of the same address.
     pub(crate) fn restore(&mut self, record: &BindingRecord<'_>) {
         self.status = record.status;
+        self.flags = record.flags.durable();
         self.start_time_of_state = record.start_time_of_state;
         self.client_last_transaction_time = record.client_last_transaction_time;
         self.lease_expiration = record.lease_expiration;
         self.sent_potential_expiration = record.sent_potential_expiration;
         self.acked_potential_expiration = record.acked_potential_expiration;
         self.received_potential_expiration = record.received_potential_expiration;
-        self.extras = None;
         self.client = ClientIdentity::from_bytes(record.identity);
-        self.set_hardware(record.hardware);
-        self.set_extras(record.host_name, record.relay_agent_information, record.vendor_class);
+        self.set_client_details(
+            record.hardware,
+            record.host_name,
+            record.relay_agent_information,
+            record.vendor_class,
+        );
     }
 }
 
@@ -210,14 +247,15 @@ mod tests {
         let mut binding = Binding::unused(0x0a01_0203);
         binding.status = BindingStatus::Active;
         binding.client = ClientIdentity::from_client_identifier(b"a client with a very long identifier");
-        binding.set_hardware(HardwareAddress::new(32, &[7; 16]));
-        binding.set_extras(b"name", &[1, 1, 9], b"");
+        binding.set_client_details(HardwareAddress::new(32, &[7; 16]), b"name", &[1, 1, 9], b"");
         binding.lease_expiration = Stamp::NEVER;
         let mut restored = Binding::unused(0x0a01_0203);
         restored.restore(&binding.record());
         assert_eq!(restored.record(), binding.record());
         assert_eq!(restored.hardware(), HardwareAddress::new(32, &[7; 16]));
-        restored.set_extras(b"", b"", b"");
-        assert_eq!(restored.hardware(), HardwareAddress::new(32, &[7; 16]));
+        for hardware in [HardwareAddress::new(32, &[7; 16]), HardwareAddress::new(1, &[7; 6]), None] {
+            restored.set_client_details(hardware, b"", b"", b"");
+            assert_eq!((restored.hardware(), restored.host_name()), (hardware, &b""[..]));
+        }
     }
 }

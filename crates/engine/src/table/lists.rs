@@ -50,6 +50,12 @@ impl Lists {
         self.link(list.0).next.checked_sub(self.heads)
     }
 
+    /// The slot behind this one in a list.
+    pub(crate) fn after(&self, list: ListId, slot: u32) -> Option<u32> {
+        let next = self.link(self.heads + slot).next;
+        if next == list.0 { None } else { next.checked_sub(self.heads) }
+    }
+
     pub(crate) fn pop_front(&mut self, list: ListId) -> Option<u32> {
         let slot = self.front(list)?;
         self.unlink(slot);

@@ -12,6 +12,10 @@ use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 use std::hash::BuildHasher;
 
+/// How many offers have their memory from the start. More at a time are rare (an offer lives until the client answers, which
+/// takes milliseconds), and only the first time that there are so many costs something.
+const READY: usize = 16_384;
+
 #[derive(Debug, Clone)]
 pub(crate) struct Offer {
     pub(crate) client: ClientIdentity,
@@ -36,6 +40,14 @@ impl Offers {
             unused: Vec::new(),
             by_client: HashTable::new(),
         }
+    }
+
+    /// Sets memory aside, for `addresses` at most.
+    pub(crate) fn reserve(&mut self, addresses: usize) {
+        let ready = addresses.min(READY);
+        self.all.reserve(ready);
+        self.unused.reserve(ready);
+        self.by_client.reserve(ready, |_| 0);
     }
 
     #[cfg(test)]

@@ -36,6 +36,8 @@ pub(crate) enum Step {
     Due(u32),
     /// A slot moved to a finer bucket.
     Moved,
+    /// This slot has no deadline any more; it is in no list now.
+    Never(u32),
     /// Nothing is due until later.
     Idle,
 }
@@ -69,12 +71,10 @@ impl Wheel {
                 if deadline <= self.current {
                     return Step::Due(slot);
                 }
-                self.insert(lists, slot, deadline);
-                return Step::Moved;
+                return self.sort(lists, slot, deadline);
             }
             if let Some(slot) = lists.pop_front(self.moving()) {
-                self.insert(lists, slot, deadline_of(slot));
-                return Step::Moved;
+                return self.sort(lists, slot, deadline_of(slot));
             }
             let Some((tick, level, bucket)) = self.next_bucket() else {
                 self.current = self.current.max(now);
@@ -90,6 +90,19 @@ impl Wheel {
             let to = if level == 0 { self.due() } else { self.moving() };
             lists.append(self.bucket(level, bucket), to);
         }
+    }
+
+    /// Takes all slots of a list in, in constant time; they are sorted one by one as [`Wheel::step`] comes to them.
+    pub(crate) fn take_all(&self, lists: &mut Lists, from: ListId) {
+        lists.append(from, self.moving());
+    }
+
+    fn sort(&mut self, lists: &mut Lists, slot: u32, deadline: Tick) -> Step {
+        if deadline == Tick::MAX {
+            return Step::Never(slot);
+        }
+        self.insert(lists, slot, deadline);
+        Step::Moved
     }
 
     /// The next tick at which there is work; `None` for never. At most [`Wheel::step`]'s `current` if work is pending.
@@ -137,7 +150,7 @@ mod tests {
         loop {
             match wheel.step(lists, now, |slot| deadlines[slot as usize]) {
                 Step::Due(slot) => due.push(slot),
-                Step::Moved => {}
+                Step::Moved | Step::Never(_) => {}
                 Step::Idle => return due,
             }
         }

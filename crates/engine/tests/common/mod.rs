@@ -7,6 +7,7 @@
 )]
 
 use dhcp::{HardwareAddress, Message, MessageType, Op, ReplyHeader, TransactionId, Writer, code};
+use engine::clock::ClockStamp;
 use engine::config::{
     Boot, Config, LeaseTimes, OptionSet, Parts, PoolParts, ReservationKey, ReservationParts,
     SharedNetworkParts, SubnetParts,
@@ -44,6 +45,7 @@ pub fn subnet(prefix: &str, lease: u64, range: Option<(&str, &str)>) -> SubnetPa
                 first: ip(first),
                 last: ip(last),
                 options: OptionSet::default(),
+                failover: None,
             })
             .into_iter()
             .collect(),
@@ -57,6 +59,7 @@ pub fn parts(subnets: Vec<SubnetParts>) -> Parts {
         options: OptionSet::default(),
         offer_time: seconds(60),
         decline_time: seconds(3600),
+        relationships: Vec::new(),
     }
 }
 
@@ -145,14 +148,15 @@ impl Server {
         self.collect()
     }
 
+    pub fn note_clock(&mut self, stamp: ClockStamp) {
+        self.engine.note_clock(stamp, &mut self.outbox);
+        self.collect();
+    }
+
     fn collect(&mut self) -> Option<Reply> {
         let mut batch = self.outbox.seal(Batch::default());
-        let (first, _, mut frames) = batch.records();
-        while let Some((length, rest)) = frames.split_first_chunk::<4>() {
-            let (record, rest) = rest.split_at(u32::from_le_bytes(*length) as usize);
-            self.log.push(record.to_vec());
-            frames = rest;
-        }
+        let (first, _, frames) = batch.records();
+        self.log.extend(records(frames));
         let mut replies = Vec::new();
         let end = batch.end();
         for (stable, rests_on_record) in [(first, false), (end, true)] {
@@ -178,6 +182,17 @@ impl Server {
     pub fn status(&self, address: &str) -> BindingStatus {
         self.lease(address).status
     }
+}
+
+/// The records in a run of them, each behind its length.
+pub fn records(mut frames: &[u8]) -> Vec<Vec<u8>> {
+    let mut records = Vec::new();
+    while let Some((length, rest)) = frames.split_first_chunk::<4>() {
+        let (record, rest) = rest.split_at(u32::from_le_bytes(*length) as usize);
+        records.push(record.to_vec());
+        frames = rest;
+    }
+    records
 }
 
 #[derive(Debug, Clone)]

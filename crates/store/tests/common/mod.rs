@@ -7,7 +7,7 @@
 )]
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use store::{Disk, DiskError, DiskErrorKind};
 
@@ -18,6 +18,19 @@ const SECTOR: usize = 512;
 struct Content {
     seen: Vec<u8>,
     stable: Vec<u8>,
+    /// Sectors that a sync would write.
+    dirty: BTreeSet<usize>,
+}
+
+impl Content {
+    fn sync(&mut self) {
+        self.stable.resize(self.seen.len(), 0);
+        for sector in std::mem::take(&mut self.dirty) {
+            let from = (sector * SECTOR).min(self.seen.len());
+            let to = (from + SECTOR).min(self.seen.len());
+            self.stable[from..to].copy_from_slice(&self.seen[from..to]);
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -60,9 +73,9 @@ impl TestDisk {
             };
             let mut after = content.stable.clone();
             after.resize(length, 0);
-            for at in (0..length).step_by(SECTOR) {
-                let end = (at + SECTOR).min(length);
-                if content.seen.len() >= end && next(&mut state.random).is_multiple_of(2) {
+            for sector in std::mem::take(&mut content.dirty) {
+                let (at, end) = (sector * SECTOR, (sector * SECTOR + SECTOR).min(length));
+                if at < end && content.seen.len() >= end && next(&mut state.random).is_multiple_of(2) {
                     after[at..end].copy_from_slice(&content.seen[at..end]);
                 }
             }
@@ -155,7 +168,7 @@ impl Disk for TestDisk {
         let mut state = self.0.borrow_mut();
         state.room_for(preallocate)?;
         let seen = vec![0; usize::try_from(preallocate).expect("small")];
-        state.files.push(Content { seen, stable: Vec::new() });
+        state.files.push(Content { seen, ..Content::default() });
         let file = state.files.len() - 1;
         state.seen_names.insert(name.to_owned(), file);
         Ok(())
@@ -192,6 +205,9 @@ impl Disk for TestDisk {
         // A write that the crash interrupts gets as far as its middle.
         let reach = if crash.is_err() { bytes.len() / 2 } else { bytes.len() };
         seen[from..from + reach].copy_from_slice(&bytes[..reach]);
+        if reach > 0 {
+            state.files[file].dirty.extend(from / SECTOR..=(from + reach - 1) / SECTOR);
+        }
         crash
     }
 
@@ -201,11 +217,11 @@ impl Disk for TestDisk {
         let file = state.at(name)?;
         state.syncs += 1;
         if state.fail_sync_at == Some(state.syncs) {
-            // The kernel drops the pages and shows them as clean.
+            // The kernel drops the pages and shows them as clean: no later sync writes them.
+            state.files[file].dirty.clear();
             return Err(DiskError::new(DiskErrorKind::Io, "sync failed"));
         }
-        let seen = state.files[file].seen.clone();
-        state.files[file].stable = seen;
+        state.files[file].sync();
         Ok(())
     }
 

@@ -1,0 +1,62 @@
+//! The store: a batch of records is appended and made stable, on the disk that holds `target`.
+
+use benches::{Client, Kind, Site};
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use std::path::Path;
+use std::time::Duration;
+use store::{LinuxDisk, Options, RecordsRef, Store};
+
+/// Records as the engine makes them for new clients.
+fn records(count: u32) -> Vec<u8> {
+    let mut site = Site::new(4096);
+    for number in 0..count {
+        let client = Client::new(number, Kind::Full);
+        let offered = site.exchange(&client.discover()).address;
+        site.decide(&client.select(offered.unwrap_or(std::net::Ipv4Addr::UNSPECIFIED)));
+    }
+    let mut records = Vec::new();
+    site.settle(|_, made, bytes| {
+        assert_eq!(made, count, "a record for each lease");
+        records.extend_from_slice(bytes);
+    });
+    records
+}
+
+fn log(criterion: &mut Criterion) {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("log-{}", std::process::id()));
+    let mut group = criterion.benchmark_group("store");
+    for count in [1_u32, 16, 256] {
+        let bytes = records(count);
+        let mut store = match LinuxDisk::new(&folder)
+            .map_err(Into::into)
+            .and_then(|disk| Store::open(disk, Options::default(), [7; 16], &mut |_| Ok(())))
+        {
+            Ok(store) => store,
+            Err(error) => panic!("{}: {error}", folder.display()),
+        };
+        group.throughput(Throughput::Elements(u64::from(count)));
+        group.bench_function(format!("append and sync {count}"), |bencher| {
+            bencher.iter(|| {
+                let appended = store.append(store.next_position(), RecordsRef { count, bytes: &bytes });
+                assert!(appended.is_ok(), "{appended:?}");
+                let synced = store.sync();
+                assert!(synced.is_ok(), "{synced:?}");
+                store.maintain();
+            });
+        });
+        drop(store);
+        let _ = std::fs::remove_dir_all(&folder);
+    }
+    group.finish();
+}
+
+criterion_group! { name = all; config = quick(); targets = log }
+criterion_main!(all);
+
+fn quick() -> Criterion {
+    Criterion::default()
+        .sample_size(20)
+        .warm_up_time(Duration::from_millis(500))
+        .measurement_time(Duration::from_secs(2))
+        .without_plots()
+}

@@ -1,0 +1,66 @@
+//! With whom pools are shared.
+//!
+//! *Lives here:* [`RelationshipParts`], one partner in one role (F07-5.1.1-02).
+//! *Must not know:* addresses and ports of partners: a link is the shell's.
+
+use failover::dialect::Dialect;
+use failover::digest::Secret;
+use failover::state::Role;
+use failover::time::Interval;
+
+/// Number of a relationship in [`super::Config`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RelationshipId(pub u32);
+
+/// A partner in one role, and on what terms.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RelationshipParts {
+    /// relationship-name, the same on both servers; 1 to 255 bytes (D12-12.22-01).
+    pub name: String,
+    /// Which of the two this server is.
+    pub role: Role,
+    /// What the partner speaks.
+    pub dialect: Dialect,
+    /// Maximum client lead time, from 60 s on; the primary's counts (F07-5.2.1-07).
+    pub mclt: Interval,
+    /// How many of the 256 hash buckets the primary serves; the primary's counts.
+    pub split: u16,
+    /// BNDUPDs that may wait here for their BNDACK (F07-7.8.1-03); 1 to 1,000.
+    pub max_unacked: u32,
+    /// A partner that is silent for this long is lost (F07-12.18-01); 3 s to 10 min.
+    pub receive_timer: Interval,
+    /// How long STARTUP looks for the partner (F07-9.3.2-05); `None`: 10 s after a stop shorter than MCLT, else 60 s.
+    pub startup: Option<Interval>,
+    /// How long until the partner that does not come back is taken to be down (F07 10); `None`, never.
+    pub safe_period: Option<Interval>,
+    /// At a first commissioning, serve without having met the partner (D12-9.3.2-01).
+    pub start_alone: bool,
+    /// After a restart, trust the stored state although the partner may have gone on without us: the risk of the drafts
+    /// (trap T15).
+    pub trusts_restart: bool,
+    /// The client waits longer than this (its `secs`): answer although it is the partner's (F07-12.10-01).
+    pub delayed_service: Option<u8>,
+    /// The secret that both know (F07 11.1).
+    pub secret: Option<Secret>,
+}
+
+impl RelationshipParts {
+    /// A relationship with a Tandem partner and usual timers.
+    pub fn new(name: &str, role: Role, mclt: Interval) -> RelationshipParts {
+        RelationshipParts {
+            name: name.to_owned(),
+            role,
+            dialect: Dialect::Draft12,
+            mclt,
+            split: 128,
+            max_unacked: 64,
+            receive_timer: Interval::from_seconds(20),
+            startup: None,
+            safe_period: None,
+            start_alone: false,
+            trusts_restart: false,
+            delayed_service: None,
+            secret: None,
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! The failover endpoints of this server: one for each relationship (F07-5.1.1-01).
+//!
+//! *Lives here:* [`Endpoint`], what an engine keeps for one partner, and its deadlines; in the folder one room for each thing
+//! that passes between the two: connection, state, updates out and in, acknowledgements, transfers, pools; what a state
+//! permits; what an operator commands.
+//! *May know:* crate `failover`, which has the rules; bindings, to which they are applied.
+//! *Must not know:* sockets, bytes on their way.
+
+mod acknowledge;
+mod command;
+mod link;
+mod outstanding;
+mod permit;
+mod pools;
+mod receive;
+mod send;
+mod state;
+mod transaction;
+mod transfer;
+mod view;
+
+pub use command::Commanded;
+pub(crate) use link::Links;
+pub use view::EndpointView;
+
+use crate::config::{Config, RelationshipId, RelationshipParts};
+use crate::engine::Engine;
+use crate::input::LinkId;
+use crate::outbox::Outbox;
+use crate::record::EndpointRecord;
+use crate::table::Slot;
+use failover::balance::{HashBucketAssignment, Service};
+use failover::connection::{Retry, Ticket};
+use failover::dialect::Dialect;
+use failover::endpoint::{Endpoint as Machine, Memory, RequestId, Settings};
+use failover::message::TandemInfo;
+use failover::state::{FailoverState, Role};
+use failover::time::{Interval, Time};
+use outstanding::Outstanding;
+use std::collections::{BTreeMap, BTreeSet};
+use transfer::{Raise, Transfer};
+
+/// How often the time of operation is recorded (trap T15), and by how much the last record of it may lag behind.
+const STAMP_EVERY: Interval = Interval::from_seconds(5);
+const STAMP_INTERVAL: Interval = Interval::from_seconds(10);
+
+/// How long UPDDONE may take while no BNDUPD comes (F07-9.5.2-06).
+const UPDATE_WAIT: Interval = Interval::from_seconds(60);
+
+/// What is kept for one partner.
+#[derive(Debug)]
+pub(crate) struct Endpoint {
+    machine: Machine,
+    /// What must survive; stored before it is told or acted upon (F07-9.2-01).
+    record: EndpointRecord,
+    dialect: Dialect,
+    /// The connection that counts: the handshake on it is complete.
+    link: Option<LinkId>,
+    /// A connection was asked for and is not there yet.
+    is_connecting: bool,
+    connect_at: Time,
+    retry: Retry,
+    /// Our requests for updates that are not answered.
+    asked: BTreeMap<Ticket, RequestId>,
+    /// What the machine was last told of trap T17.
+    handover_pending: bool,
+    outstanding: Outstanding,
+    /// What the partner refused, and when it is said again.
+    refused: BTreeMap<Slot, Time>,
+    /// BACKUP addresses that the primary asks back.
+    recalled: BTreeSet<Slot>,
+    transfer: Option<Transfer>,
+    raise: Option<Raise>,
+    /// Bindings that are owed before UPDDONE.
+    owed: u32,
+    look_at_pools: Time,
+    stamp_at: Time,
+    /// The last time of operation that the store knew at the start of this process.
+    started_from: Time,
+    /// The memories of the two were compared since the start of this process.
+    was_compared: bool,
+    has_stopped: bool,
+    /// Since when this server cannot serve its clients (design: grey failure).
+    unfit_since: Option<Time>,
+}
+
+impl Engine {
+    pub(crate) fn endpoint(&self, relationship: RelationshipId) -> &Endpoint {
+        &self.endpoints[relationship.0 as usize]
+    }
+
+    pub(crate) fn endpoint_mut(&mut self, relationship: RelationshipId) -> &mut Endpoint {
+        &mut self.endpoints[relationship.0 as usize]
+    }
+
+    pub(crate) fn relationships(&self) -> impl Iterator<Item = RelationshipId> + use<> {
+        let count = u32::try_from(self.endpoints.len()).unwrap_or(u32::MAX);
+        (0..count).map(RelationshipId)
+    }
+
+    /// Does what is due for the partners; up to `budget` units of it.
+    pub(crate) fn partners_due(&mut self, now: Time, budget: &mut u32, outbox: &mut Outbox) {
+        for relationship in self.relationships() {
+            if self.endpoint_deadline(relationship).is_some_and(|at| at <= now) {
+                self.links_due(now, relationship, outbox);
+                self.endpoint_due(now, relationship, outbox);
+                *budget = self.go_on_with_transfer(now, relationship, *budget, outbox);
+            }
+        }
+    }
+
+    /// When [`Engine::partners_due`] has work.
+    pub(crate) fn partner_deadline(&self) -> Option<Time> {
+        self.relationships().filter_map(|relationship| self.endpoint_deadline(relationship)).min()
+    }
+
+    fn endpoint_deadline(&self, relationship: RelationshipId) -> Option<Time> {
+        let endpoint = self.endpoint(relationship);
+        if self.transfer_has_work(relationship) {
+            return Some(Time::ZERO);
+        }
+        let connect = (endpoint.link.is_none() && !endpoint.is_connecting && endpoint.unfit_since.is_none())
+            .then_some(endpoint.connect_at);
+        [
+            self.links.deadline(relationship),
+            endpoint.machine.next_deadline(),
+            connect,
+            Some(endpoint.stamp_at),
+            endpoint.machine.communications_ok().then_some(endpoint.look_at_pools),
+            endpoint.refused.values().min().copied().filter(|_| endpoint.machine.communications_ok()),
+            endpoint
+                .unfit_since
+                .map(|since| since.plus(state::UNFIT_WAIT))
+                .filter(|_| endpoint.link.is_some()),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+}
+
+impl Endpoint {
+    /// The endpoints of a configuration, as they stand before the replay.
+    pub(crate) fn all(config: &Config) -> Vec<Endpoint> {
+        config.relationships().iter().map(Endpoint::new).collect()
+    }
+
+    fn new(parts: &RelationshipParts) -> Endpoint {
+        let record = EndpointRecord::new(&parts.name, parts.role);
+        Endpoint {
+            machine: Machine::start(settings(parts), Memory::default(), Time::ZERO, &mut Vec::new()),
+            record,
+            dialect: parts.dialect,
+            link: None,
+            is_connecting: false,
+            connect_at: Time::ZERO,
+            retry: Retry::default(),
+            asked: BTreeMap::new(),
+            handover_pending: false,
+            outstanding: Outstanding::default(),
+            refused: BTreeMap::new(),
+            recalled: BTreeSet::new(),
+            transfer: None,
+            raise: None,
+            owed: 0,
+            look_at_pools: Time::ZERO,
+            stamp_at: Time::ZERO,
+            started_from: Time::ZERO,
+            was_compared: false,
+            has_stopped: false,
+            unfit_since: None,
+        }
+    }
+
+    pub(crate) fn state(&self) -> FailoverState {
+        self.machine.state()
+    }
+
+    pub(crate) fn role(&self) -> Role {
+        self.record.role
+    }
+
+    /// The MCLT in force: the primary's (D12-7.8.2-02).
+    fn mclt(&self) -> Interval {
+        self.record.mclt
+    }
+
+    fn is_in_contact(&self) -> bool {
+        self.machine.communications_ok()
+    }
+
+    /// The partner says that its bindings are lost (Q45).
+    fn partner_lost_storage(&self) -> bool {
+        self.machine.partner_lost_storage()
+    }
+
+    /// Who serves whom in NORMAL: the primary's word.
+    fn service(&self) -> Service {
+        Service {
+            buckets: self
+                .record
+                .buckets
+                .map_or(HashBucketAssignment::ALL_PRIMARY, HashBucketAssignment::from_bytes),
+            delayed_service: Some(self.record.delayed_service).filter(|seconds| *seconds > 0),
+        }
+    }
+
+    fn is_refused(&self, slot: Slot) -> bool {
+        self.refused.contains_key(&slot)
+    }
+
+    /// Nothing is to be settled about this address any more.
+    fn forget(&mut self, slot: Slot) {
+        self.refused.remove(&slot);
+        self.recalled.remove(&slot);
+    }
+}
+
+fn settings(parts: &RelationshipParts) -> Settings {
+    Settings {
+        role: parts.role,
+        dialect: parts.dialect,
+        mclt: parts.mclt,
+        service: Service {
+            buckets: HashBucketAssignment::from_split(parts.split),
+            delayed_service: parts.delayed_service,
+        },
+        safe_period: parts.safe_period,
+        startup_wait: parts.startup,
+        waits_for_partner: false,
+        start_alone: parts.start_alone,
+        trusts_restart: parts.trusts_restart,
+        stamp_interval: STAMP_INTERVAL,
+        update_wait: UPDATE_WAIT,
+        tandem: TandemInfo::default(),
+    }
+}

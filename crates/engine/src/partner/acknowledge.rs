@@ -1,0 +1,151 @@
+//! A BNDACK: what the partner makes of what it was told (F07 7.2.2).
+//!
+//! *Lives here:* [`Engine::binding_acks`].
+//! *May know:* what was said, and whether the binding is still that.
+//! *Must not know:* how updates are made.
+
+use super::outstanding::Sent;
+use crate::config::RelationshipId;
+use crate::counter::Counter;
+use crate::engine::Engine;
+use crate::event::Event;
+use crate::outbox::Outbox;
+use crate::record::Flags;
+use crate::table::Slot;
+use failover::binding::BindingStatus;
+use failover::connection::Ticket;
+use failover::lease::status_after_ack;
+use failover::message::{BindingAck, RejectReason, Rejection};
+use failover::time::{Interval, Time};
+
+/// How long after a refusal the partner is told again (F07-7.2.1-08, F07-7.2.2-04, trap T7).
+const RETRY: Interval = Interval::from_seconds(30);
+
+impl Engine {
+    /// The answers to the transactions of one of our BNDUPDs.
+    pub(super) fn binding_acks(
+        &mut self,
+        now: Time,
+        relationship: RelationshipId,
+        ticket: Ticket,
+        acks: &[BindingAck],
+        outbox: &mut Outbox,
+    ) {
+        for ack in acks {
+            let Some(slot) = self.table.at(ack.address) else { continue };
+            let Some(sent) = self.endpoint_mut(relationship).outstanding.answered(ticket, slot) else {
+                self.counters.count(Counter::BndackUnexpected);
+                continue;
+            };
+            match &ack.rejected {
+                None => self.accepted(now, relationship, slot, &sent, outbox),
+                Some(rejection) => self.rejected(now, relationship, slot, &sent, rejection, outbox),
+            }
+            self.queue_again(relationship, slot);
+        }
+        for slot in self.endpoint_mut(relationship).outstanding.unanswered(ticket) {
+            self.queue_again(relationship, slot);
+        }
+        self.go_on_with_transfer(now, relationship, 0, outbox);
+        self.tell_handover(now, relationship, outbox);
+        self.tell_partner(relationship, outbox);
+    }
+
+    /// What is still to be told goes back into the queue, unless it waits for its time.
+    fn queue_again(&mut self, relationship: RelationshipId, slot: Slot) {
+        let flags = self.table.get(slot).flags;
+        let again = flags.contains(Flags::UNSEEN) || flags.contains(Flags::OWED);
+        if again && !self.endpoint(relationship).is_refused(slot) {
+            self.table.queue.push(relationship, slot);
+        }
+    }
+
+    fn accepted(
+        &mut self,
+        now: Time,
+        relationship: RelationshipId,
+        slot: Slot,
+        sent: &Sent,
+        outbox: &mut Outbox,
+    ) {
+        self.counters.count(Counter::BndupdAcknowledged);
+        if sent.counts || !sent.changed {
+            self.no_longer_owed(relationship, slot);
+        }
+        // One who lost its bindings can't vouch for what it now says that it knows (trap T16).
+        let vouches = !self.endpoint(relationship).partner_lost_storage();
+        let binding = self.table.get(slot);
+        let same = binding.client == sent.client && binding.status == BindingStatus::Active;
+        if same && sent.status == BindingStatus::Active && vouches {
+            let acked = binding.acked_potential_expiration.max(sent.potential);
+            self.table.set_acked(slot, acked);
+        }
+        if sent.changed && !self.planted.ack_frees_whatever {
+            if same {
+                self.record(slot, outbox);
+            }
+            return;
+        }
+        if self.endpoint_mut(relationship).recalled.remove(&slot) {
+            self.set_status(now, slot, BindingStatus::Free);
+        } else if matches!(
+            sent.status,
+            BindingStatus::Expired | BindingStatus::Released | BindingStatus::Reset
+        ) {
+            let binding = self.table.get(slot);
+            let (until, times) = (binding.lease_expiration.time(), binding.times());
+            if status_after_ack(now, sent.status, times, !vouches) != BindingStatus::Free {
+                self.endpoint_mut(relationship).refused.insert(slot, until.plus(Interval::from_seconds(1)));
+                return;
+            }
+            self.set_status(now, slot, BindingStatus::Free);
+            self.counters.count(Counter::Freed);
+        }
+        self.table.set_flags(slot, Flags::UNSEEN.with(Flags::UNAGREED), false);
+        self.record(slot, outbox);
+    }
+
+    fn rejected(
+        &mut self,
+        now: Time,
+        relationship: RelationshipId,
+        slot: Slot,
+        sent: &Sent,
+        rejection: &Rejection,
+        outbox: &mut Outbox,
+    ) {
+        self.counters.count(Counter::BndupdRejected);
+        if self.endpoint_mut(relationship).recalled.remove(&slot) {
+            // The partner has used it: its own update says how.
+            return;
+        }
+        let address = self.table.get(slot).ip();
+        if rejection.reason == RejectReason::LESS_CRITICAL_BINDING_INFORMATION {
+            // Updates that cross (trap T22): said again once the partner's own is through, and owed until then.
+            let again = now.plus(Interval::from_seconds(1));
+            self.endpoint_mut(relationship).refused.insert(slot, again);
+            return;
+        }
+        if sent.counts || !sent.changed {
+            // F07-7.5-01: a refusal is an answer too.
+            self.no_longer_owed(relationship, slot);
+        }
+        if sent.changed {
+            return;
+        }
+        let name = self.config.relationship(relationship).name.clone();
+        outbox.event(Event::UpdateRejected { relationship: name, address, reason: rejection.reason });
+        self.endpoint_mut(relationship).refused.insert(slot, now.plus(RETRY));
+    }
+
+    /// Puts what was refused back into the queue when its time has come.
+    pub(super) fn retry_refused(&mut self, now: Time, relationship: RelationshipId) {
+        let endpoint = self.endpoint_mut(relationship);
+        let due: Vec<Slot> =
+            endpoint.refused.iter().filter(|(_, at)| **at <= now).map(|(slot, _)| *slot).collect();
+        for slot in due {
+            self.endpoint_mut(relationship).refused.remove(&slot);
+            self.table.queue.push(relationship, slot);
+        }
+    }
+}

@@ -1,0 +1,370 @@
+//! Connections to partners: from bytes to messages, and to whom each message goes.
+//!
+//! *Lives here:* [`Links`], what the shell tells of connections, the way of a message in and out.
+//! *May know:* `failover::connection`, which has the rules of one connection.
+//! *Must not know:* sockets; what a message does: one room each.
+
+use super::Endpoint;
+use crate::config::RelationshipId;
+use crate::counter::Counter;
+use crate::engine::Engine;
+use crate::event::Event;
+use crate::input::{Link, LinkId};
+use crate::outbox::{Outbox, ToPartner};
+use failover::connection::{
+    Cause, Connection, Established, Opener, Outgoing, Output, Received, Settings, Ticket, TlsPolicy,
+};
+use failover::endpoint::Event as Happening;
+use failover::message::{Codec, EncodeError, Message, Relationship, RelationshipName, Xid};
+use failover::time::{Interval, Time};
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+
+/// How long CONNECT or CONNECTACK is waited for.
+const HANDSHAKE_WAIT: Interval = Interval::from_seconds(15);
+
+/// A partner that answers no BNDUPD for so long does not do its work (design: grey failure, F07-9.6.4-02).
+const ACK_WAIT: Interval = Interval::from_seconds(30);
+
+/// Connections that one relationship may have at a time, those in their handshake counted.
+const MAX_LINKS: usize = 4;
+
+/// All connections that stand.
+#[derive(Debug, Default)]
+pub(crate) struct Links(BTreeMap<LinkId, (RelationshipId, Connection)>);
+
+impl Links {
+    /// When one of the connections of this relationship has something to do.
+    pub(super) fn deadline(&self, relationship: RelationshipId) -> Option<Time> {
+        self.of(relationship).filter_map(|(_, connection)| connection.next_deadline()).min()
+    }
+
+    pub(super) fn get_mut(&mut self, link: LinkId) -> Option<&mut Connection> {
+        self.0.get_mut(&link).map(|(_, connection)| connection)
+    }
+
+    pub(super) fn get(&self, link: LinkId) -> Option<&Connection> {
+        self.0.get(&link).map(|(_, connection)| connection)
+    }
+
+    fn of(&self, relationship: RelationshipId) -> impl Iterator<Item = (LinkId, &Connection)> {
+        self.0
+            .iter()
+            .filter(move |(_, (of, _))| *of == relationship)
+            .map(|(link, (_, connection))| (*link, connection))
+    }
+}
+
+impl Engine {
+    /// The shell tells of a connection.
+    pub(crate) fn link(&mut self, now: Time, link: &Link<'_>, outbox: &mut Outbox) {
+        match *link {
+            Link::Connected { link, relationship } => {
+                self.endpoint_mut(relationship).is_connecting = false;
+                self.open(now, relationship, link, Opener::Us, outbox);
+            }
+            Link::Failed { relationship } => {
+                let endpoint = self.endpoint_mut(relationship);
+                endpoint.is_connecting = false;
+                endpoint.connect_at = endpoint.retry.next(now, &Cause::Lost, false);
+            }
+            Link::Accepted { link, relationship } => {
+                self.open(now, relationship, link, Opener::Partner, outbox);
+            }
+            Link::Received { link, at, bytes } => {
+                self.on_link(now, link, outbox, |connection, outputs| connection.receive(at, bytes, outputs));
+            }
+            Link::Closed { link } => {
+                self.on_link(now, link, outbox, Connection::lost);
+                self.links.0.remove(&link);
+            }
+        }
+    }
+
+    /// The bytes of what is for a partner, made at the moment of sending; nothing if its connection is gone (F07-8.6-02).
+    ///
+    /// # Errors
+    /// When the message cannot be said to this partner: a defect of ours, to be logged.
+    pub fn encode(
+        &mut self,
+        now: Time,
+        link: LinkId,
+        outgoing: Outgoing,
+        out: &mut Vec<u8>,
+    ) -> Result<(), EncodeError> {
+        match self.links.get_mut(link) {
+            Some(connection) => connection.encode(now, outgoing, out),
+            None => Ok(()),
+        }
+    }
+
+    /// Connections whose time has come; and a new one, if none stands.
+    pub(super) fn links_due(&mut self, now: Time, relationship: RelationshipId, outbox: &mut Outbox) {
+        let due: Vec<LinkId> = self
+            .links
+            .of(relationship)
+            .filter(|(_, connection)| connection.next_deadline().is_some_and(|at| at <= now))
+            .map(|(link, _)| link)
+            .collect();
+        for link in due {
+            self.on_link(now, link, outbox, |connection, outputs| connection.wake(now, outputs));
+        }
+        let endpoint = self.endpoint_mut(relationship);
+        let wanted = endpoint.link.is_none() && !endpoint.is_connecting && endpoint.unfit_since.is_none();
+        if wanted && endpoint.connect_at <= now {
+            self.connect(now, relationship, outbox);
+        }
+    }
+
+    /// Sends what answers nothing; the ticket under which its answer comes, if it has one.
+    pub(super) fn request(
+        &mut self,
+        relationship: RelationshipId,
+        message: Message,
+        outbox: &mut Outbox,
+    ) -> Option<Ticket> {
+        let link = self.endpoint(relationship).link?;
+        let outgoing = self.links.get_mut(link)?.request(message);
+        let ticket = outgoing.ticket;
+        self.send(link, outgoing, outbox);
+        ticket
+    }
+
+    /// Sends the answer to a request of the partner.
+    pub(super) fn respond(
+        &mut self,
+        relationship: RelationshipId,
+        xid: Xid,
+        message: Message,
+        outbox: &mut Outbox,
+    ) {
+        if let Some(link) = self.endpoint(relationship).link {
+            self.send(link, Connection::reply(xid, message), outbox);
+        }
+    }
+
+    /// Ends the connection that stands, with the reason (F07-8.6-05).
+    pub(super) fn hang_up(
+        &mut self,
+        now: Time,
+        relationship: RelationshipId,
+        why: failover::message::Rejection,
+        outbox: &mut Outbox,
+    ) {
+        if let Some(link) = self.endpoint(relationship).link {
+            self.on_link(now, link, outbox, |connection, outputs| connection.disconnect(why, outputs));
+        }
+    }
+
+    fn send(&mut self, link: LinkId, outgoing: Outgoing, outbox: &mut Outbox) {
+        self.counters.message_sent(outgoing.message.message_type());
+        let is_contact = matches!(outgoing.message, Message::Contact);
+        let to = ToPartner::Send { link, outgoing };
+        let at_once = match to {
+            ToPartner::Send { ref outgoing, .. } => match outgoing.message {
+                Message::BndAck(_) => self.planted.bndack_before_stable,
+                Message::State(_) => self.planted.state_before_stable,
+                _ => is_contact,
+            },
+            _ => false,
+        };
+        if at_once { outbox.partner_at_once(to) } else { outbox.partner(to) }
+    }
+
+    fn connect(&mut self, now: Time, relationship: RelationshipId, outbox: &mut Outbox) {
+        let endpoint = self.endpoint_mut(relationship);
+        endpoint.is_connecting = true;
+        endpoint.connect_at = now.plus(endpoint.retry.interval);
+        outbox.partner_at_once(ToPartner::Connect { relationship });
+    }
+
+    fn open(
+        &mut self,
+        now: Time,
+        relationship: RelationshipId,
+        link: LinkId,
+        opener: Opener,
+        outbox: &mut Outbox,
+    ) {
+        let endpoint = self.endpoint(relationship);
+        // D12-8.2-06 and the bound on what strangers can hold open.
+        if endpoint.unfit_since.is_some() || self.links.of(relationship).count() >= MAX_LINKS {
+            outbox.partner_at_once(ToPartner::Close { link });
+            return;
+        }
+        let settings = self.connection_settings(relationship);
+        let mut outputs = Vec::new();
+        let connection = Connection::new(settings, opener, now, &mut outputs);
+        self.links.0.insert(link, (relationship, connection));
+        self.outputs(now, relationship, link, outputs, outbox);
+    }
+
+    fn connection_settings(&self, relationship: RelationshipId) -> Settings {
+        let parts = self.config.relationship(relationship);
+        let endpoint = self.endpoint(relationship);
+        // A name is checked to have 1 to 255 bytes; draft-07 has addresses instead, which come with its configuration.
+        let name = RelationshipName::new(parts.name.as_bytes())
+            .map_or(Relationship::Address(Ipv4Addr::UNSPECIFIED), Relationship::Name);
+        Settings {
+            role: parts.role,
+            codec: Codec::new(parts.dialect, Ipv4Addr::UNSPECIFIED).with_secret(parts.secret.clone()),
+            relationship: name.clone(),
+            partner: name,
+            max_unacked_bndupd: parts.max_unacked,
+            receive_timer: parts.receive_timer,
+            mclt: parts.mclt,
+            service: endpoint.service(),
+            tls: TlsPolicy::No,
+            max_clock_difference: None,
+            handshake_wait: HANDSHAKE_WAIT,
+            ack_wait: ACK_WAIT,
+            tandem: endpoint.machine.tandem(),
+            last_connect: endpoint.record.last_connect,
+        }
+    }
+
+    /// Lets a connection do something, and does what it says.
+    fn on_link(
+        &mut self,
+        now: Time,
+        link: LinkId,
+        outbox: &mut Outbox,
+        act: impl FnOnce(&mut Connection, &mut Vec<Output>),
+    ) {
+        let Some((relationship, connection)) = self.links.0.get_mut(&link) else { return };
+        let relationship = *relationship;
+        let mut outputs = Vec::new();
+        act(connection, &mut outputs);
+        self.outputs(now, relationship, link, outputs, outbox);
+    }
+
+    fn outputs(
+        &mut self,
+        now: Time,
+        relationship: RelationshipId,
+        link: LinkId,
+        outputs: Vec<Output>,
+        outbox: &mut Outbox,
+    ) {
+        let mut connected = None;
+        for output in outputs {
+            match output {
+                Output::Send(outgoing) => self.send(link, outgoing, outbox),
+                // No policy asks for it yet, so no partner gets a yes.
+                Output::StartTls => outbox.partner_at_once(ToPartner::Close { link }),
+                Output::Established(established) => {
+                    self.established(now, relationship, link, &established, outbox);
+                    connected = Some(established);
+                }
+                Output::Received(received) => self.received(now, relationship, link, received, outbox),
+                Output::ClockStep { from, to } => {
+                    let name = self.config.relationship(relationship).name.clone();
+                    outbox.event(Event::PartnerClock { relationship: name, by: to.0 - from.0 });
+                }
+                Output::OpenOwn => {
+                    let endpoint = self.endpoint(relationship);
+                    if endpoint.link.is_none() && !endpoint.is_connecting {
+                        self.connect(now, relationship, outbox);
+                    }
+                }
+                Output::Close(cause) => self.closed(now, relationship, link, &cause, outbox),
+            }
+        }
+        // CONNECTACK goes before STATE (F07-7.9.1-13).
+        if let Some(established) = connected.filter(|_| self.endpoint(relationship).link == Some(link)) {
+            let happening = Happening::Connected { tandem: established.tandem };
+            self.happens(now, relationship, happening, outbox);
+            self.compare_memories(now, relationship, &established, outbox);
+        }
+    }
+
+    /// The handshake is complete. A newer connection takes the place of one that the partner has given up already.
+    fn established(
+        &mut self,
+        now: Time,
+        relationship: RelationshipId,
+        link: LinkId,
+        established: &Established,
+        outbox: &mut Outbox,
+    ) {
+        if let Some(old) = self.endpoint(relationship).link.filter(|old| *old != link) {
+            self.on_link(now, old, outbox, Connection::lost);
+        }
+        let name = self.config.relationship(relationship).name.clone();
+        outbox.event(Event::PartnerConnected { relationship: name, clock: established.delta.0 });
+        self.take_terms(relationship, established, outbox);
+        let endpoint = self.endpoint_mut(relationship);
+        endpoint.link = Some(link);
+    }
+
+    fn closed(
+        &mut self,
+        now: Time,
+        relationship: RelationshipId,
+        link: LinkId,
+        cause: &Cause,
+        outbox: &mut Outbox,
+    ) {
+        outbox.partner(ToPartner::Close { link });
+        let endpoint = self.endpoint_mut(relationship);
+        let worked = endpoint.link == Some(link);
+        // A connection that came and went beside the one that works says nothing about it.
+        if worked || endpoint.link.is_none() {
+            endpoint.connect_at = endpoint.retry.next(now, cause, worked);
+        }
+        if matches!(cause, Cause::Stimulus) {
+            return;
+        }
+        let name = self.config.relationship(relationship).name.clone();
+        outbox.event(Event::PartnerDisconnected { relationship: name, cause: cause.to_string() });
+        if worked {
+            self.lost_contact(now, relationship, outbox);
+        }
+    }
+
+    fn received(
+        &mut self,
+        now: Time,
+        relationship: RelationshipId,
+        link: LinkId,
+        received: Received,
+        outbox: &mut Outbox,
+    ) {
+        if self.endpoint(relationship).link != Some(link) {
+            return;
+        }
+        match received {
+            Received::Updates { xid, updates, delta } => {
+                self.happens(now, relationship, Happening::Progress, outbox);
+                self.binding_updates(now, relationship, xid, &updates, delta, outbox);
+            }
+            Received::Acks { ticket, acks } => {
+                self.binding_acks(now, relationship, ticket, &acks, outbox);
+            }
+            Received::PoolReq { xid } => self.pool_request(now, relationship, xid, outbox),
+            Received::PoolResp { addresses_transferred, .. } => {
+                self.counters.add(Counter::PoolrespAddresses, addresses_transferred.into());
+            }
+            Received::UpdReq { xid, all } => {
+                self.happens(now, relationship, Happening::UpdReq { xid, all }, outbox);
+            }
+            Received::UpdDone { ticket } => {
+                if let Some(request) = self.endpoint_mut(relationship).asked.remove(&ticket) {
+                    self.happens(now, relationship, Happening::UpdDone(request), outbox);
+                }
+            }
+            Received::State { state, since } => {
+                self.happens(now, relationship, Happening::State { state, since }, outbox);
+            }
+        }
+        self.tell_partner(relationship, outbox);
+    }
+}
+
+impl Endpoint {
+    /// Whether another BNDUPD may be sent now: communications are OK (Q29), and the partner takes it (F07-7.3.2-08).
+    pub(super) fn window_is_open(&self, links: &Links) -> bool {
+        let room = self.link.and_then(|link| links.get(link)).map_or(0, Connection::room);
+        self.machine.may_send_updates() && room > 0
+    }
+}

@@ -1,0 +1,140 @@
+//! What the state of an endpoint lets this server do for a client.
+//!
+//! *Lives here:* the questions that the rooms of DHCP messages ask: may it answer, from which pool may it give, how long
+//! may a lease be.
+//! *May know:* the state of the endpoint, the binding.
+//! *Must not know:* how a state came about; messages to the partner.
+
+use super::Endpoint;
+use crate::config::{PoolId, RelationshipId};
+use crate::counter::Counter;
+use crate::engine::Engine;
+use crate::request::{Kind, Request};
+use crate::table::{Available, Slot};
+use dhcp::ClientIdentity;
+use failover::balance::Bucket;
+use failover::binding::BindingStatus;
+use failover::endpoint::{RequestKind, Silence};
+use failover::lease::{PartnerDown, Times};
+use failover::state::{FailoverState, Role};
+use failover::time::{Interval, Time};
+
+impl Engine {
+    /// Whether this server answers this request about addresses of this relationship (F07 9; table 1.6).
+    pub(crate) fn may_answer(
+        &self,
+        relationship: RelationshipId,
+        request: &Request<'_>,
+    ) -> Result<(), Counter> {
+        let endpoint = self.endpoint(relationship);
+        let kind = match request.kind {
+            Kind::Renewing | Kind::Rebinding => RequestKind::RenewOrRebind,
+            Kind::Selecting | Kind::Release | Kind::Decline => RequestKind::NamesUs,
+            Kind::Discover | Kind::InitReboot | Kind::Inform => RequestKind::Other,
+        };
+        let message = &request.message;
+        let identifier = request.client.client_identifier();
+        let bucket = Bucket::of_client(endpoint.dialect, identifier, message.htype(), message.chaddr());
+        endpoint.machine.may_answer(kind, bucket, message.secs()).map_err(|silence| match silence {
+            Silence::OtherServer(_) => Counter::DroppedBalanced,
+            Silence::State(_) | Silence::OnlyRenewals | Silence::StorageLost => Counter::DroppedSilentState,
+        })
+    }
+
+    /// The same where no address is looked at: by any relationship of the network, if it has one.
+    pub(crate) fn may_answer_in(&self, request: &Request<'_>) -> Result<(), Counter> {
+        let pools = &self.config.network(request.place.network).pools;
+        let relationship = pools.iter().find_map(|pool| self.config.pool(*pool).failover);
+        relationship.map_or(Ok(()), |relationship| self.may_answer(relationship, request))
+    }
+
+    /// Whether an available address is this server's to give to a new client (table 1.12). Without a partner, if FREE.
+    pub(crate) fn may_allocate(&self, now: Time, slot: Slot) -> bool {
+        let binding = self.table.get(slot);
+        let Some(relationship) = self.table.relationship(slot) else {
+            return binding.status == BindingStatus::Free;
+        };
+        let endpoint = self.endpoint(relationship);
+        if self.planted.keeps_what_it_gave && endpoint.role() == Role::Primary {
+            return binding.available().is_some();
+        }
+        if self.planted.swap_pools {
+            return binding.available() == Some(endpoint.partners());
+        }
+        endpoint.machine.may_allocate(now, binding.status, binding.times(), false).is_ok()
+    }
+
+    /// What has been available for longest in this pool, the own list before the partner's.
+    pub(crate) fn oldest_of_own(
+        &self,
+        now: Time,
+        relationship: RelationshipId,
+        pool: PoolId,
+    ) -> Option<Slot> {
+        let endpoint = self.endpoint(relationship);
+        [endpoint.own(), endpoint.partners()]
+            .into_iter()
+            .filter_map(|which| self.table.oldest(pool, which))
+            .find(|slot| self.may_allocate(now, *slot))
+    }
+
+    /// Whether an available address is the partner's.
+    pub(crate) fn is_partners(&self, slot: Slot) -> bool {
+        let binding = self.table.get(slot);
+        self.table.relationship(slot).is_some_and(|relationship| {
+            !binding.reserved && binding.available() == Some(self.endpoint(relationship).partners())
+        })
+    }
+
+    /// Whether a client that claims an unknown lease is believed: only while the partner cannot be asked (trap T20).
+    pub(crate) fn believes_clients(&self, slot: Slot) -> bool {
+        self.table.relationship(slot).is_none_or(|relationship| {
+            let endpoint = self.endpoint(relationship);
+            !endpoint.is_in_contact() && endpoint.state() != FailoverState::Normal
+        })
+    }
+
+    /// The longest lease that this client may be given of this address now (F07-5.2.1-01, traps T1, T2, T14, T15);
+    /// `None`, without a partner, is no bound.
+    pub(crate) fn longest_lease(&self, now: Time, slot: Slot, client: &ClientIdentity) -> Option<Interval> {
+        let endpoint = self.endpoint(self.table.relationship(slot)?);
+        let binding = self.table.get(slot);
+        let same = binding.client.as_ref() == Some(client);
+        let times = if same || self.planted.times_outlive_client { binding.times() } else { Times::NONE };
+        if self.planted.drop_mclt {
+            return None;
+        }
+        let mut bound = endpoint.machine.bound(now);
+        if self.planted.always_alive {
+            bound.alive = now;
+        }
+        Some(bound.latest_end(times).since(now))
+    }
+}
+
+impl Endpoint {
+    /// Whose list of available addresses this server allocates from (F07-9.7.2-03).
+    pub(super) fn own(&self) -> Available {
+        match self.role() {
+            Role::Primary => Available::Free,
+            Role::Secondary => Available::Backup,
+        }
+    }
+
+    /// The partner's list.
+    pub(super) fn partners(&self) -> Available {
+        match self.role() {
+            Role::Primary => Available::Backup,
+            Role::Secondary => Available::Free,
+        }
+    }
+
+    /// The stay in PARTNER-DOWN, for the waits in it.
+    pub(super) fn partner_down(&self) -> Option<PartnerDown> {
+        (self.state() == FailoverState::PartnerDown).then(|| PartnerDown {
+            entered: self.machine.stored().entered,
+            last_contact: self.machine.stored().last_contact,
+            mclt: self.mclt(),
+        })
+    }
+}

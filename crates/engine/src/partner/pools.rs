@@ -1,0 +1,138 @@
+//! The balance of available addresses between the two servers (F07 7.6, 7.7; D12 5.4; table 1.17).
+//!
+//! *Lives here:* POOLREQ, POOLRESP, what the primary gives and what it takes back.
+//! *May know:* counts of each pool; who leads the conversation about a pool is the primary.
+//! *Must not know:* clients, leases.
+
+use crate::config::{PoolId, RelationshipId};
+use crate::counter::Counter;
+use crate::engine::Engine;
+use crate::outbox::Outbox;
+use crate::table::Available;
+use failover::balance::{Move, Occasion, PoolCount, PoolRule};
+use failover::binding::BindingStatus;
+use failover::message::{Message, Xid};
+use failover::state::{FailoverState, Role};
+use failover::time::{Interval, Time};
+
+/// How often the balance is looked at while both are in NORMAL.
+pub(super) const INTERVAL: Interval = Interval::from_seconds(30);
+
+/// Addresses that one look moves at most: work per call is bounded, and the next look goes on.
+const AT_ONCE: u32 = 200;
+
+impl Engine {
+    /// The secondary asks for addresses: how many it gets is said at once, which they are comes by BNDUPD (F07-7.6.2-01).
+    pub(super) fn pool_request(
+        &mut self,
+        now: Time,
+        relationship: RelationshipId,
+        xid: Xid,
+        outbox: &mut Outbox,
+    ) {
+        if self.endpoint(relationship).role() == Role::Secondary {
+            // F07-7.6.2-06: an error of the partner.
+            self.counters.count(Counter::PoolreqUnexpected);
+            return;
+        }
+        let addresses_transferred = self.balance(now, relationship, Occasion::PoolReq, outbox);
+        self.respond(relationship, xid, Message::PoolResp { addresses_transferred }, outbox);
+    }
+
+    /// The balance is looked at: by the primary itself, by the secondary by asking when it is short.
+    pub(super) fn look_at_pools(&mut self, now: Time, relationship: RelationshipId, outbox: &mut Outbox) {
+        self.endpoint_mut(relationship).look_at_pools = now.plus(INTERVAL);
+        match self.endpoint(relationship).role() {
+            Role::Primary => {
+                self.balance(now, relationship, Occasion::Change, outbox);
+            }
+            Role::Secondary => {
+                let rule = PoolRule::default();
+                let short =
+                    self.pools_of(relationship).any(|pool| rule.secondary_is_short(self.counts(pool)));
+                if short && self.endpoint(relationship).state() == FailoverState::Normal {
+                    self.request(relationship, Message::PoolReq, outbox);
+                }
+            }
+        }
+    }
+
+    /// Gives to the secondary what it lacks, and asks back what it has too much of. Pools move only while both are in
+    /// NORMAL (trap T17). Returns how many were given.
+    fn balance(
+        &mut self,
+        now: Time,
+        relationship: RelationshipId,
+        occasion: Occasion,
+        outbox: &mut Outbox,
+    ) -> u32 {
+        if !self.endpoint(relationship).machine.may_move_pools() {
+            return 0;
+        }
+        let mut given = 0;
+        let pools: Vec<PoolId> = self.pools_of(relationship).collect();
+        for pool in pools {
+            match PoolRule::default().primary_moves(self.counts(pool), occasion) {
+                Move::Nothing => {}
+                Move::ToSecondary(count) => given += self.give(now, pool, count, outbox),
+                Move::ToPrimary(count) => self.recall(relationship, pool, count),
+            }
+        }
+        given
+    }
+
+    /// From the moment of sending, the primary does not allocate them (D12-5.4-02): they are BACKUP by our own record.
+    fn give(&mut self, now: Time, pool: PoolId, count: u32, outbox: &mut Outbox) -> u32 {
+        let mut given = 0;
+        let mut next = self.table.oldest(pool, Available::Free);
+        while given < count.min(AT_ONCE)
+            && let Some(slot) = next
+        {
+            next = self.table.after(pool, Available::Free, slot);
+            self.set_status(now, slot, BindingStatus::Backup);
+            self.changed(slot, outbox);
+            self.counters.count(Counter::GivenToSecondary);
+            given += 1;
+        }
+        given
+    }
+
+    /// They stay BACKUP until the secondary agrees: it may have leased them meanwhile (D12-5.4-07).
+    fn recall(&mut self, relationship: RelationshipId, pool: PoolId, count: u32) {
+        let mut next = self.table.oldest(pool, Available::Backup);
+        let mut recalled = 0;
+        while recalled < count.min(AT_ONCE)
+            && let Some(slot) = next
+        {
+            next = self.table.after(pool, Available::Backup, slot);
+            if self.endpoint_mut(relationship).recalled.insert(slot) {
+                self.tell_of(relationship, slot);
+                self.counters.count(Counter::Recalled);
+                recalled += 1;
+            }
+        }
+    }
+
+    fn pools_of(&self, relationship: RelationshipId) -> impl Iterator<Item = PoolId> + '_ {
+        self.config
+            .pools()
+            .iter()
+            .zip(0..)
+            .filter(move |(pool, _)| pool.failover == Some(relationship))
+            .map(|(_, id)| PoolId(id))
+    }
+
+    /// All FREE and all BACKUP addresses of a relationship.
+    pub(super) fn available_in(&self, relationship: RelationshipId) -> (u64, u64) {
+        self.pools_of(relationship).map(|pool| self.counts(pool)).fold((0, 0), |(free, backup), count| {
+            (free + u64::from(count.free), backup + u64::from(count.backup))
+        })
+    }
+
+    fn counts(&self, pool: PoolId) -> PoolCount {
+        PoolCount {
+            free: self.table.available(pool, Available::Free),
+            backup: self.table.available(pool, Available::Backup),
+        }
+    }
+}

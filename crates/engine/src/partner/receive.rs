@@ -1,0 +1,187 @@
+//! A BNDUPD: what the partner tells of its bindings (F07 7.1).
+//!
+//! *Lives here:* [`Engine::binding_updates`]: judge, apply, record, acknowledge.
+//! *May know:* figure 7.1.3-1 by way of `failover::judge`.
+//! *Must not know:* connections; what we tell the partner.
+
+use super::transaction::Claim;
+use crate::config::RelationshipId;
+use crate::counter::Counter;
+use crate::engine::Engine;
+use crate::event::Event;
+use crate::outbox::Outbox;
+use crate::record::{Flags, Stamp};
+use crate::table::{Binding, Slot};
+use failover::binding::BindingStatus;
+use failover::judge::{self, Apply, Client, Update, Verdict, judge};
+use failover::message::{BindingAck, BindingUpdate, BindingUpdates, Message, RejectReason, Xid};
+use failover::time::{ClockDelta, Time};
+
+impl Engine {
+    /// Each transaction is judged and, when accepted, recorded; one BNDACK for all of them rests on these records
+    /// (F07-6.3-05, F07-7.2-01, F07-5.2.1-09).
+    pub(super) fn binding_updates(
+        &mut self,
+        now: Time,
+        relationship: RelationshipId,
+        xid: Xid,
+        updates: &BindingUpdates,
+        delta: ClockDelta,
+        outbox: &mut Outbox,
+    ) {
+        let mut acks = updates.malformed.clone();
+        for update in &updates.updates {
+            let received = Update::received(update, delta);
+            let claim = Claim::of(update);
+            let ack = match self.judged(now, relationship, update, &received, &claim) {
+                Ok((slot, apply)) => {
+                    self.counters.count(Counter::BndupdAccepted);
+                    self.apply(relationship, slot, &received, &claim, &apply, outbox);
+                    BindingAck::accepted(update.address)
+                }
+                Err(reason) => {
+                    self.counters.count(Counter::BndupdRefused);
+                    self.note_refusal(relationship, update, reason, outbox);
+                    BindingAck::rejected(update.address, reason)
+                }
+            };
+            acks.push(ack);
+        }
+        self.respond(relationship, xid, Message::BndAck(acks), outbox);
+        self.tell_handover(now, relationship, outbox);
+    }
+
+    fn judged(
+        &self,
+        now: Time,
+        relationship: RelationshipId,
+        update: &BindingUpdate,
+        received: &Update,
+        claim: &Claim,
+    ) -> Result<(Slot, Apply), RejectReason> {
+        let ours = |slot: &Slot| self.table.relationship(*slot) == Some(relationship);
+        let Some(slot) = self.table.at(update.address).filter(ours) else {
+            return Err(RejectReason::ILLEGAL_IP_ADDRESS);
+        };
+        let binding = self.table.get(slot);
+        let endpoint = self.endpoint(relationship);
+        let crosses = endpoint.outstanding.get(slot).is_some() && !self.planted.updates_cross;
+        let ours = judge::Binding {
+            status: binding.status,
+            times: binding.times(),
+            start_time_of_state: binding.start_time_of_state.time(),
+            client_last_transaction_time: binding.heard(),
+            granted: binding.leased_for(),
+            same_client: claim.client.is_some() && claim.client == binding.client,
+            reserved: binding.reserved,
+            outstanding: crosses,
+        };
+        let mut received = *received;
+        if self.planted.stale_active_wins && received.lease_expiration.is_some() {
+            received.lease_expiration = Some(Time::NEVER);
+        }
+        match judge(&received, Some(&ours), endpoint.role(), now) {
+            Verdict::Accept(apply) => Ok((slot, apply)),
+            Verdict::Reject(reason) => Err(reason),
+        }
+    }
+
+    /// Puts what the partner said in place of what we had; of the same client the later times stay (F07-7.1.5-02, S11).
+    fn apply(
+        &mut self,
+        relationship: RelationshipId,
+        slot: Slot,
+        received: &Update,
+        claim: &Claim,
+        apply: &Apply,
+        outbox: &mut Outbox,
+    ) {
+        let before = self.table.get(slot).clone();
+        self.table.change(&self.config, slot, |binding| {
+            binding.status = apply.status;
+            binding.start_time_of_state = Stamp::at_or_before(apply.start_time_of_state);
+            binding.set_times(apply.times);
+            take_client(binding, received, claim, apply);
+            binding.flags = Flags::NONE;
+        });
+        if before.flags.contains(Flags::OWED) {
+            // The partner knows what it said itself.
+            self.settled(relationship);
+        }
+        self.endpoint_mut(relationship).forget(slot);
+        self.endpoint_mut(relationship).outstanding.changed(slot);
+        if is_ahead(self.table.get(slot), &before, received, claim) {
+            // What the client was told here since then is more than the partner knows.
+            let keep = before.flags.durable().without(Flags::TOLD).with(Flags::UNSEEN);
+            self.table.set_flags(slot, keep, true);
+            self.tell_of(relationship, slot);
+        } else {
+            self.table.queue.remove(relationship, slot);
+        }
+        self.note_available(slot);
+        self.record(slot, outbox);
+        if apply.displaced
+            && let (Some(loser), Some(winner)) = (before.client, claim.client.clone())
+        {
+            outbox.event(Event::ConflictResolved { address: self.table.get(slot).ip(), winner, loser });
+        }
+    }
+
+    fn note_refusal(
+        &mut self,
+        relationship: RelationshipId,
+        update: &BindingUpdate,
+        reason: RejectReason,
+        outbox: &mut Outbox,
+    ) {
+        if matches!(
+            reason,
+            RejectReason::LESS_CRITICAL_BINDING_INFORMATION | RejectReason::OUTDATED_BINDING_INFORMATION
+        ) {
+            return;
+        }
+        let name = self.config.relationship(relationship).name.clone();
+        let address = update.address;
+        outbox.event(Event::UpdateRefused { relationship: name, address, status: update.status, reason });
+    }
+}
+
+fn take_client(binding: &mut Binding, received: &Update, claim: &Claim, apply: &Apply) {
+    match apply.client {
+        Client::Kept => {}
+        Client::Nobody => binding.clear_client(),
+        Client::OfUpdate => {
+            let same = binding.client == claim.client;
+            if claim.client.is_some() {
+                binding.client.clone_from(&claim.client);
+            }
+            // Of the same client, what was heard last stays.
+            if !same || received.client_last_transaction_time >= binding.heard() {
+                let details = if claim.says_details || !same {
+                    [
+                        claim.host_name.clone(),
+                        claim.relay_agent_information.clone(),
+                        claim.vendor_class.clone(),
+                    ]
+                } else {
+                    [binding.host_name(), binding.relay_agent_information(), binding.vendor_class()]
+                        .map(<[u8]>::to_vec)
+                };
+                let [host_name, relay, vendor_class] = &details;
+                binding.set_client_details(claim.hardware, host_name, relay, vendor_class);
+            }
+        }
+    }
+    let heard = apply.client_last_transaction_time;
+    binding.client_last_transaction_time = heard.map_or(Stamp::NONE, Stamp::at_or_before);
+}
+
+/// Whether we know more of the same client than the update said, and had not told it.
+fn is_ahead(after: &Binding, before: &Binding, received: &Update, claim: &Claim) -> bool {
+    before.flags.contains(Flags::UNSEEN)
+        && after.status == BindingStatus::Active
+        && before.status == BindingStatus::Active
+        && before.client == claim.client
+        && (after.lease_expiration.time() > received.lease_expiration.unwrap_or(Time::ZERO)
+            || after.heard() > received.client_last_transaction_time)
+}

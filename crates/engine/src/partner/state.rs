@@ -1,0 +1,337 @@
+//! The state of an endpoint: what follows from it, and what it follows from.
+//!
+//! *Lives here:* the way from events to `failover::endpoint` and from its actions to records, messages and bindings.
+//! *Must not know:* which state follows which: `failover::endpoint` does.
+
+use super::{Endpoint, STAMP_EVERY, settings};
+use crate::config::RelationshipId;
+use crate::engine::Engine;
+use crate::event::Event;
+use crate::input::StorageHealth;
+use crate::outbox::Outbox;
+use crate::record::{EndpointRecord, Flags, Record};
+use crate::table::Authority;
+use failover::balance::HashBucketAssignment;
+use failover::connection::Established;
+use failover::endpoint::{Action, Alarm, Command, Endpoint as Machine, Event as Happening, Memory, Refusal};
+use failover::message::{Message, RejectReason, Rejection, TandemInfo};
+use failover::state::{FailoverState, Role};
+use failover::time::{Interval, Time};
+
+/// How long this server may be unable to serve before it leaves NORMAL (L8).
+pub(super) const UNFIT_WAIT: Interval = Interval::from_seconds(30);
+
+/// A partner's last-communicated time that is so much later than ours means that our store is not what it was (D12-5.16-02).
+const MUCH_AHEAD: Interval = Interval::from_seconds(60);
+
+impl Engine {
+    /// The replay is over: each endpoint goes on from what is stored, in STARTUP (F07-9.1-01).
+    pub(crate) fn start_endpoints(&mut self, now: Time, outbox: &mut Outbox) {
+        for relationship in self.relationships() {
+            let parts = self.config.relationship(relationship).clone();
+            let configuration = self.config.digest_of(relationship);
+            let (store_identity, store_generation) = self.store;
+            let endpoint = self.endpoint_mut(relationship);
+            let record = &mut endpoint.record;
+            if record.mclt == Interval::ZERO || parts.role == Role::Primary {
+                record.mclt = parts.mclt;
+            }
+            if parts.role == Role::Primary {
+                record.buckets = Some(HashBucketAssignment::from_split(parts.split).to_bytes());
+                record.delayed_service = parts.delayed_service.unwrap_or(0);
+            }
+            let memory = Memory {
+                stored: record.stored,
+                last_operation: record.last_operation,
+                alive: record.alive,
+                storage_lost: false,
+            };
+            let mut settings = settings(&parts);
+            settings.mclt = record.mclt;
+            settings.service = endpoint.service();
+            settings.tandem =
+                TandemInfo { store_identity, store_generation, configuration, ..TandemInfo::default() };
+            let mut actions = Vec::new();
+            endpoint.machine = Machine::start(settings, memory, now, &mut actions);
+            endpoint.connect_at = now;
+            endpoint.stamp_at = now;
+            endpoint.started_from = endpoint.record.last_operation;
+            if endpoint.record.is_raising {
+                self.raise_from_start(relationship);
+            }
+            self.act(now, relationship, actions, outbox);
+            self.set_authority(relationship);
+        }
+    }
+
+    /// Takes a stored endpoint, if the configuration still has it in the same role.
+    pub(crate) fn restore_endpoint(&mut self, record: &EndpointRecord) {
+        for endpoint in &mut self.endpoints {
+            if endpoint.record.name == record.name && endpoint.record.role == record.role {
+                endpoint.record = record.clone();
+            }
+        }
+    }
+
+    /// All endpoints as a snapshot has them.
+    pub(crate) fn endpoint_records(&self) -> impl Iterator<Item = Record<'static>> + '_ {
+        self.endpoints.iter().map(|endpoint| Record::Endpoint(endpoint.record.clone()))
+    }
+
+    /// Stores what must survive; what is queued for the partner from now on rests on it.
+    pub(super) fn store_endpoint(&self, relationship: RelationshipId, outbox: &mut Outbox) {
+        outbox.record(&Record::Endpoint(self.endpoint(relationship).record.clone()));
+    }
+
+    /// The terms of a new connection, before anything is said on it (F07-7.8.2-11, -13).
+    pub(super) fn take_terms(
+        &mut self,
+        relationship: RelationshipId,
+        established: &Established,
+        outbox: &mut Outbox,
+    ) {
+        let endpoint = self.endpoint_mut(relationship);
+        if endpoint.role() == Role::Secondary {
+            let record = &mut endpoint.record;
+            record.mclt = established.mclt;
+            record.buckets = Some(established.service.buckets.to_bytes());
+            record.delayed_service = established.service.delayed_service.unwrap_or(0);
+            record.last_connect = established.connect_time;
+            endpoint.machine.set_terms(established.mclt, established.service);
+            self.set_authority(relationship);
+            self.store_endpoint(relationship, outbox);
+        }
+    }
+
+    /// D12 5.16: a partner that heard us later than our own records go shows that an old backup is in their place.
+    pub(super) fn compare_memories(
+        &mut self,
+        now: Time,
+        relationship: RelationshipId,
+        established: &Established,
+        outbox: &mut Outbox,
+    ) {
+        let Some(tandem) = established.tandem else { return };
+        let heard = tandem.last_communicated.to_time(established.delta);
+        let endpoint = self.endpoint_mut(relationship);
+        // What was heard since this process started says nothing about the store that it found.
+        let first = !std::mem::replace(&mut endpoint.was_compared, true);
+        let stored = endpoint.machine.stored();
+        let known = stored.storage_lost || stored.first_run || heard == Time::ZERO;
+        if first && !known && heard > endpoint.started_from.plus(MUCH_AHEAD) {
+            let lost = Happening::Command(Command::StorageLost { down_since: None });
+            self.happens(now, relationship, lost, outbox);
+        }
+    }
+
+    /// Communications failed: what was under way is to be told again (F07-8.6-02, T9).
+    pub(super) fn lost_contact(&mut self, now: Time, relationship: RelationshipId, outbox: &mut Outbox) {
+        let endpoint = self.endpoint_mut(relationship);
+        endpoint.link = None;
+        endpoint.asked.clear();
+        endpoint.transfer = None;
+        endpoint.recalled.clear();
+        let under_way = endpoint.outstanding.abandon();
+        let refused = std::mem::take(&mut endpoint.refused).into_keys();
+        for slot in under_way.into_iter().chain(refused) {
+            if self.planted.seen_over_reconnection {
+                self.table.set_flags(slot, Flags::UNSEEN, false);
+            } else {
+                self.table.queue.push(relationship, slot);
+            }
+        }
+        self.happens(now, relationship, Happening::Lost, outbox);
+    }
+
+    /// What is due for the state and for its promises.
+    pub(super) fn endpoint_due(&mut self, now: Time, relationship: RelationshipId, outbox: &mut Outbox) {
+        if self.endpoint(relationship).machine.next_deadline().is_some_and(|at| at <= now) {
+            self.happens(now, relationship, Happening::Wake, outbox);
+        }
+        if self.endpoint(relationship).stamp_at <= now {
+            let endpoint = self.endpoint_mut(relationship);
+            endpoint.stamp_at = now.plus(STAMP_EVERY);
+            endpoint.record.last_operation = now;
+            endpoint.record.alive = endpoint.machine.alive(now);
+            self.store_endpoint(relationship, outbox);
+        }
+        if self.endpoint(relationship).is_in_contact() {
+            self.retry_refused(now, relationship);
+            if self.endpoint(relationship).look_at_pools <= now {
+                self.look_at_pools(now, relationship, outbox);
+            }
+        }
+        self.leave_if_unfit(now, relationship, outbox);
+        self.tell_partner(relationship, outbox);
+    }
+
+    /// A server that cannot serve says so, and lets its partner serve (L8).
+    pub(crate) fn look_at_fitness(&mut self, now: Time, outbox: &mut Outbox) {
+        let fit = self.storage == StorageHealth::Ok && !self.interfaces.is_empty();
+        for relationship in self.relationships() {
+            let endpoint = self.endpoint_mut(relationship);
+            match (fit, endpoint.unfit_since) {
+                (true, Some(_)) => {
+                    endpoint.unfit_since = None;
+                    endpoint.connect_at = now;
+                }
+                (false, None) => endpoint.unfit_since = Some(now),
+                _ => {}
+            }
+            self.leave_if_unfit(now, relationship, outbox);
+        }
+    }
+
+    fn leave_if_unfit(&mut self, now: Time, relationship: RelationshipId, outbox: &mut Outbox) {
+        let endpoint = self.endpoint(relationship);
+        let over = endpoint.unfit_since.is_some_and(|since| since.plus(UNFIT_WAIT) <= now);
+        if over && endpoint.link.is_some() {
+            let name = self.config.relationship(relationship).name.clone();
+            outbox.event(Event::CannotServe { relationship: name });
+            let text = "this server cannot serve its clients at the moment".to_owned();
+            self.hang_up(now, relationship, Rejection::saying(RejectReason::UNKNOWN, text), outbox);
+        }
+    }
+
+    /// Lets the endpoint take an event, and does what it says. The refusal, if it was a command and is refused.
+    pub(super) fn happens(
+        &mut self,
+        now: Time,
+        relationship: RelationshipId,
+        event: Happening,
+        outbox: &mut Outbox,
+    ) -> Option<Refusal> {
+        self.tell_handover(now, relationship, outbox);
+        self.let_endpoint(now, relationship, outbox, |machine, actions| machine.handle(now, event, actions))
+    }
+
+    /// Trap T17: whether something is left that the partner must have agreed to before both are in NORMAL. The endpoint
+    /// knows before anything else happens to it.
+    pub(super) fn tell_handover(&mut self, now: Time, relationship: RelationshipId, outbox: &mut Outbox) {
+        let pending = self.table.unagreed(relationship) > 0 && !self.planted.ignore_unagreed;
+        if self.endpoint(relationship).handover_pending != pending {
+            self.endpoint_mut(relationship).handover_pending = pending;
+            self.let_endpoint(now, relationship, outbox, |machine, actions| {
+                machine.handle(now, Happening::HandoverPending(pending), actions);
+            });
+        }
+    }
+
+    fn let_endpoint(
+        &mut self,
+        now: Time,
+        relationship: RelationshipId,
+        outbox: &mut Outbox,
+        act: impl FnOnce(&mut Machine, &mut Vec<Action>),
+    ) -> Option<Refusal> {
+        let before = self.endpoint(relationship).state();
+        let mut actions = Vec::new();
+        act(&mut self.endpoint_mut(relationship).machine, &mut actions);
+        let after = self.endpoint(relationship).state();
+        if before != after {
+            self.entered(now, relationship, before, after, outbox);
+        }
+        self.act(now, relationship, actions, outbox)
+    }
+
+    fn act(
+        &mut self,
+        now: Time,
+        relationship: RelationshipId,
+        actions: Vec<Action>,
+        outbox: &mut Outbox,
+    ) -> Option<Refusal> {
+        let mut refused = None;
+        for action in actions {
+            match action {
+                Action::Store(stored) => {
+                    let endpoint = self.endpoint_mut(relationship);
+                    endpoint.record.stored = Some(stored);
+                    endpoint.record.alive = endpoint.machine.alive(now);
+                    self.store_endpoint(relationship, outbox);
+                }
+                Action::SendState(state) => {
+                    self.request(relationship, Message::State(state), outbox);
+                }
+                Action::SendUpdreq(request) | Action::SendUpdreqall(request) => {
+                    let all = matches!(action, Action::SendUpdreqall(_));
+                    let message = if all { Message::UpdReqAll } else { Message::UpdReq };
+                    if let Some(ticket) = self.request(relationship, message, outbox) {
+                        self.endpoint_mut(relationship).asked.insert(ticket, request);
+                    }
+                }
+                Action::SendUpddone { to } => self.respond(relationship, to, Message::UpdDone, outbox),
+                Action::AnswerUpdreq { all } => self.begin_transfer(now, relationship, all, outbox),
+                // What is queued goes out as soon as the window allows, in every state.
+                Action::SendUpdates => {}
+                Action::SendPoolreq => {
+                    self.request(relationship, Message::PoolReq, outbox);
+                }
+                Action::RaiseAfterLoss { .. } => self.raise(relationship, outbox),
+                Action::Disconnect(kind) => self.hang_up(now, relationship, kind.rejection(), outbox),
+                Action::Alarm(alarm) => self.alarm(relationship, alarm, outbox),
+                Action::Refuse(refusal) => refused = Some(refusal),
+                Action::Stop => self.endpoint_mut(relationship).has_stopped = true,
+            }
+        }
+        refused
+    }
+
+    fn entered(
+        &mut self,
+        now: Time,
+        relationship: RelationshipId,
+        from: FailoverState,
+        to: FailoverState,
+        outbox: &mut Outbox,
+    ) {
+        self.counters.edge(from, to);
+        self.set_authority(relationship);
+        let endpoint = self.endpoint_mut(relationship);
+        if to == FailoverState::Normal {
+            endpoint.look_at_pools = now.plus(STAMP_EVERY);
+        } else {
+            endpoint.recalled.clear();
+        }
+        if to == FailoverState::RecoverWait && self.planted.skip_recover_wait {
+            self.endpoint_mut(relationship).machine.handle(
+                now,
+                Happening::Command(Command::FirstRun),
+                &mut Vec::new(),
+            );
+        }
+        let name = self.config.relationship(relationship).name.clone();
+        outbox.event(Event::StateChanged { relationship: name, from, to });
+    }
+
+    fn set_authority(&mut self, relationship: RelationshipId) {
+        let endpoint = self.endpoint(relationship);
+        let partner_down = endpoint.partner_down();
+        let resets_abandoned = endpoint.role() == Role::Primary || partner_down.is_some();
+        let authority = Authority { partner_down, resets_abandoned };
+        if self.table.authority(relationship) != authority {
+            self.table.set_authority(relationship, authority);
+        }
+    }
+
+    /// What a change of state does not say already.
+    fn alarm(&self, relationship: RelationshipId, alarm: Alarm, outbox: &mut Outbox) {
+        let name = self.config.relationship(relationship).name.clone();
+        match alarm {
+            Alarm::PartnerLostStorage => outbox.event(Event::PartnerLostStore { relationship: name }),
+            Alarm::StorageLost => outbox.event(Event::StorageLost { relationship: name }),
+            Alarm::CommunicationsInterrupted
+            | Alarm::SafePeriodOver
+            | Alarm::PotentialConflict
+            | Alarm::ResolutionInterrupted
+            | Alarm::Recovering => {}
+        }
+    }
+}
+
+impl Endpoint {
+    /// PAUSED or SHUTDOWN was told as far as it can be: the process may end.
+    pub(super) fn has_stopped(&self) -> bool {
+        self.has_stopped
+    }
+}

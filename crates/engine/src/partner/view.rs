@@ -1,0 +1,85 @@
+//! What others may see of an endpoint.
+//!
+//! *Lives here:* [`EndpointView`].
+//! *Must not know:* JSON, tables, terminals.
+
+use crate::config::RelationshipId;
+use crate::engine::Engine;
+use failover::state::{FailoverState, Role};
+use failover::time::{Interval, Time};
+
+/// One endpoint at a glance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EndpointView {
+    /// relationship-name.
+    pub name: String,
+    /// Which of the two this server is.
+    pub role: Role,
+    /// Its state.
+    pub state: FailoverState,
+    /// Since when it is in it; in STARTUP since when in the state before.
+    pub since: Time,
+    /// The partner's state as last told.
+    pub partner: Option<FailoverState>,
+    /// Since when it is in it, in our clock.
+    pub partner_since: Option<Time>,
+    /// Communications are OK.
+    pub in_contact: bool,
+    /// When the partner was last heard, as far as that is recorded; [`Time::ZERO`] for never.
+    pub last_communicated: Time,
+    /// What is added to the partner's times, in seconds.
+    pub clock_difference: i64,
+    /// The MCLT in force.
+    pub mclt: Interval,
+    /// Bindings that wait to be told.
+    pub queued: u32,
+    /// Bindings that were told and not acknowledged.
+    pub unacked: usize,
+    /// Bindings that the partner refused, and that are told again later.
+    pub refused: usize,
+    /// Bindings that hold up NORMAL (trap T17).
+    pub unagreed: u32,
+    /// FREE addresses: the primary's.
+    pub free: u64,
+    /// BACKUP addresses: the secondary's.
+    pub backup: u64,
+    /// Bindings were lost and are not back yet (trap T16).
+    pub storage_lost: bool,
+    /// New leases end at the latest MCLT after now; else after `alive`, when this server was last known to its partner
+    /// (trap T15).
+    pub alive: Option<Time>,
+}
+
+impl Engine {
+    /// All endpoints, in the order of the configuration.
+    pub fn endpoints(&self, now: Time) -> Vec<EndpointView> {
+        self.relationships().map(|relationship| self.endpoint_view(now, relationship)).collect()
+    }
+
+    fn endpoint_view(&self, now: Time, relationship: RelationshipId) -> EndpointView {
+        let endpoint = self.endpoint(relationship);
+        let stored = endpoint.machine.stored();
+        let connection = endpoint.link.and_then(|link| self.links.get(link));
+        let (free, backup) = self.available_in(relationship);
+        EndpointView {
+            name: self.config.relationship(relationship).name.clone(),
+            role: endpoint.role(),
+            state: endpoint.state(),
+            since: endpoint.machine.entered(),
+            partner: stored.partner.map(|(state, _)| state),
+            partner_since: stored.partner.map(|(_, since)| since),
+            in_contact: endpoint.machine.communications_ok(),
+            last_communicated: stored.last_contact,
+            clock_difference: connection.map_or(0, |connection| connection.clock_delta().0),
+            mclt: endpoint.mclt(),
+            queued: self.table.queue.len(relationship),
+            unacked: endpoint.outstanding.len(),
+            refused: endpoint.refused.len(),
+            unagreed: self.table.unagreed(relationship),
+            free,
+            backup,
+            storage_lost: stored.storage_lost,
+            alive: Some(endpoint.machine.alive(now)).filter(|alive| *alive < now),
+        }
+    }
+}

@@ -1,0 +1,583 @@
+//! Two engines and a link between them: what a pair promises, with time that the test moves.
+
+#![allow(clippy::expect_used, reason = "a broken test may stop")]
+
+mod common;
+
+use common::{Client, INTERFACE, Reply, START, ip, seconds, small};
+use dhcp::MessageType;
+use engine::config::{Config, Parts, RelationshipId, RelationshipParts};
+use engine::{
+    Batch, Commanded, Destination, EndpointView, Engine, Input, Interface, LeaseFilter, LeaseView, Link,
+    LinkId, Outbox, Packet, Position, ToPartner,
+};
+use failover::binding::BindingStatus;
+use failover::endpoint::Command;
+use failover::state::{FailoverState, Role};
+use failover::time::{Interval, Time};
+use std::collections::VecDeque;
+use std::net::{Ipv4Addr, SocketAddrV4};
+
+const CAMPUS: RelationshipId = RelationshipId(0);
+const MCLT: u64 = 600;
+
+fn parts(role: Role, lease: u64) -> Parts {
+    let mut parts = small(20);
+    parts.relationships = vec![RelationshipParts::new("campus", role, seconds(MCLT))];
+    let subnet = &mut parts.shared_networks[0].subnets[0];
+    subnet.lease = engine::config::LeaseTimes::of(seconds(lease));
+    subnet.pools[0].failover = Some(0);
+    parts
+}
+
+struct Node {
+    parts: Parts,
+    engine: Engine,
+    outbox: Outbox,
+    log: Vec<Vec<u8>>,
+    address: Ipv4Addr,
+    store: [u8; 16],
+    generation: u64,
+    link: Option<LinkId>,
+    is_up: bool,
+    replies: Vec<Reply>,
+}
+
+impl Node {
+    fn start(&mut self, now: Time) {
+        let config = Config::check(&self.parts).expect("a configuration without faults");
+        self.engine = Engine::new(config, 7);
+        self.generation += 1;
+        self.engine.set_store(self.store, self.generation);
+        for record in &self.log {
+            self.engine.replay(record).expect("our own record");
+        }
+        self.outbox = Outbox::new(Position(self.log.len() as u64));
+        self.engine.start(now, &mut self.outbox);
+        let interfaces = [Interface { id: INTERFACE, addresses: vec![self.address] }];
+        self.engine.handle(now, Input::Interfaces(&interfaces), &mut self.outbox);
+        self.is_up = true;
+        self.link = None;
+    }
+
+    /// Everything recorded is stable at once; what goes to clients is kept, what goes to the partner comes back.
+    fn drain(&mut self, now: Time) -> Vec<ToPartner> {
+        let mut batch = self.outbox.seal(Batch::default());
+        let (_, _, mut frames) = batch.records();
+        while let Some((length, rest)) = frames.split_first_chunk::<4>() {
+            let (record, rest) = rest.split_at(u32::from_le_bytes(*length) as usize);
+            self.log.push(record.to_vec());
+            frames = rest;
+        }
+        if std::env::var_os("SHOW").is_some() {
+            for event in batch.events().0 {
+                eprintln!("{} {} {event}", now.as_seconds() - START, self.address);
+            }
+        }
+        let end = batch.end();
+        let replies = &mut self.replies;
+        batch.release(end, now, |destination, bytes| {
+            replies.push(Reply { destination: *destination, bytes: bytes.to_vec(), rests_on_record: true });
+        });
+        let mut out = Vec::new();
+        batch.release_partners(end, |to| out.push(to));
+        out
+    }
+}
+
+struct Pair {
+    now: Time,
+    nodes: [Node; 2],
+    is_cut: bool,
+    next_link: u64,
+    /// To which node, and what.
+    wire: VecDeque<(usize, LinkId, Vec<u8>)>,
+    wants: [bool; 2],
+}
+
+impl Pair {
+    fn new(lease: u64) -> Pair {
+        let now = Time::from_seconds(START);
+        let node = |role, address: &str, store| {
+            let parts = parts(role, lease);
+            let config = Config::check(&parts).expect("a configuration without faults");
+            Node {
+                engine: Engine::new(config, 7),
+                parts,
+                outbox: Outbox::new(Position::START),
+                log: Vec::new(),
+                address: ip(address),
+                store: [store; 16],
+                generation: 0,
+                link: None,
+                is_up: false,
+                replies: Vec::new(),
+            }
+        };
+        let mut pair = Pair {
+            now,
+            nodes: [node(Role::Primary, "10.0.0.1", 1), node(Role::Secondary, "10.0.0.2", 2)],
+            is_cut: false,
+            next_link: 0,
+            wire: VecDeque::new(),
+            wants: [false; 2],
+        };
+        pair.nodes[0].start(now);
+        pair.nodes[1].start(now);
+        pair.settle();
+        pair
+    }
+
+    /// In NORMAL, pools balanced.
+    fn normal(lease: u64) -> Pair {
+        let mut pair = Pair::new(lease);
+        pair.pass(seconds(60));
+        assert_eq!(pair.states(), (FailoverState::Normal, FailoverState::Normal));
+        pair
+    }
+
+    fn view(&self, node: usize) -> EndpointView {
+        self.nodes[node].engine.endpoints(self.now).remove(0)
+    }
+
+    fn states(&self) -> (FailoverState, FailoverState) {
+        (self.view(0).state, self.view(1).state)
+    }
+
+    fn settle(&mut self) {
+        for turn in 0.. {
+            assert!(turn < 100_000, "the two never come to rest: {:?}", self.states());
+            let mut busy = false;
+            for n in 0..2 {
+                if !self.nodes[n].is_up {
+                    continue;
+                }
+                for to in self.nodes[n].drain(self.now) {
+                    busy = true;
+                    self.carry(n, to);
+                }
+            }
+            busy |= self.connect();
+            if let Some((n, link, bytes)) = self.wire.pop_front() {
+                busy = true;
+                if self.nodes[n].link == Some(link) {
+                    self.hand(n, Link::Received { link, at: self.now, bytes: &bytes });
+                }
+            }
+            if !busy {
+                return;
+            }
+        }
+    }
+
+    fn hand(&mut self, n: usize, link: Link<'_>) {
+        let Node { engine, outbox, .. } = &mut self.nodes[n];
+        engine.handle(self.now, Input::Link(link), outbox);
+    }
+
+    fn carry(&mut self, n: usize, to: ToPartner) {
+        if std::env::var_os("SHOW").is_some() {
+            eprintln!("{} node {n} {to:?}", self.now.as_seconds() - START);
+        }
+        match to {
+            ToPartner::Connect { .. } => self.wants[n] = true,
+            ToPartner::Send { link, outgoing } => {
+                let mut bytes = Vec::new();
+                self.nodes[n].engine.encode(self.now, link, outgoing, &mut bytes).expect("our own message");
+                if self.nodes[n].link == Some(link) && !bytes.is_empty() {
+                    self.wire.push_back((1 - n, link, bytes));
+                }
+            }
+            ToPartner::Close { link } => self.close(link),
+        }
+    }
+
+    fn connect(&mut self) -> bool {
+        for n in 0..2 {
+            if !std::mem::take(&mut self.wants[n]) || !self.nodes[n].is_up {
+                continue;
+            }
+            if self.is_cut || !self.nodes[1 - n].is_up || self.nodes[n].link.is_some() {
+                self.hand(n, Link::Failed { relationship: CAMPUS });
+                return true;
+            }
+            self.next_link += 1;
+            let link = LinkId(self.next_link);
+            for node in &mut self.nodes {
+                node.link = Some(link);
+            }
+            self.hand(n, Link::Connected { link, relationship: CAMPUS });
+            self.hand(1 - n, Link::Accepted { link, relationship: CAMPUS });
+            return true;
+        }
+        false
+    }
+
+    fn close(&mut self, link: LinkId) {
+        for n in 0..2 {
+            if self.nodes[n].link == Some(link) {
+                self.nodes[n].link = None;
+                if self.nodes[n].is_up {
+                    self.hand(n, Link::Closed { link });
+                }
+            }
+        }
+        self.wire.retain(|(_, of, _)| *of != link);
+    }
+
+    fn cut(&mut self) {
+        self.is_cut = true;
+        if let Some(link) = self.nodes[0].link.or(self.nodes[1].link) {
+            self.close(link);
+        }
+        self.settle();
+    }
+
+    fn mend(&mut self) {
+        self.is_cut = false;
+    }
+
+    fn kill(&mut self, n: usize) {
+        self.nodes[n].is_up = false;
+        self.wire.clear();
+        if let Some(link) = self.nodes[n].link {
+            self.close(link);
+        }
+        self.settle();
+    }
+
+    fn start(&mut self, n: usize) {
+        let now = self.now;
+        self.nodes[n].start(now);
+        self.settle();
+    }
+
+    fn lose_disk(&mut self, n: usize) {
+        self.kill(n);
+        self.nodes[n].log.clear();
+        self.nodes[n].store = [99; 16];
+        self.nodes[n].generation = 0;
+    }
+
+    fn command(&mut self, n: usize, command: Command) -> Commanded {
+        let Node { engine, outbox, .. } = &mut self.nodes[n];
+        let done = engine.command_partner(self.now, CAMPUS, command, outbox);
+        self.settle();
+        done
+    }
+
+    fn pass(&mut self, interval: Interval) {
+        let end = self.now.plus(interval);
+        for turn in 0.. {
+            assert!(
+                turn < 200_000,
+                "something is due for ever: {:?} {:?} {:?}",
+                self.states(),
+                self.now,
+                self.nodes.each_ref().map(|node| node.engine.next_deadline())
+            );
+            let next = (0..2)
+                .filter(|n| self.nodes[*n].is_up)
+                .filter_map(|n| self.nodes[n].engine.next_deadline())
+                .min()
+                .filter(|at| *at <= end);
+            let Some(next) = next else { break };
+            self.now = self.now.max(next);
+            for n in 0..2 {
+                let due = self.nodes[n].engine.next_deadline().is_some_and(|at| at <= self.now);
+                if self.nodes[n].is_up && due {
+                    let Node { engine, outbox, .. } = &mut self.nodes[n];
+                    engine.handle(self.now, Input::Wake, outbox);
+                }
+            }
+            self.settle();
+        }
+        self.now = end;
+    }
+
+    /// Everybody on the wire hears it; what they answer.
+    fn send(&mut self, client: &Client, only: Option<usize>, bytes: &[u8]) -> Vec<(usize, Reply)> {
+        let mut replies = Vec::new();
+        for n in 0..2 {
+            if !self.nodes[n].is_up || only.is_some_and(|only| only != n) {
+                continue;
+            }
+            let packet = Packet {
+                interface: INTERFACE,
+                source: SocketAddrV4::new(client.source, 68),
+                destination: if only.is_some() { self.nodes[n].address } else { Ipv4Addr::BROADCAST },
+                received: self.now,
+                bytes,
+            };
+            let Node { engine, outbox, .. } = &mut self.nodes[n];
+            engine.handle(self.now, Input::Packet(packet), outbox);
+        }
+        self.settle();
+        for n in 0..2 {
+            replies.extend(self.nodes[n].replies.drain(..).map(|reply| (n, reply)));
+        }
+        replies
+    }
+
+    /// DISCOVER to ACK; who leased which address for how long.
+    fn bind(&mut self, client: &Client) -> Option<(usize, Ipv4Addr, u32)> {
+        let discover = client.message(MessageType::Discover, Ipv4Addr::UNSPECIFIED, &[]);
+        let (n, offer) = self.send(client, None, &discover).into_iter().next()?;
+        let (address, server) = (offer.yiaddr().octets(), self.nodes[n].address.octets());
+        let options: [(u8, &[u8]); 2] =
+            [(dhcp::code::REQUESTED_ADDRESS, &address), (dhcp::code::SERVER_IDENTIFIER, &server)];
+        let request = client.message(MessageType::Request, Ipv4Addr::UNSPECIFIED, &options);
+        let replies = self.send(client, None, &request);
+        assert_eq!(replies.len(), 1, "one server answers a selected offer");
+        let (n, ack) = &replies[0];
+        (ack.kind() == MessageType::Ack).then(|| (*n, ack.yiaddr(), ack.lease()))
+    }
+
+    fn renew(&mut self, client: &Client, n: usize, address: Ipv4Addr) -> Option<Reply> {
+        let mut client = client.clone();
+        client.source = address;
+        let request = client.message(MessageType::Request, address, &[]);
+        self.send(&client, Some(n), &request).pop().map(|(_, reply)| reply)
+    }
+
+    fn release(&mut self, client: &Client, n: usize, address: Ipv4Addr) {
+        let server = self.nodes[n].address.octets();
+        let request =
+            client.message(MessageType::Release, address, &[(dhcp::code::SERVER_IDENTIFIER, &server)]);
+        assert!(self.send(client, Some(n), &request).is_empty());
+    }
+
+    fn leases(&self, n: usize) -> Vec<LeaseView> {
+        let filter = LeaseFilter { unused: true, ..LeaseFilter::default() };
+        self.nodes[n].engine.leases(&filter, usize::MAX).0
+    }
+
+    fn lease(&self, n: usize, address: Ipv4Addr) -> LeaseView {
+        self.leases(n).into_iter().find(|lease| lease.address == address).expect("a binding")
+    }
+
+    fn status(&self, address: Ipv4Addr) -> [BindingStatus; 2] {
+        [0, 1].map(|n| self.lease(n, address).status)
+    }
+
+    fn counts(&self, n: usize) -> (u64, u64) {
+        (self.view(n).free, self.view(n).backup)
+    }
+
+    /// L2: address by address the same.
+    fn assert_equal(&self) {
+        for (a, b) in self.leases(0).iter().zip(self.leases(1)) {
+            assert_eq!((a.address, a.status, &a.client), (b.address, b.status, &b.client));
+            assert_eq!(a.lease_expiration, b.lease_expiration, "{}", a.address);
+        }
+        for n in 0..2 {
+            let view = self.view(n);
+            assert_eq!((view.queued, view.unacked, view.refused, view.unagreed), (0, 0, 0, 0), "node {n}");
+        }
+    }
+}
+
+#[test]
+fn two_new_servers_are_in_normal_within_seconds_and_share_the_pool() {
+    let mut pair = Pair::new(3600);
+    pair.pass(seconds(2));
+    assert_eq!(pair.states(), (FailoverState::Normal, FailoverState::Normal));
+    pair.pass(seconds(40));
+    assert_eq!((pair.counts(0), pair.counts(1)), ((10, 10), (10, 10)));
+    pair.assert_equal();
+}
+
+#[test]
+fn each_client_is_answered_by_one_and_known_to_both() {
+    let mut pair = Pair::normal(3600);
+    let mut by = [0, 0];
+    for number in 1..=10 {
+        let client = Client::new(number);
+        let (n, address, lease) = pair.bind(&client).expect("an address");
+        by[n] += 1;
+        assert_eq!(u64::from(lease), MCLT, "a new client gets the MCLT");
+        assert_eq!(pair.status(address), [BindingStatus::Active; 2]);
+    }
+    assert!(by[0] > 0 && by[1] > 0, "the load is shared: {by:?}");
+    pair.assert_equal();
+}
+
+#[test]
+fn the_second_lease_has_the_full_length_from_either_server() {
+    let mut pair = Pair::normal(3600);
+    let client = Client::new(1);
+    let (n, address, _) = pair.bind(&client).expect("an address");
+    pair.pass(seconds(300));
+    let ack = pair.renew(&client, 1 - n, address).expect("an answer");
+    assert_eq!((ack.kind(), ack.lease()), (MessageType::Ack, 3600));
+    pair.assert_equal();
+}
+
+#[test]
+fn a_released_address_is_the_primarys_once_both_know() {
+    let mut pair = Pair::normal(3600);
+    let client = Client::new(1);
+    let (n, address, _) = pair.bind(&client).expect("an address");
+    pair.release(&client, n, address);
+    assert_eq!(pair.status(address), [BindingStatus::Free; 2]);
+    pair.assert_equal();
+}
+
+#[test]
+fn without_the_partner_a_released_address_waits() {
+    let mut pair = Pair::normal(3600);
+    let client = Client::new(1);
+    let (n, address, _) = pair.bind(&client).expect("an address");
+    pair.cut();
+    pair.release(&client, n, address);
+    assert_eq!(pair.lease(n, address).status, BindingStatus::Released);
+    for number in 2..=9 {
+        if let Some((_, other, _)) = pair.bind(&Client::new(number)) {
+            assert_ne!(other, address);
+        }
+    }
+    pair.mend();
+    pair.pass(seconds(60));
+    assert_eq!(pair.states(), (FailoverState::Normal, FailoverState::Normal));
+    assert_eq!(pair.status(address), [BindingStatus::Free; 2]);
+}
+
+#[test]
+fn cut_off_each_serves_all_from_its_own_pool_and_they_find_together() {
+    let mut pair = Pair::normal(3600);
+    pair.cut();
+    assert_eq!(
+        pair.states(),
+        (FailoverState::CommunicationsInterrupted, FailoverState::CommunicationsInterrupted)
+    );
+    let mut given = std::collections::BTreeSet::new();
+    for number in 1..=5 {
+        let client = Client::new(number);
+        let discover = client.message(MessageType::Discover, Ipv4Addr::UNSPECIFIED, &[]);
+        let offers = pair.send(&client, None, &discover);
+        assert_eq!(offers.len(), 2, "both answer");
+        let addresses: Vec<_> = offers.iter().map(|(_, offer)| offer.yiaddr()).collect();
+        assert_ne!(addresses[0], addresses[1]);
+        let (_, address, lease) = pair.bind(&client).expect("an address");
+        assert!(given.insert(address));
+        assert_eq!(u64::from(lease), MCLT);
+    }
+    pair.mend();
+    pair.pass(seconds(60));
+    assert_eq!(pair.states(), (FailoverState::Normal, FailoverState::Normal));
+    pair.assert_equal();
+}
+
+#[test]
+fn a_killed_server_is_not_missed_and_comes_back_by_itself() {
+    for n in [0, 1] {
+        let mut pair = Pair::normal(3600);
+        let clients: Vec<(Client, Ipv4Addr)> = (1..=6)
+            .map(|number| {
+                let client = Client::new(number);
+                let (_, address, _) = pair.bind(&client).expect("an address");
+                (client, address)
+            })
+            .collect();
+        pair.kill(n);
+        pair.pass(seconds(300));
+        for (client, address) in &clients {
+            let ack = pair.renew(client, 1 - n, *address).expect("an answer");
+            assert_eq!((ack.kind(), ack.lease()), (MessageType::Ack, 3600));
+        }
+        pair.start(n);
+        pair.pass(seconds(60));
+        assert_eq!(pair.states(), (FailoverState::Normal, FailoverState::Normal));
+        pair.assert_equal();
+    }
+}
+
+#[test]
+fn in_partner_down_all_addresses_are_used_after_the_wait() {
+    let mut pair = Pair::normal(3600);
+    pair.kill(0);
+    assert_eq!(pair.command(1, Command::PartnerDown), Commanded::Done(FailoverState::PartnerDown));
+    let mut got = 0;
+    for number in 1..=15 {
+        got += u32::from(pair.bind(&Client::new(number)).is_some());
+    }
+    assert_eq!(got, 10, "its own half only");
+    pair.pass(seconds(MCLT + 60));
+    for number in 16..=25 {
+        assert!(pair.bind(&Client::new(number)).is_some(), "client {number}");
+    }
+    pair.start(0);
+    pair.pass(seconds(30));
+    assert_eq!(pair.states(), (FailoverState::Normal, FailoverState::Normal), "its own wait is over by then");
+    pair.pass(seconds(2 * MCLT));
+    assert_eq!(pair.states(), (FailoverState::Normal, FailoverState::Normal));
+    pair.assert_equal();
+}
+
+#[test]
+fn a_lost_disk_is_refilled_and_waits() {
+    for n in [0, 1] {
+        let mut pair = Pair::normal(3600);
+        let (_, address, _) = pair.bind(&Client::new(1)).expect("an address");
+        pair.lose_disk(n);
+        pair.pass(seconds(30));
+        pair.start(n);
+        pair.pass(seconds(60));
+        assert_eq!(pair.view(n).state, FailoverState::RecoverWait);
+        assert_eq!(pair.view(1 - n).state, FailoverState::CommunicationsInterrupted);
+        assert_eq!(pair.lease(n, address).client, pair.lease(1 - n, address).client);
+        pair.pass(seconds(2 * MCLT));
+        assert_eq!(pair.states(), (FailoverState::Normal, FailoverState::Normal));
+        pair.pass(seconds(60));
+        pair.assert_equal();
+    }
+}
+
+#[test]
+fn a_conflict_is_resolved() {
+    let mut pair = Pair::normal(3600);
+    pair.cut();
+    assert_eq!(pair.command(1, Command::PartnerDown), Commanded::Done(FailoverState::PartnerDown));
+    pair.pass(seconds(100));
+    pair.bind(&Client::new(1)).expect("an address");
+    pair.mend();
+    pair.pass(seconds(60));
+    assert_eq!(pair.states(), (FailoverState::Normal, FailoverState::Normal));
+    pair.pass(seconds(60));
+    pair.assert_equal();
+}
+
+#[test]
+fn what_the_dead_server_leased_in_its_last_second_is_taken_over() {
+    let mut pair = Pair::normal(3600);
+    // The link is cut first, so that the partner never hears of the lease.
+    pair.cut();
+    let client = Client::new(1);
+    let (n, address, _) = pair.bind(&client).expect("an address");
+    pair.kill(n);
+    pair.pass(seconds(500));
+    let mut rebinding = client.clone();
+    rebinding.source = address;
+    let request = rebinding.message(MessageType::Request, address, &[]);
+    let replies = pair.send(&rebinding, None, &request);
+    assert_eq!(replies.len(), 1);
+    assert_eq!((replies[0].1.kind(), replies[0].1.yiaddr()), (MessageType::Ack, address));
+    assert!(matches!(replies[0].1.destination, Destination::Link { .. } | Destination::Broadcast { .. }));
+    assert!(u64::from(replies[0].1.lease()) <= MCLT);
+}
+
+#[test]
+fn a_restart_alone_gives_nothing_beyond_mclt_after_its_end() {
+    let mut pair = Pair::normal(3600);
+    let (_, _, _) = pair.bind(&Client::new(1)).expect("an address");
+    pair.kill(0);
+    pair.kill(1);
+    pair.pass(seconds(MCLT + 100));
+    pair.is_cut = true;
+    pair.start(0);
+    pair.pass(seconds(70));
+    assert_eq!(pair.view(0).state, FailoverState::CommunicationsInterrupted);
+    assert!(pair.bind(&Client::new(2)).is_none(), "trap T15");
+    pair.command(0, Command::ServeAlone);
+    assert!(pair.bind(&Client::new(2)).is_some());
+}

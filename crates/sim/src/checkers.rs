@@ -1,0 +1,245 @@
+//! What must hold, looked at from outside.
+//!
+//! *Lives here:* [`Checkers`]: what happened in the world goes in, a [`Violation`] comes out; one room for each invariant
+//! of the catalogue.
+//! *May know:* what clients hold by their own clocks, messages that reached a server or left one, bytes that reached a disk.
+//! *Must not know:* anything of the engine's insides. Records are read by a reader of its own.
+
+pub(crate) mod l4;
+pub(crate) mod l5;
+mod record;
+mod s1;
+mod s15;
+mod s16;
+mod s17;
+mod s3;
+
+pub(crate) use record::Seen;
+
+use crate::client::{How, Why};
+use crate::clock::Moment;
+use crate::scene::Scene;
+use dhcp::{ClientIdentity, Message, MessageType};
+use engine::LeaseView;
+use failover::time::Time;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::Ipv4Addr;
+
+/// Something that must not happen, and did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// The invariant: a number of the catalogue.
+    pub checker: &'static str,
+    /// When, in milliseconds since the run began.
+    pub at: u64,
+    /// What.
+    pub text: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} violated at {}: {}", self.checker, crate::report::Clocked(self.at), self.text)
+    }
+}
+
+/// Where and when a server is: what most checkers want to know first.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct At {
+    pub(crate) now: Moment,
+    pub(crate) server: usize,
+    /// Engine time of that server.
+    pub(crate) engine: Time,
+}
+
+/// A message that a server has decided about.
+#[derive(Debug)]
+pub(crate) struct Handled<'a> {
+    pub(crate) message: Message<'a>,
+    pub(crate) identity: ClientIdentity,
+    /// Whether a record was made of it.
+    pub(crate) recorded: bool,
+    /// In the order in which all messages were decided.
+    pub(crate) order: u64,
+}
+
+impl Handled<'_> {
+    /// The address that the message is about.
+    fn address(&self) -> Option<Ipv4Addr> {
+        let ciaddr = self.message.ciaddr();
+        self.message.requested_address().or_else(|| (!ciaddr.is_unspecified()).then_some(ciaddr))
+    }
+
+    fn gives_back(&self) -> bool {
+        matches!(self.message.message_type(), Some(MessageType::Release | MessageType::Decline))
+    }
+}
+
+/// What passed between a client and its servers about one address: when each happened last, in the order of decisions.
+#[derive(Debug, Default)]
+struct Dealing {
+    granted: u64,
+    /// The grant that the client has heard of.
+    heard_of: u64,
+    /// By the client, or by somebody in its name.
+    given_back: u64,
+}
+
+/// All dealings.
+#[derive(Debug, Default)]
+pub(crate) struct Dealings(BTreeMap<(Ipv4Addr, ClientIdentity), Dealing>);
+
+impl Dealings {
+    fn note(&mut self, handled: &Handled<'_>) {
+        let Some(address) = handled.address() else { return };
+        let dealing = self.0.entry((address, handled.identity.clone())).or_default();
+        if handled.gives_back() {
+            dealing.given_back = handled.order;
+        } else if handled.recorded {
+            dealing.granted = handled.order;
+        }
+    }
+
+    /// Whether what the server granted last has been given back since.
+    fn given_back(&self, address: Ipv4Addr, identity: &ClientIdentity) -> bool {
+        let dealing = self.0.get(&(address, identity.clone()));
+        dealing.is_some_and(|dealing| dealing.given_back > dealing.granted)
+    }
+
+    /// A client holds an address: is that void, because what it has heard of was given back? `anew`: it has just heard.
+    fn is_void(&mut self, address: Ipv4Addr, identity: &ClientIdentity, anew: bool) -> bool {
+        let dealing = self.0.entry((address, identity.clone())).or_default();
+        if anew {
+            dealing.heard_of = dealing.granted;
+        }
+        dealing.given_back > dealing.heard_of
+    }
+}
+
+/// All checkers, and the first violation that one of them found.
+#[derive(Debug)]
+pub(crate) struct Checkers {
+    pub(crate) violation: Option<Violation>,
+    dealings: Dealings,
+    s1: s1::S1,
+    s3: Vec<s3::S3>,
+    s15: s15::S15,
+    s16: Vec<s16::S16>,
+    s17: Vec<s17::S17>,
+    l4: l4::L4,
+    order: u64,
+    now: Moment,
+}
+
+impl Checkers {
+    pub(crate) fn new(scene: &Scene) -> Checkers {
+        let each = || scene.servers.iter();
+        Checkers {
+            violation: None,
+            dealings: Dealings::default(),
+            s1: s1::S1::default(),
+            s3: each().map(|_| s3::S3::new(scene.offer_time)).collect(),
+            s15: s15::S15,
+            s16: each().map(|_| s16::S16::default()).collect(),
+            s17: each().map(|_| s17::S17::new(&scene.reserved, scene.decline_time)).collect(),
+            l4: l4::L4::default(),
+            order: 0,
+            now: 0,
+        }
+    }
+
+    /// Notes what a checker says.
+    pub(crate) fn judge(&mut self, checker: &'static str, verdict: Result<(), String>) {
+        if let (Err(text), None) = (verdict, &self.violation) {
+            self.violation = Some(Violation { checker, at: self.now, text });
+        }
+    }
+
+    pub(crate) fn at(&mut self, now: Moment) {
+        self.now = now;
+    }
+
+    /// A client uses an address from now on, until then.
+    pub(crate) fn holds(
+        &mut self,
+        client: u8,
+        identity: &ClientIdentity,
+        address: Ipv4Addr,
+        until: Moment,
+        how: How,
+    ) {
+        let void = self.dealings.is_void(address, identity, how != How::StillIts);
+        let verdict = self.s1.holds(self.now, client, identity, address, until, void);
+        self.judge("S1", verdict);
+    }
+
+    /// A client stops to use an address.
+    pub(crate) fn lets_go(&mut self, client: u8, address: Ipv4Addr, why: Why, bound_to_stay: bool) {
+        let holds = self.s1.lets_go(self.now, client, address);
+        let verdict = self.l4.lets_go(self.now, client, address, why, holds && bound_to_stay);
+        self.judge("L4", verdict);
+    }
+
+    /// A server has decided about a message.
+    pub(crate) fn handled(&mut self, at: At, message: Message<'_>, recorded: bool) {
+        let Ok(identity) = ClientIdentity::from_message(&message) else { return };
+        self.order += 1;
+        let handled = Handled { message, identity, recorded, order: self.order };
+        self.dealings.note(&handled);
+        self.s1.handled(&handled);
+        self.s3[at.server].handled(at, &handled);
+        self.s17[at.server].handled(&handled);
+    }
+
+    /// A server has made a batch of records, and what its memory shows of their addresses.
+    pub(crate) fn sealed(&mut self, at: At, end: u64, records: &[Seen], views: Vec<LeaseView>) {
+        self.s3[at.server].sealed(at);
+        self.s16[at.server].sealed(end, views);
+        let verdict = self.s17[at.server].sealed(at, records);
+        self.judge("S17", verdict);
+    }
+
+    /// A reply has left. `stable` says whether all records of its batch would survive a power cut now.
+    pub(crate) fn left(&mut self, at: At, reply: &Message<'_>, stable: bool) {
+        let Ok(identity) = ClientIdentity::from_message(reply) else { return };
+        let verdict = self.s3[at.server].left(at, reply, &identity, stable, &self.s1, &self.dealings);
+        self.judge("S3", verdict);
+        let verdict = self.s17[at.server].left(at, reply, &identity);
+        self.judge("S17", verdict);
+    }
+
+    /// A process is gone; what its memory showed at the end, and how many records it had made.
+    pub(crate) fn ended(&mut self, server: usize, views: &[LeaseView]) {
+        self.s3[server].ended();
+        let verdict = self.s16[server].ended(views);
+        self.judge("S16", verdict);
+    }
+
+    /// A store was opened, and an engine made from its records.
+    pub(crate) fn recovered(&mut self, at: At, position: u64, records: &[Seen], views: Vec<LeaseView>) {
+        let verdict = self.s3[at.server].recovered(at, records);
+        self.judge("S3", verdict);
+        let verdict = self.s16[at.server].recovered(position, views);
+        self.judge("S16", verdict);
+        self.s17[at.server].recovered(records);
+    }
+
+    /// A running engine, and one rebuilt from a copy of its disk.
+    pub(crate) fn rebuilt(&mut self, memory: &[LeaseView], disk: &[LeaseView]) {
+        let verdict = s16::same("the engine that runs", memory, "the one rebuilt from its disk", disk);
+        self.judge("S16", verdict);
+    }
+
+    /// Queues of a server at the end of a turn.
+    pub(crate) fn queues(&mut self, queues: &s15::Queues) {
+        let verdict = self.s15.look(queues);
+        self.judge("S15", verdict);
+    }
+
+    /// All is well from now on.
+    pub(crate) fn healed(&mut self) {
+        self.l4.healed(self.now);
+    }
+}
+
+pub(crate) use s15::Queues;

@@ -1,0 +1,95 @@
+//! `tandem sim`: what it does, without how its arguments are read.
+//!
+//! *Lives here:* [`Arguments`], [`sim`].
+//! *Must not know:* the parser of command lines.
+
+use crate::planted::Planted;
+use crate::run::{Options, find_planted, run, run_seeds};
+use std::io::{self, IsTerminal, Write};
+
+/// Seeds that a planted bug gets to be found in, when no number is given.
+const SEEDS_FOR_PLANTED: u64 = 500;
+
+/// What was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Arguments {
+    /// How many seeds to run.
+    pub seeds: u64,
+    /// The first of them.
+    pub first_seed: u64,
+    /// Run this seed alone, and show all that happens.
+    pub replay: Option<u64>,
+    /// Put this bug in, and see it found.
+    pub planted: Option<String>,
+}
+
+impl Default for Arguments {
+    fn default() -> Arguments {
+        Arguments { seeds: 500, first_seed: 1, replay: None, planted: None }
+    }
+}
+
+/// Runs what was asked for; whether all was as it should be.
+///
+/// # Errors
+/// When `out` cannot be written to.
+pub fn sim(arguments: &Arguments, out: &mut dyn Write) -> io::Result<bool> {
+    let planted = match &arguments.planted {
+        Some(name) => match Planted::named(name) {
+            Some(planted) => Some((name.clone(), planted)),
+            None => {
+                writeln!(out, "there is no bug called {name}; those that can be put in:")?;
+                for name in Planted::names() {
+                    writeln!(out, "  {name}")?;
+                }
+                return Ok(false);
+            }
+        },
+        None => None,
+    };
+    if let Some(seed) = arguments.replay {
+        return replay(seed, &Options { planted, traced: true }, out);
+    }
+    if let Some((name, _)) = planted {
+        return show_planted(&name, arguments, out);
+    }
+    let terminal = io::stderr().is_terminal();
+    let summary = run_seeds(arguments.first_seed, arguments.seeds, &Options::default(), &mut |done| {
+        if terminal && (done.is_multiple_of(10) || done == arguments.seeds) {
+            let end = if done == arguments.seeds { "\n" } else { "" };
+            // Nobody misses a progress line that could not be written.
+            let _ = write!(io::stderr(), "\r{done} of {} seeds{end}", arguments.seeds);
+        }
+    });
+    write!(out, "{summary}")?;
+    Ok(summary.is_good())
+}
+
+fn replay(seed: u64, options: &Options, out: &mut dyn Write) -> io::Result<bool> {
+    let report = run(seed, options);
+    for line in &report.trace {
+        writeln!(out, "{line}")?;
+    }
+    for (name, number) in report.counts.iter().filter(|(_, number)| *number > 0) {
+        writeln!(out, "{number:>12} {name}")?;
+    }
+    write!(out, "{report}")?;
+    Ok(report.violation.is_none())
+}
+
+fn show_planted(name: &str, arguments: &Arguments, out: &mut dyn Write) -> io::Result<bool> {
+    let most =
+        if arguments.seeds == Arguments::default().seeds { SEEDS_FOR_PLANTED } else { arguments.seeds };
+    match find_planted(name, most) {
+        Some(found) => {
+            write!(out, "{}", found.report)?;
+            let checker = found.report.violation.map_or("nobody", |violation| violation.checker);
+            writeln!(out, "{name}: found by {checker} after {} seeds", found.seeds)?;
+            Ok(true)
+        }
+        None => {
+            writeln!(out, "{name}: not found in {most} seeds")?;
+            Ok(false)
+        }
+    }
+}

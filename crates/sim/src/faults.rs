@@ -1,0 +1,159 @@
+//! What goes wrong in the world of one seed.
+//!
+//! *Lives here:* [`Faults`]: each seed draws a random subset of all faults, with weights (a swarm): a world in which
+//! everything fails at once is as quiet as one in which nothing does.
+//! *Must not know:* how a fault is carried out.
+
+use crate::net::Weather;
+use crate::random::Random;
+
+/// What can befall a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// The process is killed, between two of its steps.
+    Kill,
+    /// The power is cut, between two steps.
+    PowerCut,
+    /// The process is killed in the middle of a coming call to the disk.
+    KillAtCall,
+    /// The power is cut in the middle of a coming call to the disk.
+    PowerCutAtCall,
+    /// The process is told to end, and does so in order.
+    Stop,
+    /// The process stands still, the clocks go on.
+    Pause,
+    /// The machine stands still, and its clocks with it.
+    Freeze,
+    /// A coming sync fails.
+    SyncFails,
+    /// A coming write fails.
+    WriteFails,
+    /// The disk is nearly full for a while.
+    DiskFull,
+    /// Each sync takes seconds for a while.
+    SlowSync,
+    /// The wall clock is set wrong for a while.
+    WallStep,
+    /// Nothing passes between the server and one of its networks for a while.
+    Cut,
+    /// Hundreds of messages from clients of another network arrive at once.
+    Storm,
+}
+
+const TROUBLES: [Trouble; 14] = [
+    Trouble::Kill,
+    Trouble::PowerCut,
+    Trouble::KillAtCall,
+    Trouble::PowerCutAtCall,
+    Trouble::Stop,
+    Trouble::Pause,
+    Trouble::Freeze,
+    Trouble::SyncFails,
+    Trouble::WriteFails,
+    Trouble::DiskFull,
+    Trouble::SlowSync,
+    Trouble::WallStep,
+    Trouble::Cut,
+    Trouble::Storm,
+];
+
+/// What a client may do besides living by RFC 2131.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Habit {
+    /// It goes away without a word and comes back much later.
+    Vanish,
+    /// It sleeps until its lease is over, and a while more.
+    Sleep,
+    /// It restarts, and remembers its lease.
+    Reboot,
+    /// It restarts, and remembers nothing.
+    Forget,
+    /// It gives its lease back.
+    Release,
+    /// It gives its lease back, gets one anew, and the network delivers the release again later.
+    ReleaseAgain,
+    /// Somebody gives its lease back in its name.
+    ForgedRelease,
+    /// It boots another system, which calls itself something else.
+    ChangeIdentity,
+    /// It is carried to another network and asks for its old address there.
+    Roam,
+    /// It asks for parameters.
+    Inform,
+}
+
+const HABITS: [Habit; 10] = [
+    Habit::Vanish,
+    Habit::Sleep,
+    Habit::Reboot,
+    Habit::Forget,
+    Habit::Release,
+    Habit::ReleaseAgain,
+    Habit::ForgedRelease,
+    Habit::ChangeIdentity,
+    Habit::Roam,
+    Habit::Inform,
+];
+
+/// The faults of one seed.
+#[derive(Debug, Clone)]
+pub(crate) struct Faults {
+    pub(crate) weather: Weather,
+    /// Each as often as it weighs; empty for a seed in which servers are well.
+    pub(crate) troubles: Vec<Trouble>,
+    /// Mean time between two troubles of a server, in milliseconds.
+    pub(crate) trouble_every: u64,
+    /// Each as often as it weighs; empty for a seed in which clients are honest.
+    pub(crate) habits: Vec<Habit>,
+    /// Mean time between two habits of a client, in milliseconds.
+    pub(crate) habit_every: u64,
+    /// Out of a thousand leases, how many are declined.
+    pub(crate) declines: u64,
+    /// Out of a thousand requests, how many wish another lease time than the one before.
+    pub(crate) wishes: u64,
+    /// The battery's clock is wrong after a power cut.
+    pub(crate) wrong_battery_clock: bool,
+    /// The network's time is found long after a start, if at all.
+    pub(crate) late_network_time: bool,
+}
+
+impl Faults {
+    /// Draws. Time between troubles and habits is in proportion to `pace`, the shortest lease, in milliseconds: so a
+    /// seed with leases of a minute and one with leases of days both see something.
+    pub(crate) fn draw(random: &mut Random, pace: u64) -> Faults {
+        let rate = |random: &mut Random, most: &[u64]| if random.chance(600) { random.pick(most) } else { 0 };
+        let weather = Weather {
+            lost: rate(random, &[5, 50, 150, 300]),
+            doubled: rate(random, &[10, 100, 300]),
+            delayed: rate(random, &[5, 50, 200]),
+        };
+        let troubles = draw(random, &TROUBLES);
+        let habits = draw(random, &HABITS);
+        Faults {
+            weather,
+            troubles,
+            trouble_every: pace * random.between(1, 6),
+            habits,
+            habit_every: pace * random.between(2, 20),
+            declines: rate(random, &[20, 100]),
+            wishes: rate(random, &[100, 500]),
+            wrong_battery_clock: random.chance(500),
+            late_network_time: random.chance(500),
+        }
+    }
+}
+
+fn draw<T: Copy>(random: &mut Random, all: &[T]) -> Vec<T> {
+    if random.chance(100) {
+        return Vec::new();
+    }
+    let enabled = random.pick(&[200, 500, 800]);
+    let mut drawn = Vec::new();
+    for one in all {
+        if random.chance(enabled) {
+            let weight = random.pick(&[1, 2, 6]);
+            drawn.extend(std::iter::repeat_n(*one, weight));
+        }
+    }
+    drawn
+}

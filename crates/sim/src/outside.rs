@@ -1,0 +1,136 @@
+//! All that servers and clients act upon: the queue of what happens next, networks, checkers, counts, the trace.
+//!
+//! *Lives here:* [`Outside`], [`Event`].
+//! *Must not know:* servers and clients themselves.
+
+use crate::checkers::Checkers;
+use crate::clock::Moment;
+use crate::count::Counts;
+use crate::net::Network;
+use crate::report::Clocked;
+use engine::Destination;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+use std::net::{Ipv4Addr, SocketAddrV4};
+
+/// A datagram on its way to a server.
+#[derive(Debug, Clone)]
+pub(crate) struct Datagram {
+    pub(crate) source: SocketAddrV4,
+    pub(crate) destination: Ipv4Addr,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// Something that happens at its time. An incarnation names one life of a server's process: what was meant for another
+/// is void.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// A client wanted to be woken.
+    Client { client: usize, due: u64 },
+    /// It is time that a client does something unusual.
+    Habit { client: usize },
+    /// A datagram reaches a server's machine.
+    AtServer { server: usize, datagram: Datagram },
+    /// A message reaches a client.
+    AtClient { client: usize, bytes: Vec<u8> },
+    /// The owner of a server's engine has something to do.
+    Owner { server: usize, incarnation: u64 },
+    /// The journal of a server has something to do.
+    Journal { server: usize, incarnation: u64 },
+    /// A server looks at its clocks.
+    Look { server: usize, incarnation: u64 },
+    /// A server's process starts, or tries again.
+    Start { server: usize, incarnation: u64 },
+    /// It is time that something befalls a server.
+    Trouble { server: usize },
+    /// The wall clock of a server's machine is set right.
+    NetworkTime { server: usize },
+    /// Space on a server's disk is freed.
+    SpaceFreed { server: usize },
+}
+
+/// A reply that has left a server.
+#[derive(Debug)]
+pub(crate) struct Sent {
+    pub(crate) server: usize,
+    pub(crate) destination: Destination,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Outside {
+    pub(crate) now: Moment,
+    queue: BinaryHeap<Reverse<(Moment, u64)>>,
+    events: BTreeMap<u64, Event>,
+    next: u64,
+    pub(crate) network: Network,
+    pub(crate) checkers: Checkers,
+    pub(crate) counts: Counts,
+    pub(crate) sent: Vec<Sent>,
+    /// Lines for people; `None` when nobody reads them.
+    trace: Option<Vec<String>>,
+    /// Of all that happened: two runs with the same digest were the same.
+    pub(crate) digest: u64,
+    pub(crate) steps: u64,
+    /// By how much engine times have jumped, all together, in milliseconds.
+    pub(crate) lost_time: u64,
+}
+
+impl Outside {
+    pub(crate) fn new(network: Network, checkers: Checkers, traced: bool) -> Outside {
+        Outside {
+            now: 0,
+            queue: BinaryHeap::new(),
+            events: BTreeMap::new(),
+            next: 0,
+            network,
+            checkers,
+            counts: Counts::default(),
+            sent: Vec::new(),
+            trace: traced.then(Vec::new),
+            digest: 0xcbf2_9ce4_8422_2325,
+            steps: 0,
+            lost_time: 0,
+        }
+    }
+
+    pub(crate) fn schedule(&mut self, at: Moment, event: Event) {
+        let number = self.next;
+        self.next += 1;
+        self.queue.push(Reverse((at.max(self.now), number)));
+        self.events.insert(number, event);
+    }
+
+    /// The next event, if it is not after `end`; time is its time then.
+    pub(crate) fn next_until(&mut self, end: Moment) -> Option<Event> {
+        let Reverse((at, number)) = *self.queue.peek()?;
+        if at > end {
+            return None;
+        }
+        self.queue.pop();
+        self.now = at;
+        self.checkers.at(at);
+        self.steps += 1;
+        self.stir(&at.to_le_bytes());
+        self.events.remove(&number)
+    }
+
+    /// Mixes something into the digest (FNV-1a).
+    pub(crate) fn stir(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.digest = (self.digest ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+
+    /// Notes a line for people; made only when somebody reads it.
+    pub(crate) fn note(&mut self, line: impl FnOnce() -> String) {
+        if let Some(trace) = &mut self.trace {
+            trace.push(format!("{}  {}", Clocked(self.now), line()));
+        }
+    }
+
+    pub(crate) fn take_trace(&mut self) -> Vec<String> {
+        self.trace.take().unwrap_or_default()
+    }
+}

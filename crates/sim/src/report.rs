@@ -1,0 +1,139 @@
+//! What people read of a run.
+//!
+//! *Lives here:* [`Report`] of one seed, [`Summary`] of many; how moments and messages are written.
+//! *Must not know:* how a run is made.
+
+use crate::checkers::Violation;
+use crate::count::Counts;
+use dhcp::{ClientIdentity, Message};
+use std::fmt;
+
+/// Lines of the trace that are shown before a violation.
+const SHOWN: usize = 40;
+
+/// Milliseconds since a run began, as days and a time of day.
+pub(crate) struct Clocked(pub(crate) u64);
+
+impl fmt::Display for Clocked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Clocked(millis) = self;
+        let seconds = millis / 1000;
+        let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
+        write!(f, "{days}d {hours:02}:{minutes:02}:{:02}.{:03}", seconds % 60, millis % 1000)
+    }
+}
+
+/// One line for a message.
+pub(crate) fn describe(message: &Message<'_>) -> String {
+    let kind = message.message_type().map_or("BOOTP", dhcp::MessageType::name);
+    let who = ClientIdentity::from_message(message).map_or("nobody".to_owned(), |client| client.to_string());
+    let mut line = format!("{kind} of {who}, xid {:08x}", message.xid().0);
+    let addresses =
+        [("ciaddr", message.ciaddr()), ("yiaddr", message.yiaddr()), ("giaddr", message.giaddr())];
+    for (name, address) in addresses.into_iter().filter(|(_, address)| !address.is_unspecified()) {
+        line.push_str(&format!(", {name} {address}"));
+    }
+    if let Some(address) = message.requested_address() {
+        line.push_str(&format!(", wants {address}"));
+    }
+    if let Some(seconds) = message.lease_time() {
+        line.push_str(&format!(", {seconds} s"));
+    }
+    line
+}
+
+/// One run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// What it was made from.
+    pub seed: u64,
+    /// How long it lasted in virtual time, in milliseconds.
+    pub virtual_millis: u64,
+    /// Events that were handled.
+    pub steps: u64,
+    /// Of everything that happened: the same run has the same.
+    pub digest: u64,
+    /// What happened.
+    pub counts: Counts,
+    /// What must not happen, and did.
+    pub violation: Option<Violation>,
+    /// All lines of the trace, when one was wanted.
+    pub trace: Vec<String>,
+    /// The bug that was put in on purpose.
+    pub planted: Option<String>,
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Report { seed, virtual_millis, steps, digest, .. } = self;
+        writeln!(
+            f,
+            "seed {seed}: {} of virtual time, {steps} steps, digest {digest:016x}",
+            Clocked(*virtual_millis)
+        )?;
+        if let Some(violation) = &self.violation {
+            let before = self.trace.len().saturating_sub(SHOWN);
+            for line in &self.trace[before..] {
+                writeln!(f, "  {line}")?;
+            }
+            writeln!(f, "seed {seed}: {violation}")?;
+            let planted = self.planted.as_ref().map_or(String::new(), |name| format!(" --planted {name}"));
+            writeln!(f, "again: tandem sim --replay {seed}{planted}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Many runs.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Summary {
+    /// Runs made.
+    pub seeds: u64,
+    /// The first of them.
+    pub first_seed: u64,
+    /// Virtual time of all, in milliseconds.
+    pub virtual_millis: u64,
+    /// Events of all.
+    pub steps: u64,
+    /// What happened in all.
+    pub counts: Counts,
+    /// Runs in which something was violated, with their traces; the first few.
+    pub failures: Vec<Report>,
+    /// How many failed.
+    pub failed: u64,
+}
+
+impl Summary {
+    /// What never happened, where that proves the runs too quiet.
+    pub fn missing(&self) -> Vec<&'static str> {
+        self.counts.missing()
+    }
+
+    /// Nothing was violated, and everything has happened.
+    pub fn is_good(&self) -> bool {
+        self.failed == 0 && self.missing().is_empty()
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for report in &self.failures {
+            write!(f, "{report}")?;
+        }
+        for (name, number) in self.counts.iter() {
+            writeln!(f, "{number:>12} {name}")?;
+        }
+        for name in self.missing() {
+            writeln!(f, "never happened: {name}: these runs are too quiet to prove anything")?;
+        }
+        writeln!(
+            f,
+            "{} seeds from {} on, {} simulated hours, {} steps: {} failed",
+            self.seeds,
+            self.first_seed,
+            self.virtual_millis / 3_600_000,
+            self.steps,
+            self.failed
+        )
+    }
+}

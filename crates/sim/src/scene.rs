@@ -1,0 +1,204 @@
+//! Who and what is in the world of one seed.
+//!
+//! *Lives here:* [`Scene`]: servers with their configuration, clients, how long all of it lasts.
+//! *May know:* the parts of a configuration.
+//! *Must not know:* what becomes of it.
+
+use crate::client::Person;
+use crate::net::Link;
+use crate::random::Random;
+use dhcp::HardwareAddress;
+use engine::config::{
+    Boot, LeaseTimes, OptionSet, Parts, PoolParts, ReservationKey, ReservationParts, SharedNetworkParts,
+    SubnetParts,
+};
+use failover::time::Interval;
+use ipnet::Ipv4Net;
+use std::net::Ipv4Addr;
+
+/// A reserved address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Reserved {
+    pub(crate) address: Ipv4Addr,
+    pub(crate) key: ReservationKey,
+}
+
+/// What a seed begins with.
+#[derive(Debug, Clone)]
+pub(crate) struct Scene {
+    /// The configuration of each server. Without failover, no address is in two of them.
+    pub(crate) servers: Vec<Parts>,
+    pub(crate) clients: Vec<(Person, Link)>,
+    pub(crate) reserved: Vec<Reserved>,
+    /// Shortest lease time, in milliseconds.
+    pub(crate) pace: u64,
+    /// Longest lease time that is not endless, in milliseconds.
+    pub(crate) longest: u64,
+    pub(crate) decline_time: Interval,
+    pub(crate) offer_time: Interval,
+    /// How long everything may fail, in milliseconds.
+    pub(crate) lasts: u64,
+}
+
+/// Address of a server on the wire.
+pub(crate) fn server_address(server: usize) -> Ipv4Addr {
+    Ipv4Addr::new(10, 0, 0, 1 + u8::try_from(server).unwrap_or(0))
+}
+
+struct Times {
+    leases: [u64; 3],
+    endless: bool,
+    fixed_renewal: bool,
+}
+
+impl Scene {
+    pub(crate) fn draw(random: &mut Random) -> Scene {
+        const SHORT: [u64; 4] = [60, 90, 120, 300];
+        const MIDDLE: [u64; 3] = [600, 1800, 3600];
+        const LONG: [u64; 3] = [14_400, 86_400, 259_200];
+        let choice: &[u64] = match random.below(8) {
+            0 | 1 => &SHORT,
+            2..5 => &MIDDLE,
+            5 => &LONG,
+            _ => &[120, 600, 3600, 14_400, 86_400],
+        };
+        let times = Times {
+            leases: [random.pick(choice), random.pick(choice), random.pick(choice)],
+            endless: random.chance(150),
+            fixed_renewal: random.chance(150),
+        };
+        let two_servers = random.chance(250);
+        let pool = random.between(3, 10);
+        let client_count = u8::try_from(pool + random.between(1, 2 * pool)).unwrap_or(9);
+        let reserved = reservations(random);
+        let offer_time = Interval::from_seconds(random.pick(&[20, 60, 120]));
+        let decline_time = Interval::from_seconds(random.pick(&[300, 3600, 86_400]));
+        let second_subnet = random.chance(400);
+        let servers = (0..1 + u8::from(two_servers))
+            .map(|server| Parts {
+                shared_networks: networks(server, pool, second_subnet, &times, &reserved),
+                options: OptionSet::default(),
+                offer_time,
+                decline_time,
+            })
+            .collect();
+        let pace = times.leases.iter().copied().min().unwrap_or(60) * 1000;
+        let gossip: Vec<Ipv4Addr> = (10..10 + u8::try_from(pool).unwrap_or(1))
+            .flat_map(|last| [Ipv4Addr::new(10, 0, 0, last), Ipv4Addr::new(10, 9, 0, last)])
+            .chain(reserved.iter().map(|reserved| reserved.address))
+            .collect();
+        let clients = (1..=client_count)
+            .map(|number| {
+                let link = if random.chance(350) { Link::Far } else { Link::Wire };
+                (person(number, pace, &gossip, random), link)
+            })
+            .collect();
+        Scene {
+            servers,
+            clients,
+            reserved,
+            pace,
+            longest: times.leases.iter().copied().max().unwrap_or(60) * 4000,
+            decline_time,
+            offer_time,
+            lasts: (pace * random.between(60, 240)).min(20 * 86_400_000),
+        }
+    }
+
+    /// Whether a lease of this client may be moved to an address that is reserved for it.
+    pub(crate) fn has_reservation(&self, hardware: [u8; 6], identifier: Option<&[u8]>) -> bool {
+        self.reserved.iter().any(|reserved| match &reserved.key {
+            ReservationKey::Hardware(key) => key.as_ethernet() == Some(hardware),
+            ReservationKey::ClientIdentifier(key) => identifier == Some(key),
+        })
+    }
+}
+
+fn person(number: u8, pace: u64, gossip: &[Ipv4Addr], random: &mut Random) -> Person {
+    let identifier = random.chance(300).then(|| identifier_of(number));
+    Person {
+        number,
+        identifier,
+        broadcast: random.chance(300),
+        fresh_transactions: random.chance(500),
+        declines: 0,
+        wishes: 0,
+        pace,
+        gossip: gossip.to_vec(),
+    }
+}
+
+fn identifier_of(number: u8) -> Vec<u8> {
+    vec![0xff, 0, 1, number]
+}
+
+/// One by hardware address outside of the pools, one inside, one by client-identifier.
+fn reservations(random: &mut Random) -> Vec<Reserved> {
+    let by_hardware =
+        |number: u8| ReservationKey::Hardware(HardwareAddress::ethernet([2, 0, 0, 0, 0, number]));
+    let all = [
+        Reserved { address: Ipv4Addr::new(10, 0, 0, 200), key: by_hardware(1) },
+        Reserved { address: Ipv4Addr::new(10, 0, 0, 10), key: by_hardware(2) },
+        Reserved {
+            address: Ipv4Addr::new(10, 9, 0, 200),
+            key: ReservationKey::ClientIdentifier(identifier_of(3)),
+        },
+    ];
+    all.into_iter().filter(|_| random.chance(500)).collect()
+}
+
+fn networks(
+    server: u8,
+    pool: u64,
+    second_subnet: bool,
+    times: &Times,
+    reserved: &[Reserved],
+) -> Vec<SharedNetworkParts> {
+    let first = 10 + 100 * server;
+    let size = u8::try_from(pool).unwrap_or(1);
+    let subnet = |octet: [u8; 2], lease: u64, size: u8| {
+        let at = |last: u8| Ipv4Addr::new(10, octet[0], octet[1], last);
+        let prefix = Ipv4Net::new(at(0), 24).unwrap_or_default();
+        let reservations =
+            reserved.iter().filter(|reserved| server == 0 && prefix.contains(&reserved.address));
+        SubnetParts {
+            prefix,
+            lease: lease_times(lease, times),
+            options: OptionSet::default(),
+            boot: Boot::default(),
+            pools: vec![PoolParts {
+                first: at(first),
+                last: at(first + size - 1),
+                options: OptionSet::default(),
+            }],
+            reservations: reservations
+                .map(|reserved| ReservationParts {
+                    key: reserved.key.clone(),
+                    address: reserved.address,
+                    options: OptionSet::default(),
+                    boot: Boot::default(),
+                })
+                .collect(),
+        }
+    };
+    let mut wire = vec![subnet([0, 0], times.leases[0], size)];
+    if second_subnet {
+        wire.push(subnet([0, 1], times.leases[1], 2));
+    }
+    let far = vec![subnet([9, 0], times.leases[2], size.div_ceil(2))];
+    vec![
+        SharedNetworkParts { name: "wire".to_owned(), subnets: wire },
+        SharedNetworkParts { name: "far".to_owned(), subnets: far },
+    ]
+}
+
+fn lease_times(lease: u64, times: &Times) -> LeaseTimes {
+    let seconds = Interval::from_seconds;
+    LeaseTimes {
+        lease: seconds(lease),
+        minimum: seconds(lease.min(60)),
+        maximum: if times.endless { Interval::INFINITE } else { seconds(4 * lease) },
+        renewal: times.fixed_renewal.then(|| seconds(lease / 3)),
+        rebinding: times.fixed_renewal.then(|| seconds(lease / 2)),
+    }
+}

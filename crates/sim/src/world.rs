@@ -1,0 +1,378 @@
+//! The world of one seed: virtual time, and everybody in it.
+//!
+//! *Lives here:* [`World`]: it hands each event to whom it concerns, and carries what they do to each other.
+//! `world/trouble.rs` has what goes wrong on purpose.
+//! *May know:* everything of this crate.
+//! *Must not know:* what is right: that is the checkers'.
+
+mod trouble;
+
+use crate::checkers::Checkers;
+use crate::client::{Client, How, NEVER, Person, State, Step, Why, message::RELAY};
+use crate::clock::{Moment, Oscillator};
+use crate::count::Count;
+use crate::faults::Faults;
+use crate::net::{Link, Network};
+use crate::outside::{Datagram, Event, Outside, Sent};
+use crate::planted::Planted;
+use crate::random::Random;
+use crate::scene::{Scene, server_address};
+use crate::server::Server;
+use dhcp::Message;
+use engine::config::Config;
+use engine::{Destination, LeaseView};
+use std::net::{Ipv4Addr, SocketAddrV4};
+
+/// A client with its clock.
+#[derive(Debug)]
+struct Actor {
+    client: Client,
+    oscillator: Oscillator,
+}
+
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) scene: Scene,
+    faults: Faults,
+    pub(crate) outside: Outside,
+    servers: Vec<Server>,
+    actors: Vec<Actor>,
+    random: Random,
+    /// Faults have stopped.
+    healed: bool,
+}
+
+impl World {
+    pub(crate) fn new(seed: u64, planted: Planted, traced: bool) -> World {
+        let mut random = Random::new(seed);
+        let scene = Scene::draw(&mut random);
+        let faults = Faults::draw(&mut random, scene.pace);
+        let network = Network::new(scene.servers.len(), faults.weather, random.split());
+        let outside = Outside::new(network, Checkers::new(&scene), traced);
+        let mut world =
+            World { servers: Vec::new(), actors: Vec::new(), healed: false, scene, faults, outside, random };
+        world.add_servers(planted);
+        for (person, link) in world.scene.clients.clone() {
+            let person = Person { declines: world.faults.declines, wishes: world.faults.wishes, ..person };
+            world.add_client(person, link);
+        }
+        world
+    }
+
+    fn add_servers(&mut self, planted: Planted) {
+        for (number, parts) in self.scene.servers.iter().enumerate() {
+            // The scene draws configurations without faults.
+            let Ok(config) = Config::check(parts) else { continue };
+            let mut server = Server::new(number, config, planted, self.random.split());
+            server.wrong_battery_clock = self.faults.wrong_battery_clock;
+            server.look_every = (self.scene.pace / 30).clamp(20_000, 300_000);
+            server.late_network_time = self.faults.late_network_time;
+            self.outside.schedule(0, Event::Start { server: number, incarnation: 0 });
+            self.servers.push(server);
+            if !self.faults.troubles.is_empty() {
+                let wait = self.random.wait(self.faults.trouble_every);
+                self.outside.schedule(wait, Event::Trouble { server: number });
+            }
+        }
+    }
+
+    fn add_client(&mut self, person: Person, link: Link) {
+        let oscillator = Oscillator::within(500, &mut self.random);
+        let now = oscillator.counts(self.outside.now);
+        let spread = if self.healed { 5000 } else { 120_000 };
+        let due = now + self.random.between(1, spread);
+        let client = Client::new(person, link, due, self.random.split());
+        self.actors.push(Actor { client, oscillator });
+        self.call_client(self.actors.len() - 1);
+        if !self.faults.habits.is_empty() && !self.healed {
+            let wait = self.random.wait(self.faults.habit_every);
+            self.outside.schedule(self.outside.now + wait, Event::Habit { client: self.actors.len() - 1 });
+        }
+    }
+
+    /// Runs until `end`, or until something is violated.
+    pub(crate) fn run_until(&mut self, end: Moment) {
+        while self.outside.checkers.violation.is_none() {
+            let Some(event) = self.outside.next_until(end) else {
+                self.outside.now = end.max(self.outside.now);
+                return;
+            };
+            self.happens(event);
+            while let Some(sent) = self.outside.sent.pop() {
+                self.deliver(&sent);
+            }
+        }
+    }
+
+    fn happens(&mut self, event: Event) {
+        let standing = match &event {
+            Event::Owner { server, .. } | Event::Journal { server, .. } | Event::Look { server, .. } => {
+                let until = self.servers[*server].stands_until;
+                (self.outside.now < until).then_some(until)
+            }
+            _ => None,
+        };
+        if let Some(until) = standing {
+            self.outside.schedule(until, event);
+            return;
+        }
+        match event {
+            Event::Client { client, due } if self.actors[client].client.due == due => self.wake(client),
+            Event::Habit { client } => self.habit(client),
+            Event::AtServer { server, datagram } => {
+                self.outside.stir(&datagram.bytes);
+                self.servers[server].arrives(&mut self.outside, datagram);
+            }
+            Event::AtClient { client, bytes } => self.hear(client, &bytes),
+            Event::Owner { server, incarnation } if self.lives(server, incarnation) => {
+                self.servers[server].owner_turn(&mut self.outside);
+            }
+            Event::Journal { server, incarnation } if self.lives(server, incarnation) => {
+                self.servers[server].journal_turn(&mut self.outside);
+                self.servers[server].count_disk_faults(&mut self.outside);
+            }
+            Event::Look { server, incarnation } if self.lives(server, incarnation) => self.look(server),
+            Event::Start { server, incarnation } if self.lives(server, incarnation) => {
+                self.servers[server].start(&mut self.outside);
+                self.servers[server].count_disk_faults(&mut self.outside);
+            }
+            Event::Trouble { server } => self.trouble(server),
+            Event::NetworkTime { server } => {
+                let error = i64::try_from(self.random.below(40)).unwrap_or(0) - 20;
+                self.servers[server].machine.synchronise(error);
+            }
+            Event::SpaceFreed { server } => {
+                self.servers[server].disk.set_faults(|faults| faults.space = None)
+            }
+            _ => {}
+        }
+    }
+
+    fn lives(&self, server: usize, incarnation: u64) -> bool {
+        self.servers[server].incarnation == incarnation
+    }
+
+    fn look(&mut self, server: usize) {
+        let server = &mut self.servers[server];
+        if server.is_quiet() && self.random.chance(20) {
+            server.rebuild(&mut self.outside);
+        }
+        server.look(&mut self.outside);
+    }
+}
+
+/// Clients, and what is between them and servers.
+impl World {
+    fn call_client(&mut self, client: usize) {
+        let Actor { client: called, oscillator } = &self.actors[client];
+        if called.due == NEVER {
+            return;
+        }
+        let wait = oscillator.takes(called.due.saturating_sub(oscillator.counts(self.outside.now)));
+        self.outside.schedule(self.outside.now + wait, Event::Client { client, due: called.due });
+    }
+
+    fn local(&self, client: usize) -> u64 {
+        self.actors[client].oscillator.counts(self.outside.now)
+    }
+
+    fn wake(&mut self, client: usize) {
+        let (now, mut steps) = (self.local(client), Vec::new());
+        self.actors[client].client.wake(now, &mut steps);
+        self.perform(client, steps);
+        self.call_client(client);
+    }
+
+    fn hear(&mut self, client: usize, bytes: &[u8]) {
+        let Ok(message) = Message::parse(bytes) else { return };
+        let (now, mut steps) = (self.local(client), Vec::new());
+        let heard = &mut self.actors[client].client;
+        let (before, due) = (heard.state, heard.due);
+        heard.hear(now, &message, &mut steps);
+        if before != heard.state && message.message_type() == Some(dhcp::MessageType::Nak) {
+            self.outside.counts.one(Count::Naks);
+        }
+        let changed = heard.due != due;
+        self.perform(client, steps);
+        if changed {
+            self.call_client(client);
+        }
+    }
+
+    fn perform(&mut self, client: usize, steps: Vec<Step>) {
+        for step in steps {
+            match step {
+                Step::Send { bytes, to } => self.send(client, &bytes, to, 0),
+                Step::Holds { address, until, how } => self.holds(client, address, until, how),
+                Step::LetsGo { address, why } => self.lets_go(client, address, why),
+            }
+        }
+    }
+
+    fn holds(&mut self, client: usize, address: Ipv4Addr, until: u64, how: How) {
+        let local = self.local(client);
+        let Actor { client: holder, oscillator } = &self.actors[client];
+        let number = holder.person.number;
+        let until = if until == NEVER {
+            Moment::MAX
+        } else {
+            self.outside.now + oscillator.takes(until.saturating_sub(local))
+        };
+        let Some(identity) = holder.identity() else { return };
+        let far = holder.link == Link::Far;
+        let reserved = self.scene.reserved.iter().any(|reserved| reserved.address == address);
+        let counts = &mut self.outside.counts;
+        match how {
+            How::Selected => {
+                counts.one(Count::Grants);
+                counts.add(Count::RelayedGrants, u64::from(far));
+                counts.add(Count::ReservedGrants, u64::from(reserved));
+                counts.add(Count::ServedAtLast, u64::from(number >= NEWCOMER));
+            }
+            How::Renewed => counts.one(Count::Renewals),
+            How::Rebound => counts.one(Count::Rebinds),
+            How::Rebooted => counts.one(Count::InitReboots),
+            How::StillIts => {}
+        }
+        self.outside.note(|| format!("client {number}: holds {address} ({how:?})"));
+        self.outside.checkers.holds(number, &identity, address, until, how);
+    }
+
+    fn lets_go(&mut self, client: usize, address: Ipv4Addr, why: Why) {
+        let gone = &self.actors[client].client;
+        let number = gone.person.number;
+        let here = link_of(address) == gone.link;
+        let moves = self.scene.has_reservation(gone.hardware(), gone.person.identifier.as_deref());
+        if why == Why::WasAway {
+            self.outside.counts.one(Count::SleptPastExpiry);
+        }
+        self.outside.note(|| format!("client {number}: lets go of {address} ({why:?})"));
+        self.outside.checkers.lets_go(number, address, why, here && !moves);
+    }
+
+    /// Sends a message to one server or to all, `after` so long.
+    fn send(&mut self, client: usize, bytes: &[u8], to: Option<Ipv4Addr>, after: u64) {
+        let link = self.actors[client].client.link;
+        let number = self.actors[client].client.person.number;
+        if let Ok(message) = Message::parse(bytes) {
+            self.outside.note(|| format!("client {number}: sends {}", crate::report::describe(&message)));
+            for server in 0..self.servers.len() {
+                let address = server_address(server);
+                let (source, destination) = match (to, link) {
+                    (Some(to), _) if to != address => continue,
+                    (Some(_), _) => (SocketAddrV4::new(message.ciaddr(), 68), address),
+                    (None, Link::Far) => (SocketAddrV4::new(RELAY, 67), address),
+                    (None, Link::Wire) => (SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 68), Ipv4Addr::BROADCAST),
+                };
+                for at in
+                    self.outside.network.carry(self.outside.now + after, server, link).into_iter().flatten()
+                {
+                    let datagram = Datagram { source, destination, bytes: bytes.to_vec() };
+                    self.outside.schedule(at, Event::AtServer { server, datagram });
+                }
+            }
+        }
+    }
+
+    /// A reply on its way: to whoever is there to take it.
+    fn deliver(&mut self, sent: &Sent) {
+        let Ok(message) = Message::parse(&sent.bytes) else { return };
+        for client in 0..self.actors.len() {
+            let to = &self.actors[client].client;
+            let is_meant = message.hardware_address().as_ethernet() == Some(to.hardware());
+            let arrives = match sent.destination {
+                Destination::Relay { address, .. } => address == RELAY && to.link == Link::Far && is_meant,
+                Destination::Link { hardware, .. } => to.link == Link::Wire && hardware == to.hardware(),
+                Destination::Broadcast { .. } => to.link == Link::Wire && is_meant,
+                Destination::Routed { address, .. } => {
+                    to.link == Link::Far && to.lease.is_some_and(|lease| lease.address == address)
+                }
+            };
+            if arrives {
+                let link = to.link;
+                for at in
+                    self.outside.network.carry(self.outside.now, sent.server, link).into_iter().flatten()
+                {
+                    self.outside.schedule(at, Event::AtClient { client, bytes: sent.bytes.clone() });
+                }
+            }
+        }
+    }
+}
+
+/// Newcomers are numbered from here on.
+const NEWCOMER: u8 = 150;
+
+/// The second part of a run: faults stop.
+impl World {
+    /// Everything is well from now on; returns whether all servers served again in time.
+    pub(crate) fn heal(&mut self) -> bool {
+        self.healed = true;
+        self.outside.network.heal();
+        self.outside.note(|| "all is well from now on".to_owned());
+        for server in &mut self.servers {
+            server.heal();
+        }
+        for actor in &mut self.actors {
+            actor.client.behave();
+        }
+        let deadline = self.outside.now + 5 * 3_600_000;
+        while !self.all_well() && self.outside.now < deadline {
+            self.run_until(self.outside.now + 1000);
+            if self.outside.checkers.violation.is_some() {
+                return false;
+            }
+        }
+        self.outside.checkers.healed();
+        self.all_well()
+    }
+
+    fn all_well(&self) -> bool {
+        self.servers.iter().all(|server| server.is_well(self.outside.now))
+    }
+
+    /// All clients go away without a word.
+    pub(crate) fn empty(&mut self) {
+        for actor in &mut self.actors {
+            (actor.client.state, actor.client.due) = (State::Off, NEVER);
+        }
+    }
+
+    pub(crate) fn views(&self) -> Vec<LeaseView> {
+        self.servers.iter().flat_map(Server::views).collect()
+    }
+
+    /// As many new clients come to each network as it has free addresses for everybody; how many.
+    pub(crate) fn newcomers(&mut self) -> usize {
+        let free: Vec<Ipv4Addr> = self
+            .views()
+            .into_iter()
+            .filter(|view| view.status == failover::binding::BindingStatus::Free && !view.reserved)
+            .map(|view| view.address)
+            .collect();
+        for (address, number) in free.iter().zip(NEWCOMER..) {
+            let person = Person {
+                number,
+                identifier: None,
+                broadcast: false,
+                fresh_transactions: false,
+                declines: 0,
+                wishes: 0,
+                pace: 60_000,
+                gossip: Vec::new(),
+            };
+            self.add_client(person, link_of(*address));
+        }
+        free.len()
+    }
+
+    /// How many newcomers have an address.
+    pub(crate) fn served(&self) -> usize {
+        let served = |actor: &&Actor| actor.client.person.number >= NEWCOMER && actor.client.lease.is_some();
+        self.actors.iter().filter(served).count()
+    }
+}
+
+fn link_of(address: Ipv4Addr) -> Link {
+    if address.octets()[1] == RELAY.octets()[1] { Link::Far } else { Link::Wire }
+}

@@ -1,0 +1,184 @@
+//! What goes wrong on purpose, one thing at a time.
+//!
+//! *Lives here:* how each [`Trouble`] of a server and each [`Habit`] of a client is carried out.
+//! *Must not know:* how often: that is drawn in `faults`.
+
+use super::World;
+use crate::client::{Client, Person, Step};
+use crate::count::Count;
+use crate::faults::{Habit, Trouble};
+use crate::net::Link;
+use crate::outside::{Datagram, Event};
+use crate::server::Ending;
+use std::net::{Ipv4Addr, SocketAddrV4};
+
+impl World {
+    /// Something befalls a server.
+    pub(super) fn trouble(&mut self, server: usize) {
+        if self.healed {
+            return;
+        }
+        let wait = self.random.wait(self.faults.trouble_every);
+        self.outside.schedule(self.outside.now + wait, Event::Trouble { server });
+        let trouble = self.random.pick(&self.faults.troubles);
+        let now = self.outside.now;
+        let frozen = self.servers[server].frozen && now < self.servers[server].stands_until;
+        if frozen || !self.servers[server].is_serving() {
+            return;
+        }
+        self.outside.note(|| format!("server {server}: trouble: {trouble:?}"));
+        match trouble {
+            Trouble::Kill => self.servers[server].end(&mut self.outside, Ending::Killed),
+            Trouble::PowerCut => self.servers[server].end(&mut self.outside, Ending::PowerCut),
+            Trouble::Stop => self.servers[server].stop(&mut self.outside),
+            Trouble::KillAtCall => self.crash_at_call(server, Ending::Killed),
+            Trouble::PowerCutAtCall => self.crash_at_call(server, Ending::PowerCut),
+            Trouble::Pause => {
+                self.outside.counts.one(Count::Pauses);
+                let most = self.random.pick(&[4000, 60_000, 600_000]);
+                self.servers[server].stands_until = now + self.random.between(500, most);
+            }
+            Trouble::Freeze => self.freeze(server),
+            Trouble::SyncFails => {
+                let after = self.random.below(4);
+                self.servers[server].disk.set_faults(|faults| faults.fail_sync_after = Some(after));
+            }
+            Trouble::WriteFails => {
+                let after = self.random.below(4);
+                self.servers[server].disk.set_faults(|faults| faults.fail_write_after = Some(after));
+            }
+            Trouble::DiskFull => {
+                let most = self.random.pick(&[0, 1000, 20_000]);
+                let space = self.servers[server].disk.used() + self.random.below(most + 1);
+                self.servers[server].disk.set_faults(|faults| faults.space = Some(space));
+                let lasts = self.random.between(30_000, 3_600_000);
+                self.outside.schedule(now + lasts, Event::SpaceFreed { server });
+            }
+            Trouble::SlowSync => {
+                self.servers[server].slow_until = now + self.random.between(30_000, 1_200_000);
+            }
+            Trouble::WallStep => self.step_wall(server),
+            Trouble::Cut => {
+                let link = self.random.pick(&Link::ALL);
+                let lasts = self.random.between(10_000, self.scene.pace.max(600_000));
+                self.outside.network.cut(server, link, now + lasts);
+            }
+            Trouble::Storm => self.storm(server),
+        }
+    }
+
+    fn crash_at_call(&mut self, server: usize, ending: Ending) {
+        let most = self.random.pick(&[3, 12, 60]);
+        let after = self.random.below(most);
+        let server = &mut self.servers[server];
+        (server.ending, server.crashes_in_recovery) = (ending, true);
+        server.disk.set_faults(|faults| faults.crash_after = Some(after));
+    }
+
+    /// The machine stands still, and does not notice; later its wall clock is set right.
+    fn freeze(&mut self, server: usize) {
+        self.outside.counts.one(Count::Freezes);
+        let most = self.random.pick(&[8000, 300_000, 7_200_000]);
+        let span = self.random.between(1000, most);
+        let noticed = self.random.between(1000, 1_800_000);
+        let now = self.outside.now;
+        let server_ = &mut self.servers[server];
+        (server_.stands_until, server_.frozen) = (now + span, true);
+        server_.machine.stood_still(span);
+        self.outside.schedule(now + span + noticed, Event::NetworkTime { server });
+    }
+
+    fn step_wall(&mut self, server: usize) {
+        let most = self.random.pick(&[5_000_u64, 600_000, 86_400_000, 31_536_000_000]);
+        let by = i64::try_from(self.random.below(2 * most)).unwrap_or(0) - i64::try_from(most).unwrap_or(0);
+        self.servers[server].machine.step(by);
+        let lasts = self.random.between(5000, 1_800_000);
+        self.outside.schedule(self.outside.now + lasts, Event::NetworkTime { server });
+    }
+
+    /// Hundreds of clients that were carried here from another network, and some that want an address, at once.
+    fn storm(&mut self, server: usize) {
+        self.outside.counts.one(Count::Storms);
+        let count = self.random.pick(&[200, 400, 1300]);
+        let at = self.outside.now + 1;
+        let mut steps = Vec::new();
+        for _ in 0..count {
+            let mut stranger = Client::stranger(self.random.split());
+            if self.random.chance(20) {
+                stranger.wake(0, &mut steps);
+            } else {
+                steps.push(stranger.rebooting(Ipv4Addr::new(172, 16, 0, 1)));
+            }
+        }
+        for step in steps {
+            if let Step::Send { bytes, .. } = step {
+                let source = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 68);
+                let datagram = Datagram { source, destination: Ipv4Addr::BROADCAST, bytes };
+                self.outside.schedule(at, Event::AtServer { server, datagram });
+            }
+        }
+    }
+
+    /// A client does something unusual.
+    pub(super) fn habit(&mut self, client: usize) {
+        if self.healed {
+            return;
+        }
+        let wait = self.random.wait(self.faults.habit_every);
+        self.outside.schedule(self.outside.now + wait, Event::Habit { client });
+        let habit = self.random.pick(&self.faults.habits);
+        let (now, mut steps) = (self.local(client), Vec::new());
+        let actor = &mut self.actors[client].client;
+        let (number, due, link) = (actor.person.number, actor.due, actor.link);
+        if habit == Habit::ForgedRelease {
+            if let Some(lease) = actor.lease {
+                let forged = actor.releasing(lease);
+                self.outside.note(|| format!("client {number}: somebody releases in its name"));
+                self.outside.counts.one(Count::ForgedReleases);
+                self.perform(client, vec![forged]);
+            }
+            return;
+        }
+        actor.act(now, habit, &mut steps);
+        if actor.due == due && steps.is_empty() {
+            return;
+        }
+        self.outside.note(|| format!("client {number}: habit: {habit:?}"));
+        match habit {
+            Habit::ChangeIdentity => self.outside.counts.one(Count::IdentityChanges),
+            Habit::Roam if actor.link != link => self.outside.counts.one(Count::Roams),
+            Habit::ReleaseAgain => self.release_again(client, &steps),
+            _ => {}
+        }
+        self.perform(client, steps);
+        self.call_client(client);
+    }
+
+    /// The network delivers a release once more, much later.
+    fn release_again(&mut self, client: usize, steps: &[Step]) {
+        for step in steps {
+            if let Step::Send { bytes, to } = step {
+                let after = self.random.between(2000, 200_000);
+                self.outside.counts.one(Count::ForgedReleases);
+                self.send(client, bytes, *to, after);
+            }
+        }
+    }
+}
+
+impl Client {
+    /// Somebody whom nobody has heard of.
+    fn stranger(mut random: crate::random::Random) -> Client {
+        let person = Person {
+            number: u8::MAX,
+            identifier: Some(random.next().to_le_bytes().to_vec()),
+            broadcast: true,
+            fresh_transactions: false,
+            declines: 0,
+            wishes: 0,
+            pace: 60_000,
+            gossip: Vec::new(),
+        };
+        Client::new(person, Link::Wire, 0, random)
+    }
+}

@@ -1,0 +1,175 @@
+#!/usr/bin/env bash
+# What Tandem costs, and other servers beside it in the same run: exchanges a second, time to the ACK, processor, syncs, memory,
+# allocations. It measures and asserts nothing.
+#   scripts/bench.sh [SERVER...]      echo tandem kea1 kea2 keamem dhcpd dnsmasq      (default: echo tandem kea2 dhcpd)
+# Environment: SECONDS_PER_STEP (3), CLIENTS (200000), LEASES (1000000, for memory and start), TANDEM (a binary to measure
+# instead of building one), QUIET=1 (no progress).
+# The load is perfdhcp in a namespace of its own, as a relay with so many clients. The rate is doubled until more than 3 % of the
+# exchanges fail, then bisected to 5 %: the peak is the highest rate that passed. On a machine that does other things
+# too, compare the servers of one run with each other, and with echo, never with another run.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+seconds=${SECONDS_PER_STEP:-3} many=${CLIENTS:-200000} leases=${LEASES:-1000000}
+slow=1000 # exchanges a second at which the time to the ACK is that of one client alone
+servers=("$@")
+[ $# -gt 0 ] || servers=(echo tandem kea2 dhcpd)
+here=$PWD/benches/peers
+target=${CARGO_TARGET_DIR:-$PWD/target}
+results=$target/bench
+. "$here/space.sh"
+. "$here/servers.sh"
+
+say() { [ -n "${QUIET:-}" ] || echo "$*" >&2; }
+progress() { if [ -t 2 ] && [ -z "${QUIET:-}" ]; then printf '\r\033[K  %s' "$*" >&2; fi; }
+
+packages=(iproute2 kea-admin gcc libc6-dev)
+for server in "${servers[@]}"; do
+    case $server in
+        kea*) packages+=(kea-dhcp4-server) ;;
+        dhcpd) packages+=(isc-dhcp-server) ;;
+        dnsmasq) packages+=(dnsmasq-base) ;;
+    esac
+done
+bash scripts/packages.sh "${packages[@]}"
+if [ -z "${TANDEM:-}" ]; then
+    say "building"
+    cargo build --release --locked --quiet -p tandem -p benches
+fi
+tandem=${TANDEM:-$target/release/tandem}
+
+rm -rf "$results"
+mkdir -p "$results"
+cc -O2 -o "$results/fsync" "$here/fsync.c"
+server_pid=
+stop_server() {
+    [ -n "$server_pid" ] || return 0
+    kill "$server_pid" 2> /dev/null || true
+    for _ in $(seq 50); do
+        kill -0 "$server_pid" 2> /dev/null || break
+        sleep 0.1
+    done
+    kill -9 "$server_pid" 2> /dev/null || true
+    wait "$server_pid" 2> /dev/null || true
+    server_pid=
+}
+trap 'stop_server; space_down' EXIT
+trap 'exit 130' INT TERM
+space_up
+
+start_server() { # name
+    folder=$results/$1
+    mkdir -p "$folder"
+    server_command "$1" "$folder"
+    ip netns exec "$server_space" "${command[@]}" > "$folder/output" 2>&1 &
+    server_pid=$!
+    for _ in $(seq 200); do
+        kill -0 "$server_pid" 2> /dev/null || break
+        if ip netns exec "$server_space" ss -Hlun 'sport = :67' | grep -q .; then
+            sleep 0.5
+            return
+        fi
+        sleep 0.1
+    done
+    echo "$1 does not start:" >&2
+    tail -5 "$folder/output" >&2
+    return 1
+}
+
+ticks() { awk '{ print $14 + $15 }' "/proc/$server_pid/stat"; }
+counter() { sed -n "s/^ *\"$1\": \([0-9]*\).*/\1/p" "$2" | head -1; }
+
+# One step at a rate: sets done (exchanges), delay (ms to the ACK), cpu (us for an exchange), syncs and synced (ACKs).
+probe() { # server, rate
+    local before
+    if [ "$1" = tandem ]; then "$tandem" status --json -c "$folder/tandem.toml" > "$folder/before.json" 2>> "$folder/output" || true; fi
+    before=$(ticks)
+    ip netns exec "$client_space" timeout 60 perfdhcp -4 -l pc0 -r "$2" -R "$clients" -p "$seconds" -W 500000 \
+        "$server_address" > "$folder/perfdhcp" 2>&1 || true
+    local after
+    after=$(ticks)
+    if [ "$1" = tandem ]; then "$tandem" status --json -c "$folder/tandem.toml" > "$folder/after.json" 2>> "$folder/output" || true; fi
+    done=$(awk '/^\*\*\*Statistics for: REQUEST-ACK/ { found = 1 } found && /^received packets/ { print $3; exit }' "$folder/perfdhcp")
+    delay=$(awk '/^\*\*\*Statistics for: REQUEST-ACK/ { found = 1 } found && /^avg delay/ { print $3; exit }' "$folder/perfdhcp")
+    done=${done:-0} delay=${delay:--}
+    cpu=- syncs=- synced=-
+    if [ "$done" -gt 0 ]; then
+        cpu=$(((after - before) * 1000000 / $(getconf CLK_TCK) / done))
+        if [ "$1" = tandem ] && [ -s "$folder/after.json" ]; then
+            syncs=$(($(counter syncs "$folder/after.json") - $(counter syncs "$folder/before.json")))
+            synced=$(($(counter replies-after-sync "$folder/after.json") - $(counter replies-after-sync "$folder/before.json")))
+        fi
+    fi
+    echo "$2 $done $delay $cpu $syncs $synced" >> "$folder/steps"
+    progress "$1 at $2/s: $((done / seconds)) exchanges a second, $delay ms to the ACK"
+    [ $((done * 100)) -ge $(($2 * seconds * 97)) ]
+}
+
+measure() { # server
+    local rate=2000 low=0 high=0
+    best="0 - - - -"
+    probe "$1" $slow || true
+    alone=$delay
+    if [ "$done" = 0 ]; then
+        echo "$1 answers nothing; see $folder" >&2
+        return
+    fi
+    keep() { low=$1 best="$((done / seconds)) $delay $cpu $syncs $synced"; }
+    while [ $rate -le 256000 ]; do
+        if probe "$1" $rate; then keep $rate; else
+            high=$rate
+            break
+        fi
+        rate=$((rate * 2))
+    done
+    [ $high -gt 0 ] || high=$((low * 2))
+    while [ $((high - low)) -gt $((high / 20)) ]; do
+        rate=$(((low + high) / 2))
+        if probe "$1" $rate; then keep $rate; else high=$rate; fi
+    done
+}
+
+row() { printf '%-9s %9s %10s %10s %10s %8s %9s %9s  %s\n' "$@"; }
+table=$results/table
+{
+    echo "$(nproc) processors, $(awk '/MemTotal/ { print int($2 / 1048576) }' /proc/meminfo) GiB, Linux $(uname -r), load $(cut -d' ' -f1 /proc/loadavg) before"
+    "$results/fsync" "$results/fsync.file"
+    row "" exchanges "ms to ACK" "ms to ACK" "us cpu per" "syncs" "ACKs per" "memory" ""
+    row server "a second" "at $slow/s" "at peak" exchange "a second" sync MiB durability
+} > "$table"
+rm -f "$results/fsync.file"
+[ -n "${QUIET:-}" ] || cat "$table" >&2
+for server in "${servers[@]}"; do
+    start_server "$server"
+    measure "$server"
+    read -r peak at_peak spent syncs synced <<< "$best"
+    memory=$(awk '/VmRSS/ { print int($2 / 1024) }' "/proc/$server_pid/status" 2> /dev/null || echo -)
+    per_sync=- per_second=-
+    if [ "$syncs" != - ] && [ "$syncs" -gt 0 ]; then
+        per_sync=$((synced / syncs)) per_second=$((syncs / seconds))
+    fi
+    progress ""
+    row "$server" "$peak" "$alone" "$at_peak" "$spent" "$per_second" "$per_sync" "$memory" "$(server_durability "$server")" >> "$table"
+    [ -n "${QUIET:-}" ] || tail -1 "$table" >&2
+    stop_server
+done
+
+figures=$target/release/figures
+if [ -x "$figures" ]; then
+    {
+        for kind in plain full; do
+            "$figures" memory $kind "$leases" | awk -v kind=$kind '/^memory/ { print $1 "-" kind, $2, $3 }'
+            "$figures" start $kind "$leases" "$results/start-$kind" | awk -v kind=$kind '/^start/ { print $1 "-" kind, $2, $3 }'
+            rm -rf "$results/start-$kind"
+        done
+        "$figures" allocations
+    } > "$results/figures"
+    {
+        echo
+        echo "engine alone with $leases leases, and start from a store with them:"
+        awk '/^memory|^start/ { printf "  %-28s %8s %s\n", $1, $2, $3 }' "$results/figures"
+        echo "allocations from the packet to its reply:"
+        awk '/^allocations/ { printf "  %-28s %8s %s\n", $1, $2, $3 }' "$results/figures"
+    } >> "$table"
+fi
+[ -n "${QUIET:-}" ] && cat "$table"
+[ -n "${QUIET:-}" ] || { echo >&2; cat "$table"; echo "all of it: $results" >&2; }
