@@ -163,6 +163,11 @@ impl Outbox {
             && self.batch.partners.is_empty()
     }
 
+    /// Hands out the CONTACT messages of what was gathered, see [`Batch::release_contacts`]: also while no batch is free.
+    pub fn release_contacts(&mut self, send: impl FnMut(ToPartner)) {
+        self.batch.release_contacts(send);
+    }
+
     /// Takes what was gathered. `spare` is a batch that is done, or a new one; its memory is used again.
     pub fn seal(&mut self, mut spare: Batch) -> Batch {
         spare.clear(self.next);
@@ -267,6 +272,11 @@ impl Batch {
             send(to);
         }
         self.partners.len()
+    }
+
+    /// Whether something for partners waits in it.
+    pub fn is_for_partners(&self) -> bool {
+        !self.partners.is_empty()
     }
 
     /// Hands out the CONTACT messages alone, which rest on nothing: a slow disk is not to look like a dead server, and a

@@ -93,7 +93,8 @@ impl Engine {
         &mut self.endpoints[relationship.0 as usize]
     }
 
-    pub(crate) fn relationships(&self) -> impl Iterator<Item = RelationshipId> + use<> {
+    /// All relationships, in the order of the configuration.
+    pub fn relationships(&self) -> impl Iterator<Item = RelationshipId> + use<> {
         let count = u32::try_from(self.endpoints.len()).unwrap_or(u32::MAX);
         (0..count).map(RelationshipId)
     }

@@ -60,6 +60,18 @@ counters! {
     Snapshots => "snapshots",
     /// Snapshots given up.
     SnapshotsFailed => "snapshots-failed",
+    /// Connections that this server opened to a partner.
+    PartnerConnected => "partner-connected",
+    /// Connections that a partner opened.
+    PartnerAccepted => "partner-accepted",
+    /// Attempts to connect that a partner did not answer, or refused.
+    PartnerUnreachable => "partner-unreachable",
+    /// Connections of a partner that had too many already.
+    PartnerRefused => "partner-refused",
+    /// Connections from addresses that are no partner's; closed.
+    PartnerStrangers => "partner-strangers",
+    /// Bytes that came from partners.
+    PartnerBytesReceived => "partner-bytes-received",
     /// Events that were not logged: too many of one kind, or the log was not read fast enough.
     EventsNotLogged => "events-not-logged",
 }

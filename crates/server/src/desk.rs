@@ -7,8 +7,11 @@ use crate::log::EventLog;
 use crate::shared::{BATCHES, Chunk, Shared, Spent, Work};
 use crossbeam_channel::{Receiver, Sender};
 use engine::clock::ClockStamp;
-use engine::{Batch, Engine, Input, Outbox, Position, SnapshotCursor};
+use engine::config::RelationshipId;
+use engine::{Batch, Commanded, Engine, Input, Outbox, Position, SnapshotCursor, ToPartner};
+use failover::endpoint::Command;
 use failover::time::Time;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tracing::info;
@@ -31,6 +34,8 @@ pub(crate) struct Desk {
     spare: Vec<Batch>,
     work: Sender<Work>,
     spent: Receiver<Spent>,
+    /// What may leave to partners now, in order.
+    for_partners: VecDeque<ToPartner>,
     shared: Arc<Shared>,
     log: EventLog,
     snapshot: Option<SnapshotCursor>,
@@ -64,6 +69,7 @@ impl Desk {
             spare: std::iter::repeat_with(Batch::default).take(BATCHES).collect(),
             work,
             spent,
+            for_partners: VecDeque::new(),
             shared,
             log,
             snapshot: None,
@@ -98,8 +104,40 @@ impl Desk {
         !self.take_spare()
     }
 
+    /// Carries out a command about a partner; what it changes is stable when every record below the position is.
+    pub(crate) fn command(
+        &mut self,
+        now: Time,
+        relationship: RelationshipId,
+        command: Command,
+    ) -> (Commanded, Position) {
+        let commanded = self.engine.command_partner(now, relationship, command, &mut self.outbox);
+        (commanded, self.outbox.position())
+    }
+
+    /// The next thing for a partner that rests on nothing, or on what is stable.
+    pub(crate) fn next_for_partner(&mut self) -> Option<ToPartner> {
+        if self.for_partners.is_empty() {
+            self.take_spent();
+        }
+        self.for_partners.pop_front()
+    }
+
+    /// Lets the journal wake the owner when the next batch comes back.
+    pub(crate) fn want_batch(&self) {
+        self.shared.owner_waits.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether all that was decided is written, and what was for partners is handed out.
+    pub(crate) fn is_at_rest(&mut self) -> bool {
+        self.take_spent();
+        self.outbox.is_empty() && self.for_partners.is_empty() && self.spare.len() == BATCHES
+    }
+
     /// Hands all that was decided to the journal, if a batch is free; else it stays, and later goes with more.
     pub(crate) fn seal(&mut self) -> Result<(), JournalGone> {
+        // A CONTACT waits for no disk, or a slow disk would look like a dead server.
+        self.outbox.release_contacts(|to| self.for_partners.push_back(to));
         if self.outbox.is_empty() {
             return Ok(());
         }
@@ -184,7 +222,12 @@ impl Desk {
 
     fn put_back(&mut self, spent: Spent) {
         match spent {
-            Spent::Batch(batch) => self.spare.push(batch),
+            Spent::Batch(mut batch) => {
+                // A batch comes back when all of it is stable.
+                let stable = batch.end();
+                batch.release_partners(stable, |to| self.for_partners.push_back(to));
+                self.spare.push(batch);
+            }
             Spent::Chunk(chunk, went_well) => {
                 self.chunk = Some(chunk);
                 if !went_well {

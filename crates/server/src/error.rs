@@ -6,6 +6,7 @@
 use crate::control::ControlError;
 use nix::errno::Errno;
 use std::io;
+use std::net::SocketAddrV4;
 use store::{DiskError, OpenError};
 use thiserror::Error;
 
@@ -28,6 +29,12 @@ pub enum ServeError {
         "UDP port 67 on {0} is in use by another program: stop it (`ss -ulpn sport = :67` shows which it is)"
     )]
     PortInUse(String),
+    /// Somebody else has the port of the failover protocol.
+    #[error(
+        "TCP port {0}, where partners connect, is in use by another program: stop it (`ss -tlpn` shows which it is), or \
+         change `listen`"
+    )]
+    PartnerPortInUse(SocketAddrV4),
     /// A socket could not be made.
     #[error(
         "{what}: {error}. The server needs to run as root, or with CAP_NET_BIND_SERVICE, CAP_NET_RAW and CAP_NET_ADMIN"

@@ -136,11 +136,14 @@ impl<D: Disk, O: Outlet> Journal<D, O> {
         self.sync();
         self.release(self.shared.stable(), true);
         self.shared.counters.add(ShellCounter::Batches, self.group.len() as u64);
+        // What is for partners leaves by the owner, which may be asleep.
+        let mut wakes = false;
         for batch in self.group.drain(..) {
+            wakes |= batch.is_for_partners();
             // The owner ends only after the journal, or with the process.
             let _ = self.spent.send(Spent::Batch(batch));
         }
-        if self.shared.owner_waits.swap(false, Ordering::SeqCst) {
+        if self.shared.owner_waits.swap(false, Ordering::SeqCst) || wakes {
             self.owner.wake();
         }
         Ok(())

@@ -15,6 +15,7 @@ mod journal;
 mod log;
 mod net;
 mod owner;
+mod partners;
 mod shared;
 mod start;
 pub mod status;

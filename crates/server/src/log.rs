@@ -10,6 +10,7 @@ use crate::counter::{ShellCounter, ShellCounters};
 use config::LogLevel;
 use engine::event::{CATALOGUE, Event, Level};
 use nix::errno::Errno;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -58,6 +59,16 @@ pub(crate) fn send_failed(error: Errno) {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     if is_due(&NEXT) {
         warn!("a reply could not be sent: {}; `tandem status` counts them", error.desc());
+    }
+}
+
+/// At most one line in 10 s about connections of those who are no partners.
+pub(crate) fn stranger(who: IpAddr) {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    if is_due(&NEXT) {
+        warn!(
+            "{who} connected as a partner and is none: closed. If it should be one, its address is not what `partner` says"
+        );
     }
 }
 

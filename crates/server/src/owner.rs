@@ -13,6 +13,7 @@ use crate::error::ServeError;
 use crate::handle::OwnerHandle;
 use crate::net::interfaces::{self, Watch};
 use crate::net::listener::{Change as Interfaces, Listeners};
+use crate::partners::Partners;
 use crate::shared::Shared;
 use crate::start::tell_systemd;
 use crate::status::{ServerStatus, StoreStatus};
@@ -20,6 +21,7 @@ use crate::sys::receive::Inbox;
 use crossbeam_channel::Receiver;
 use engine::clock::{Change, Clock, Reading};
 use engine::{Input, Packet, StorageHealth};
+use failover::endpoint::Command;
 use failover::time::{Interval, Time};
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
@@ -50,6 +52,10 @@ const SIGNALS: u64 = u64::MAX;
 const WAKE: u64 = u64::MAX - 1;
 const INTERFACES: u64 = u64::MAX - 2;
 const CONTROL: u64 = u64::MAX - 3;
+const PARTNERS: u64 = u64::MAX - 4;
+
+/// How long the end waits for partners to be told of it.
+const FAREWELL: Interval = Interval::from_seconds(2);
 
 /// What the store was when it was opened.
 #[derive(Debug, Clone, Copy)]
@@ -62,6 +68,7 @@ pub(crate) struct StoreFacts {
 /// What the owner is made of.
 pub(crate) struct Parts {
     pub(crate) desk: Desk,
+    pub(crate) partners: Partners,
     pub(crate) listeners: Listeners,
     pub(crate) names: Vec<String>,
     pub(crate) watch: Watch,
@@ -88,6 +95,8 @@ pub(crate) struct Owner {
     look_at: Option<Time>,
     looked_at: Time,
     storage: StorageHealth,
+    /// It was told to stop: partners are told, until then at the latest.
+    end_by: Option<Time>,
     is_ending: bool,
 }
 
@@ -99,7 +108,7 @@ impl Owner {
         control.add(&parts.signals, readable(SIGNALS)).map_err(failed)?;
         control.add(parts.handle.wake_fd(), readable(WAKE)).map_err(failed)?;
         control.add(&parts.watch, readable(INTERFACES)).map_err(failed)?;
-        let all = sockets(&control, &parts.listeners).map_err(failed)?;
+        let all = sockets(&control, parts.partners.epoll(), &parts.listeners).map_err(failed)?;
         let started = crate::clocks::since_boot().map_err(failed)?;
         let stamp_at = parts.clock.at(started);
         Ok(Owner {
@@ -112,6 +121,7 @@ impl Owner {
             look_at: None,
             looked_at: Time::ZERO,
             storage: StorageHealth::Ok,
+            end_by: None,
             is_ending: false,
         })
     }
@@ -163,7 +173,7 @@ impl Owner {
     ) -> Result<(), JournalGone> {
         for event in events {
             match event.data() {
-                SIGNALS => self.signals(),
+                SIGNALS => self.signals(now),
                 WAKE => self.woken(now)?,
                 INTERFACES => {
                     self.parts.watch.drain();
@@ -172,7 +182,9 @@ impl Owner {
                 _ => {}
             }
         }
+        self.parts.partners.carry(now, &mut self.parts.desk);
         if waits || self.is_ending {
+            self.look_at_end(now);
             return Ok(());
         }
         self.look_at_storage(now)?;
@@ -183,23 +195,45 @@ impl Owner {
         if self.parts.desk.engine.next_deadline().is_some_and(|at| at <= now) {
             self.parts.desk.handle(now, Input::Wake)?;
         }
+        self.parts.partners.due(now, &mut self.parts.desk)?;
         for event in events {
             // A number that is no socket's is not known there.
             if let Ok(number) = usize::try_from(event.data()) {
                 self.packets(number, now, wall)?;
             }
         }
+        self.parts.partners.ready(now, &mut self.parts.desk)?;
         if self.stamp_at <= now {
             self.stamp_at = now.plus(STAMP_EVERY);
             self.parts.desk.note_clock(self.parts.clock.stamp(reading));
         }
         self.parts.desk.seal()?;
+        self.parts.partners.carry(now, &mut self.parts.desk);
+        self.look_at_end(now);
         self.parts.desk.snapshot_step()
+    }
+
+    /// The end comes when each partner was told as far as it can be: after a signal, or by command of an operator.
+    fn look_at_end(&mut self, now: Time) {
+        let Owner { parts, .. } = self;
+        if parts.desk.engine.config().relationships().is_empty() {
+            self.is_ending |= self.end_by.is_some();
+            return;
+        }
+        let stopped = parts.desk.engine.partners_have_stopped();
+        if stopped && self.end_by.is_none() {
+            self.end_by = Some(now.plus(FAREWELL));
+        }
+        let told = stopped && parts.desk.is_at_rest() && parts.partners.are_at_rest();
+        self.is_ending |= told || self.end_by.is_some_and(|by| by <= now);
+        if self.end_by.is_some() {
+            parts.desk.want_batch();
+        }
     }
 
     /// Waits for something to happen, or to be due. Where nothing more may be decided, packets stay where they are.
     fn wait(&mut self, waits: bool, events: &mut [EpollEvent]) -> Result<usize, ServeError> {
-        let millis = if waits { LONGEST_WAIT } else { self.until_due() };
+        let millis = self.until_due(waits);
         let timeout = EpollTimeout::try_from(millis).unwrap_or(EpollTimeout::NONE);
         let epoll = if waits { &self.control } else { &self.all };
         let mut ready = match epoll.wait(events, timeout) {
@@ -216,13 +250,15 @@ impl Owner {
         Ok(ready)
     }
 
-    fn until_due(&self) -> u64 {
+    fn until_due(&self, waits: bool) -> u64 {
         let Ok(now) = crate::clocks::since_boot().map(|since_boot| self.parts.clock.at(since_boot)) else {
             return 0;
         };
         let engine = self.parts.desk.engine.next_deadline();
-        let due = [engine, self.look_at].into_iter().flatten().fold(self.stamp_at, Time::min);
-        due.since(now).as_millis().min(LONGEST_WAIT)
+        let due = [engine, self.look_at, self.parts.partners.next_deadline(), Some(self.stamp_at)];
+        // Where nothing may be decided, nothing is due but the end.
+        let due = due.into_iter().filter(|_| !waits).chain([self.end_by]).flatten().min();
+        due.map_or(LONGEST_WAIT, |due| due.since(now).as_millis().min(LONGEST_WAIT))
     }
 
     fn engine_time(&mut self, reading: &Reading) -> Time {
@@ -268,13 +304,21 @@ impl Owner {
         Ok(())
     }
 
-    fn signals(&mut self) {
+    fn signals(&mut self, now: Time) {
         while let Ok(Some(signal)) = self.parts.signals.read_signal() {
             match i32::try_from(signal.ssi_signo).ok().and_then(|number| Signal::try_from(number).ok()) {
                 Some(Signal::SIGHUP) => {
                     warn!("SIGHUP: this version does not reload its configuration yet; restart it");
                 }
-                _ => self.is_ending = true,
+                // Who asks twice does not want to wait.
+                _ if self.end_by.is_some() => self.is_ending = true,
+                _ => {
+                    self.end_by = Some(now.plus(FAREWELL));
+                    for relationship in self.parts.desk.engine.relationships() {
+                        // Where it has stopped already there is nothing more to tell.
+                        let _ = self.parts.desk.command(now, relationship, Command::Pause);
+                    }
+                }
             }
         }
     }
@@ -322,7 +366,7 @@ impl Owner {
                 }
             }
         }
-        match sockets(&self.control, &self.parts.listeners) {
+        match sockets(&self.control, self.parts.partners.epoll(), &self.parts.listeners) {
             Ok(all) => self.all = all,
             Err(error) => warn!("epoll: {}", error.desc()),
         }
@@ -361,9 +405,10 @@ impl Owner {
     }
 }
 
-/// An epoll over all sockets for clients, with the other one inside.
-fn sockets(control: &Epoll, listeners: &Listeners) -> nix::Result<Epoll> {
+/// An epoll over all sockets for clients, with the other two inside.
+fn sockets(control: &Epoll, partners: &Epoll, listeners: &Listeners) -> nix::Result<Epoll> {
     let all = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+    all.add(&partners.0, EpollEvent::new(EpollFlags::EPOLLIN, PARTNERS))?;
     all.add(&control.0, EpollEvent::new(EpollFlags::EPOLLIN, CONTROL))?;
     for (number, socket) in listeners.sockets() {
         all.add(socket, EpollEvent::new(EpollFlags::EPOLLIN, number as u64))?;

@@ -15,6 +15,7 @@ use crate::net::listener::{Change, Listeners};
 use crate::net::sender::Sender;
 use crate::net::socket;
 use crate::owner::{Owner, Parts, StoreFacts};
+use crate::partners::Partners;
 use crate::shared::Shared;
 use config::{Report, ServerConfig};
 use engine::clock::{Clock, Origin, Reading, Start};
@@ -69,6 +70,7 @@ fn start_and_run(config: ServerConfig, warnings: &Report) -> Result<(), ServeErr
         engine.replay(record).map_err(|error| error.to_string())
     })?;
     let replayed_in = before.elapsed();
+    engine.set_store(store.identity().0, store.generation());
 
     let mut clocks = Clocks::default();
     let Some((clock, reading)) = hold_for_clock(&engine, &mut clocks, config.clock_wait, &signals)? else {
@@ -80,6 +82,7 @@ fn start_and_run(config: ServerConfig, warnings: &Report) -> Result<(), ServeErr
     shared.set_time(now, reading.since_boot);
     let outbox = Outbox::new(Position(store.next_position().0));
     let events = EventLog::new(config.log_level, Arc::clone(&shared.counters));
+    let partners = Partners::new(engine.config(), &config.partners, now, Arc::clone(&shared.counters))?;
     let (mut desk, ends) = Desk::new(engine, outbox, Arc::clone(&shared), events);
     begin(&mut desk, now, &listeners);
     banner(&desk, &listeners, &store, replayed_in.as_millis());
@@ -94,6 +97,7 @@ fn start_and_run(config: ServerConfig, warnings: &Report) -> Result<(), ServeErr
     let journal = Journal::new(store, sender, work, spent, handle.clone(), Arc::clone(&shared));
     let owner = Owner::new(Parts {
         desk,
+        partners,
         listeners,
         names: config.interfaces,
         watch,
