@@ -1,5 +1,5 @@
 # Every command does its own set-up on a fresh Debian 12 with the Rust toolchain, as root.
-.PHONY: test lint nightly demo bench
+.PHONY: test lint nightly bench demo
 
 # Lint, then every test. Ends within the budgets that it prints.
 test:
@@ -13,11 +13,11 @@ lint:
 nightly:
 	@TEST_MINUTES=420 PROPTEST_CASES=100000 TANDEM_FUZZ_ITERATIONS=1000000000 bash scripts/test.sh
 
+# What Tandem costs, beside other servers in the same run: `scripts/bench.sh` says what can be asked of it.
+bench:
+	@bash scripts/bench.sh $(SERVERS)
+
 # One server, three real clients, kill -9, restart: nobody loses an address. Two minutes after the build.
 demo:
 	@bash scripts/setup.sh
 	@cargo run --quiet --locked --profile test --package lab --bin demo
-
-# What Tandem costs, beside other servers in the same run: `scripts/bench.sh` says what can be asked of it.
-bench:
-	@bash scripts/bench.sh $(SERVERS)

@@ -30,7 +30,7 @@ for server in "${servers[@]}"; do
         dnsmasq) packages+=(dnsmasq-base) ;;
     esac
 done
-bash scripts/packages.sh "${packages[@]}"
+bash scripts/setup.sh "${packages[@]}"
 if [ -z "${TANDEM:-}" ]; then
     say "building"
     cargo build --release --locked --quiet -p tandem -p benches

@@ -80,6 +80,8 @@ pub(crate) struct Endpoint {
     /// The memories of the two were compared since the start of this process.
     was_compared: bool,
     has_stopped: bool,
+    /// People were told that no lease can be given.
+    lead_time_is_over: bool,
     /// Since when this server cannot serve its clients (design: grey failure).
     unfit_since: Option<Time>,
 }
@@ -169,6 +171,7 @@ impl Endpoint {
             started_from: Time::ZERO,
             was_compared: false,
             has_stopped: false,
+            lead_time_is_over: false,
             unfit_since: None,
         }
     }

@@ -258,6 +258,15 @@ fn a_relayed_client_is_answered_through_its_relay_with_option_82_as_it_came() {
 }
 
 #[test]
+fn a_discover_with_a_foreign_ciaddr_sends_no_offer_there() {
+    let mut server = Server::new(&small(5));
+    let client = Client::new(1);
+    let discover = client.message(MessageType::Discover, ip("203.0.113.7"), &[]);
+    let offer = server.send(&client, &discover).expect("an offer");
+    assert!(matches!(offer.destination, Destination::Link { address, .. } if address == offer.yiaddr()));
+}
+
+#[test]
 fn link_selection_and_server_identifier_override_are_honoured() {
     let mut parts = small(1);
     parts.shared_networks.push(

@@ -20,9 +20,9 @@ pub const ARROWS: &[(&str, &[&str])] = &[
     ("sim", &["dhcp", "engine", "failover", "store"]),
     ("tandem", &["config", "server", "sim", "store"]),
     ("tidy", &[]),
-    ("lab", &["dhcp"]),
     // Measures the others; nobody names it.
     ("benches", &["dhcp", "engine", "failover", "store"]),
+    ("lab", &["dhcp"]),
 ];
 
 /// Our crates that a manifest names and that it must not.

@@ -15,9 +15,9 @@ fn places() -> [PathBuf; 2] {
 /// The folder of each of our crates.
 fn folders() -> Vec<PathBuf> {
     let entries = places().into_iter().flat_map(|place| fs::read_dir(place).unwrap());
-    let mut folders: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
-    folders.push(places()[0].with_file_name("benches"));
-    folders.retain(|folder| folder.join("Cargo.toml").exists());
+    let mut folders: Vec<PathBuf> =
+        entries.map(|entry| entry.unwrap().path()).filter(|path| path.join("Cargo.toml").exists()).collect();
+    folders.push(Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().join("benches"));
     folders
 }
 

@@ -248,7 +248,7 @@ const FIELDS: [&str; 10] = [
     "dhcp.option.type",
     "dhcp.option.value",
     "_ws.malformed",
-    "_ws.expert.message",
+    "_ws.expert.severity",
 ];
 
 /// What tshark says of each DHCP message in a file.
@@ -274,7 +274,7 @@ fn compare(seen: &Seen, fields: &BTreeMap<&'static str, String>) {
     let message = seen.message();
     let kind = message.message_type().map(|kind| kind.number().to_string()).unwrap_or_default();
     assert_eq!(fields["_ws.malformed"], "", "tshark finds {seen:?} malformed");
-    assert_eq!(fields["_ws.expert.message"], "", "tshark has an objection to {seen:?}");
+    assert_eq!(fields["_ws.expert.severity"], "", "tshark has an objection to {seen:?}");
     assert_eq!(fields["dhcp.id"], format!("0x{}", message.xid()), "{seen:?}");
     assert_eq!(fields["dhcp.option.dhcp"], kind, "{seen:?}");
     assert_eq!(fields["dhcp.ip.client"], message.ciaddr().to_string(), "{seen:?}");

@@ -183,7 +183,7 @@ pub enum Problem {
         at: Place,
     },
     /// An MCLT that is too short or too long.
-    #[error("mclt must be from 60s to 4294967295s, and the same on both servers (F07 5.2.1)")]
+    #[error("mclt must be from 10s to 4294967295s, and the same on both servers (F07 5.2.1)")]
     Mclt,
     /// A window of no size, or of one that is too large.
     #[error(
@@ -295,7 +295,7 @@ impl Checker {
                 self.fault(place, Problem::SameRelationship { name: name.clone(), at });
             }
             let mclt = relationship.mclt.as_seconds();
-            if mclt < 60 || mclt > u64::from(u32::MAX) {
+            if mclt < 10 || mclt > u64::from(u32::MAX) {
                 self.fault(place, Problem::Mclt);
             }
             if relationship.max_unacked == 0 || relationship.max_unacked > MAX_UNACKED {

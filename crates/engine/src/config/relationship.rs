@@ -21,7 +21,7 @@ pub struct RelationshipParts {
     pub role: Role,
     /// What the partner speaks.
     pub dialect: Dialect,
-    /// Maximum client lead time, from 60 s on; the primary's counts (F07-5.2.1-07).
+    /// Maximum client lead time, from 10 s on; the primary's counts (F07-5.2.1-07).
     pub mclt: Interval,
     /// How many of the 256 hash buckets the primary serves; the primary's counts.
     pub split: u16,

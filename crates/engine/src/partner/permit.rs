@@ -9,6 +9,8 @@ use super::Endpoint;
 use crate::config::{PoolId, RelationshipId};
 use crate::counter::Counter;
 use crate::engine::Engine;
+use crate::event::Event;
+use crate::outbox::Outbox;
 use crate::request::{Kind, Request};
 use crate::table::{Available, Slot};
 use dhcp::ClientIdentity;
@@ -92,6 +94,15 @@ impl Engine {
             let endpoint = self.endpoint(relationship);
             !endpoint.is_in_contact() && endpoint.state() != FailoverState::Normal
         })
+    }
+
+    /// No lease can be given any more: said once until the partner is heard, or an operator says that we may go on (T15).
+    pub(crate) fn note_lead_time_over(&mut self, slot: Slot, outbox: &mut Outbox) {
+        let Some(relationship) = self.table.relationship(slot) else { return };
+        if !std::mem::replace(&mut self.endpoint_mut(relationship).lead_time_is_over, true) {
+            let name = self.config.relationship(relationship).name.clone();
+            outbox.event(Event::LeadTimeOver { relationship: name });
+        }
     }
 
     /// The longest lease that this client may be given of this address now (F07-5.2.1-01, traps T1, T2, T14, T15);

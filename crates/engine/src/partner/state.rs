@@ -286,6 +286,7 @@ impl Engine {
         outbox: &mut Outbox,
     ) {
         self.counters.edge(from, to);
+        self.endpoint_mut(relationship).lead_time_is_over = false;
         self.set_authority(relationship);
         let endpoint = self.endpoint_mut(relationship);
         if to == FailoverState::Normal {

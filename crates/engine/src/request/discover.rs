@@ -30,6 +30,7 @@ pub(crate) fn discover(
     };
     let lease = reply::lease_for(engine, now, request, slot);
     if lease == Interval::ZERO {
+        engine.note_lead_time_over(slot, outbox);
         return Err(Counter::DroppedLeadTimeOver);
     }
     let until = now.plus(engine.config.offer_time());

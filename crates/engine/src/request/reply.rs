@@ -4,7 +4,7 @@
 //! where they go (RFC 2131 4.1, 4.3.1 table 3).
 //! *Must not know:* who deserves what: that was decided before.
 
-use super::Request;
+use super::{Kind, Request};
 use crate::config::{Boot, LeaseTimes, OptionSet, Subnet};
 use crate::counter::Counter;
 use crate::engine::Engine;
@@ -60,6 +60,7 @@ fn give(
 ) -> Result<(), Counter> {
     let lease = lease_for(engine, now, request, slot);
     if lease == Interval::ZERO {
+        engine.note_lead_time_over(slot, outbox);
         return Err(Counter::DroppedLeadTimeOver);
     }
     let potential = potential_expiration(engine, now, request, slot, lease);
@@ -361,7 +362,8 @@ fn destination(engine: &Engine, request: &Request<'_>, address: Ipv4Addr) -> Des
     if !message.giaddr().is_unspecified() {
         return Destination::Relay { address: message.giaddr(), source: place.source };
     }
-    let has_address = !message.ciaddr().is_unspecified();
+    // A DISCOVER has none by RFC 2131 table 5; believing one would let anybody have an OFFER sent to anybody.
+    let has_address = !message.ciaddr().is_unspecified() && request.kind != Kind::Discover;
     let network = engine.config.subnet_of(address).map(|subnet| engine.config.subnet(subnet).network);
     if has_address && network != place.link {
         return Destination::Routed { address: message.ciaddr(), source: place.source };
