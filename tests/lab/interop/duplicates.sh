@@ -29,7 +29,7 @@ client_of() { # a client served by server $1, renewed to the full lease: sets C 
   for C in 1 2 3 4 5 6 7 8; do client $C; sleep 5; [ "$(last $C | awk '{print $5}')" = "$1" ] && break; kill $PID; ip -n $NS-c link del c$C; done
   for i in $(seq 1 60); do [ "$(last $C | awk '{print $4}')" = "$LEASE" ] && break; sleep 1; done; sleep 6; IP=$(last $C | awk '{print $3}')
   say "client C: $IP for $LEASE s from $1"; }
-finish() { kill $PID 2>/dev/null; lab down; say "$1"; [ "${1%% *}" = DUPLICATE ] && exit 1; exit 0; }
+finish() { kill $PID 2>/dev/null; lab down; say "$1"; [ "${1%%:*}" = DUPLICATE ] && exit 1; exit 0; }
 verdict() { # new client 9 against holder $1 of address $2 until its end $3
   nic 9; while [ "$(date +%s)" -lt $(( $3 - 3 )) ]; do [ "$(once 9 "$2")" = "$2" ] && finish "DUPLICATE: a new client got $2 while $1 holds it for another $(( $3 - $(date +%s) )) s"; sleep 2; done
   finish "no duplicate while $1 held $2"; }
