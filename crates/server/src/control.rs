@@ -19,6 +19,8 @@ pub use socket::ControlError;
 use crate::status::ServerStatus;
 use crossbeam_channel::Sender;
 use engine::{LeaseFilter, LeaseView};
+use failover::endpoint::{Command, Refusal};
+use failover::state::FailoverState;
 use std::net::Ipv4Addr;
 
 /// A question to the owner thread, with the channel on which it answers once. Who asks wakes the owner afterwards.
@@ -38,4 +40,36 @@ pub enum Question {
         /// Where the answer goes: the page, and where to go on.
         answer: Sender<(Vec<LeaseView>, Option<Ipv4Addr>)>,
     },
+    /// An operator's command about a partner. The answer comes when what it changed is stable.
+    Command {
+        /// relationship-name; it may be left out where there is one relationship.
+        relationship: Option<String>,
+        /// What is commanded.
+        command: Command,
+        /// Where the answer goes.
+        answer: Sender<CommandAnswer>,
+    },
+}
+
+/// What became of a command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CommandAnswer {
+    /// It is done, and what it changed is stable.
+    Done {
+        /// Which relationship it was.
+        relationship: String,
+        /// The state before.
+        before: FailoverState,
+        /// The state now.
+        state: FailoverState,
+    },
+    /// It is refused, and nothing has changed.
+    Refused {
+        /// Which relationship it was.
+        relationship: String,
+        /// Why.
+        why: Refusal,
+    },
+    /// Which relationship is meant is not certain; the names of all.
+    Which(Vec<String>),
 }

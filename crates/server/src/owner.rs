@@ -6,7 +6,7 @@
 //! *Must not know:* any rule of DHCP or of the failover protocol, the disk.
 
 use crate::clocks::Clocks;
-use crate::control::Question;
+use crate::control::{CommandAnswer, Question};
 use crate::counter::ShellCounter;
 use crate::desk::{Desk, JournalGone};
 use crate::error::ServeError;
@@ -18,9 +18,10 @@ use crate::shared::Shared;
 use crate::start::tell_systemd;
 use crate::status::{ServerStatus, StoreStatus};
 use crate::sys::receive::Inbox;
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, Sender};
 use engine::clock::{Change, Clock, Reading};
-use engine::{Input, Packet, StorageHealth};
+use engine::config::RelationshipId;
+use engine::{Commanded, Input, Packet, StorageHealth};
 use failover::endpoint::Command;
 use failover::time::{Interval, Time};
 use nix::errno::Errno;
@@ -53,6 +54,9 @@ const WAKE: u64 = u64::MAX - 1;
 const INTERFACES: u64 = u64::MAX - 2;
 const CONTROL: u64 = u64::MAX - 3;
 const PARTNERS: u64 = u64::MAX - 4;
+
+/// Commands that wait for the disk; more of them get no answer.
+const COMMANDS: usize = 64;
 
 /// How long the end waits for partners to be told of it.
 const FAREWELL: Interval = Interval::from_seconds(2);
@@ -95,6 +99,8 @@ pub(crate) struct Owner {
     look_at: Option<Time>,
     looked_at: Time,
     storage: StorageHealth,
+    /// Commands that are carried out; what they changed is stable at this position.
+    commanded: Vec<(engine::Position, Sender<CommandAnswer>, CommandAnswer)>,
     /// It was told to stop: partners are told, until then at the latest.
     end_by: Option<Time>,
     is_ending: bool,
@@ -121,6 +127,7 @@ impl Owner {
             look_at: None,
             looked_at: Time::ZERO,
             storage: StorageHealth::Ok,
+            commanded: Vec::new(),
             end_by: None,
             is_ending: false,
         })
@@ -184,6 +191,7 @@ impl Owner {
         }
         self.parts.partners.carry(now, &mut self.parts.desk);
         if waits || self.is_ending {
+            self.answer_commands();
             self.look_at_end(now);
             return Ok(());
         }
@@ -208,6 +216,7 @@ impl Owner {
             self.parts.desk.note_clock(self.parts.clock.stamp(reading));
         }
         self.parts.desk.seal()?;
+        self.answer_commands();
         self.parts.partners.carry(now, &mut self.parts.desk);
         self.look_at_end(now);
         self.parts.desk.snapshot_step()
@@ -375,12 +384,65 @@ impl Owner {
     }
 
     /// Who asked may be gone by now.
-    fn answer(&self, now: Time, question: Question) {
+    fn answer(&mut self, now: Time, question: Question) {
         match question {
+            Question::Command { relationship, command, answer } => {
+                let (done, position) = self.command(now, relationship.as_deref(), command);
+                if self.commanded.len() < COMMANDS {
+                    self.commanded.push((position, answer, done));
+                }
+            }
             Question::Status { answer } => drop(answer.try_send(self.status(now))),
             Question::Leases { filter, limit, answer } => {
                 drop(answer.try_send(self.parts.desk.engine.leases(&filter, limit)));
             }
+        }
+    }
+
+    /// Carries out a command; and what must be stable before the answer is given.
+    fn command(
+        &mut self,
+        now: Time,
+        relationship: Option<&str>,
+        command: Command,
+    ) -> (CommandAnswer, engine::Position) {
+        let desk = &mut self.parts.desk;
+        let relationships = desk.engine.config().relationships();
+        let names = || relationships.iter().map(|parts| parts.name.clone()).collect();
+        let number = match (relationship, relationships) {
+            (None, [_]) => Some(0),
+            (None, _) => None,
+            (Some(name), all) => all.iter().position(|parts| parts.name == name),
+        };
+        let Some(number) = number else { return (CommandAnswer::Which(names()), engine::Position::START) };
+        let relationship = relationships[number].name.clone();
+        let id = RelationshipId(u32::try_from(number).unwrap_or(u32::MAX));
+        let before = desk.engine.endpoints(now)[number].state;
+        match desk.command(now, id, command) {
+            (Commanded::Done(state), position) => {
+                info!("{relationship}: commanded {command:?} in {before}: done, the state is {state}");
+                (CommandAnswer::Done { relationship, before, state }, position)
+            }
+            (Commanded::Refused(why), _) => {
+                info!("{relationship}: commanded {command:?} in {before}: refused, {why}");
+                (CommandAnswer::Refused { relationship, why }, engine::Position::START)
+            }
+            (Commanded::Unknown, _) => (CommandAnswer::Which(Vec::new()), engine::Position::START),
+        }
+    }
+
+    /// Answers commands whose changes are stable.
+    fn answer_commands(&mut self) {
+        if self.commanded.is_empty() {
+            return;
+        }
+        // Asked for first, looked at then: a batch that came back in between is not missed.
+        self.parts.desk.want_batch();
+        let stable = self.parts.shared.stable();
+        let answered = self.commanded.extract_if(.., |(position, _, _)| *position <= stable);
+        for (_, answer, done) in answered {
+            // Who commanded may be gone by now.
+            let _ = answer.try_send(done);
         }
     }
 
@@ -401,6 +463,7 @@ impl Owner {
                 opened: parts.store.opened,
             },
             interfaces: parts.listeners.interfaces().to_vec(),
+            partners: parts.partners.addresses().collect(),
         }
     }
 }

@@ -133,6 +133,11 @@ impl Partners {
         Ok(partners)
     }
 
+    /// Where they are.
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = SocketAddrV4> {
+        self.partners.iter().map(|partner| partner.addresses.partner)
+    }
+
     /// Becomes readable when there is something for [`Partners::ready`].
     pub(crate) fn epoll(&self) -> &Epoll {
         &self.epoll

@@ -4,7 +4,7 @@
 //! *Must not know:* JSON, terminals, how the owner waits.
 
 use failover::time::Interval;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use store::{Health, Opened, Position, StoreIdentity};
 
 /// The engine, and the shell around it.
@@ -22,6 +22,8 @@ pub struct ServerStatus {
     pub store: StoreStatus,
     /// Each configured interface.
     pub interfaces: Vec<InterfaceStatus>,
+    /// Where partners are, in the order of `engine.endpoints`.
+    pub partners: Vec<SocketAddrV4>,
 }
 
 /// The store at a glance.

@@ -55,6 +55,7 @@ fn server_status(engine: &Engine, health: Health) -> ServerStatus {
             up: true,
             addresses: vec![Ipv4Addr::new(10, 0, 0, 1)],
         }],
+        partners: Vec::new(),
     }
 }
 

@@ -21,6 +21,16 @@ Exit codes:
   4  the server says that it is unhealthy
   5  something else failed";
 
+const FAILOVER_EXIT_CODES: &str = "\
+Exit codes:
+  0  the command is done, and what it changed is on stable storage; `status`: NORMAL
+  1  the configuration has errors, or cannot be read
+  2  the command line makes no sense, or there is no such relationship
+  3  the server cannot be reached, or did not answer: the command may be done yet
+  5  something else failed, or the question was not answered with yes
+  6  the server refuses the command in its state; nothing has changed
+  7  `status`: a relationship is not in NORMAL";
+
 const SERVE_EXIT_CODES: &str = "\
 Exit codes:
   0   it was told to stop, and everything is written
@@ -52,6 +62,9 @@ pub(crate) enum Command {
     /// Show the leases of a running server
     #[command(after_help = EXIT_CODES)]
     Leases(LeasesArguments),
+    /// Show the pair, and command it
+    #[command(after_help = FAILOVER_EXIT_CODES, disable_help_subcommand = true)]
+    Failover(FailoverArguments),
 }
 
 #[derive(Debug, Args)]
@@ -110,6 +123,106 @@ pub(crate) struct LeasesArguments {
     /// Only this one: an address; or a hardware address, a client-identifier in hexadecimal, or a host-name
     #[arg(value_name = "ADDRESS|CLIENT")]
     pub(crate) which: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FailoverArguments {
+    #[command(subcommand)]
+    pub(crate) command: FailoverCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum FailoverCommand {
+    /// Show state and since when of both servers, contact, what is to be told, free addresses, clock difference
+    #[command(after_help = FAILOVER_EXIT_CODES)]
+    Status(PairStatusArguments),
+    /// The partner is off, and stays off: take over its addresses
+    ///
+    /// Legal in NORMAL, COMMUNICATIONS-INTERRUPTED, RESOLUTION-INTERRUPTED and CONFLICT-DONE; refused while this server
+    /// lost its own bindings. The partner's free addresses are given to clients once the MCLT has passed. If the partner
+    /// is alive and only cut off, both give the same addresses to different clients, which nothing undoes: when they meet
+    /// again, both stop answering until they have compared all leases (POTENTIAL-CONFLICT).
+    #[command(name = "partner-down", after_help = FAILOVER_EXIT_CODES)]
+    PartnerDown(ConfirmedArguments),
+    /// The partner is off, and has not served alone since this server was last in contact with it: trust the leases here
+    ///
+    /// Legal in every state but PAUSED and SHUTDOWN; refused while this server lost its bindings. After a restart without
+    /// the partner this server cannot know whether the partner went on alone: it then extends no lease by more than what
+    /// both agreed upon. The state stays as it is. If the partner did serve alone, it may have given addresses of leases
+    /// that ended here to other clients, and both clients then have them.
+    #[command(name = "serve-alone", after_help = FAILOVER_EXIT_CODES)]
+    ServeAlone(ConfirmedArguments),
+    /// Say what this server cannot know: that its leases are lost, or that it never had any
+    #[command(after_help = FAILOVER_EXIT_CODES)]
+    Recover(RecoverArguments),
+    /// Stop the server for a short time; its partner waits for it
+    ///
+    /// Legal in every state but PAUSED and SHUTDOWN. The partner goes to COMMUNICATIONS-INTERRUPTED at once, and serves. The
+    /// server ends when all its relationships have stopped; SIGTERM does the same for all of them.
+    #[command(after_help = FAILOVER_EXIT_CODES)]
+    Pause(PairArguments),
+    /// Stop the server for long; its partner takes over all addresses
+    ///
+    /// Legal in every state but PAUSED and SHUTDOWN. A partner that hears it goes to PARTNER-DOWN, and gives the addresses
+    /// of this server to clients once the MCLT has passed. The server ends with exit code 0 when all its relationships have
+    /// stopped; started again, it fetches what it missed before it serves.
+    #[command(after_help = FAILOVER_EXIT_CODES)]
+    Shutdown(PairArguments),
+    /// Fetch all bindings of the partner (UPDREQALL); nobody waits meanwhile
+    ///
+    /// Legal while the two are in contact, in every state but STARTUP, RECOVER, POTENTIAL-CONFLICT, PAUSED and SHUTDOWN. It
+    /// risks nothing but load.
+    #[command(after_help = FAILOVER_EXIT_CODES)]
+    Resync(PairArguments),
+}
+
+/// Which relationship of which server.
+#[derive(Debug, Args)]
+pub(crate) struct PairArguments {
+    #[command(flatten)]
+    pub(crate) server: ServerArguments,
+    /// The relationship; it may be left out where there is one
+    #[arg(value_name = "NAME")]
+    pub(crate) name: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PairStatusArguments {
+    #[command(flatten)]
+    pub(crate) pair: PairArguments,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConfirmedArguments {
+    #[command(flatten)]
+    pub(crate) pair: PairArguments,
+    /// What must be true is true: do not ask
+    #[arg(long)]
+    pub(crate) yes_it_is_off: bool,
+}
+
+#[derive(Debug, Args)]
+#[group(id = "what", required = true, args = ["storage_lost", "first_run"])]
+pub(crate) struct RecoverArguments {
+    #[command(flatten)]
+    pub(crate) pair: PairArguments,
+    /// The bindings of this server are lost or stale: fetch all from the partner, and wait until nobody holds a lease that
+    /// only this server knew of. Legal in every state but PAUSED and SHUTDOWN; until it is over this server is silent
+    #[arg(long)]
+    pub(crate) storage_lost: bool,
+    /// When this server last gave leases; without it the wait of MCLT begins now
+    #[arg(long, value_name = "TIME", conflicts_with = "first_run")]
+    pub(crate) down_since: Option<String>,
+    /// This server never gave a lease of this relationship: do not wait. Legal in STARTUP, RECOVER and RECOVER-WAIT; if it
+    /// did give leases, their addresses go to other clients
+    #[arg(long)]
+    pub(crate) first_run: bool,
+    /// It never gave a lease: do not ask (for --first-run)
+    #[arg(long, requires = "first_run")]
+    pub(crate) yes_it_never_served: bool,
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use http_body_util::{BodyExt, Empty, Limited};
 use hyper::Request;
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
+use hyper::http::request;
 use hyper_util::rt::TokioIo;
 use server::control::json::Failure;
 use std::io::ErrorKind;
@@ -50,16 +51,33 @@ impl Server {
 
     /// The body of the answer.
     pub(crate) fn get(&self, uri: &str) -> Result<Bytes, Stop> {
+        self.send(Request::get(uri))
+    }
+
+    /// Gives a command; the answer, read.
+    pub(crate) fn command<T: serde::de::DeserializeOwned>(&self, uri: &str) -> Result<T, Stop> {
+        self.read(&self.send(Request::post(uri))?)
+    }
+
+    fn send(&self, request: request::Builder) -> Result<Bytes, Stop> {
         let asked = self.runtime.block_on(async {
-            tokio::time::timeout(WAIT, ask(&self.socket, uri)).await.unwrap_or(Err(Unanswered::TooLate))
+            tokio::time::timeout(WAIT, ask(&self.socket, request)).await.unwrap_or(Err(Unanswered::TooLate))
         });
-        asked.map_err(|why| Stop::Because(Code::Unreachable, self.explain(&why)))
+        asked.map_err(|why| match why {
+            // The server has understood, and says why not.
+            Unanswered::Refused(409, text) => Stop::Because(Code::Refused, format!("error: {text}")),
+            Unanswered::Refused(400 | 404, text) => Stop::Because(Code::Usage, format!("error: {text}")),
+            why => Stop::Because(Code::Unreachable, self.explain(&why)),
+        })
     }
 
     /// The answer, read.
     pub(crate) fn ask<T: serde::de::DeserializeOwned>(&self, uri: &str) -> Result<T, Stop> {
-        let body = self.get(uri)?;
-        serde_json::from_slice(&body).map_err(|error| {
+        self.read(&self.get(uri)?)
+    }
+
+    fn read<T: serde::de::DeserializeOwned>(&self, body: &Bytes) -> Result<T, Stop> {
+        serde_json::from_slice(body).map_err(|error| {
             Stop::Because(Code::Unreachable, self.explain(&Unanswered::NotUnderstood(error)))
         })
     }
@@ -110,13 +128,13 @@ impl From<std::io::Error> for Unanswered {
 }
 
 /// One connection for one question.
-async fn ask(socket: &Path, uri: &str) -> Result<Bytes, Unanswered> {
+async fn ask(socket: &Path, request: request::Builder) -> Result<Bytes, Unanswered> {
     let stream = UnixStream::connect(socket).await?;
     let (mut sender, connection) =
         http1::handshake(TokioIo::new(stream)).await.map_err(Unanswered::Broken)?;
     // Its errors reach the request, too.
     drop(tokio::spawn(connection));
-    let request = Request::get(uri).header("host", "tandem").body(Empty::<Bytes>::new());
+    let request = request.header("host", "tandem").body(Empty::<Bytes>::new());
     let request = request.map_err(|error| Unanswered::Body(error.into()))?;
     let response = sender.send_request(request).await.map_err(Unanswered::Broken)?;
     let status = response.status();

@@ -5,19 +5,25 @@
 
 use std::process::ExitCode;
 
-/// Exit codes, for scripts. 2 is clap's own, for arguments that make no sense.
+/// Exit codes, for scripts. 2 is clap's own too, for arguments that make no sense.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Code {
     /// All went well.
     Ok = 0,
     /// The configuration has errors, or cannot be read.
     Configuration = 1,
+    /// The command line makes no sense to the server: there is no such relationship.
+    Usage = 2,
     /// The server cannot be reached, or does not answer.
     Unreachable = 3,
     /// The server says that it is unhealthy.
     Unhealthy = 4,
     /// Something else failed.
     Failed = 5,
+    /// The server refuses the command in its state.
+    Refused = 6,
+    /// A relationship is not in NORMAL.
+    NotNormal = 7,
 }
 
 impl From<Code> for ExitCode {

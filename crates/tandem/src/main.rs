@@ -8,6 +8,7 @@ mod args;
 mod check;
 mod client;
 mod exit;
+mod failover;
 mod host;
 mod leases;
 mod output;
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
         Command::Check(arguments) => check::run(arguments, &mut output),
         Command::Status(arguments) => status::run(arguments, &mut output),
         Command::Leases(arguments) => leases::run(arguments, &mut output),
+        Command::Failover(arguments) => failover::run(arguments, &mut output),
     };
     let ended = ended.and_then(|code| output.flush().map(|()| code));
     match ended {

@@ -6,6 +6,7 @@
 use crate::args::StatusArguments;
 use crate::client::Server;
 use crate::exit::{Code, Stop};
+use crate::failover::pair;
 use crate::output::{Output, Tone, toned};
 use crate::table::{Table, count, duration, moment};
 use server::control::HealthState;
@@ -31,6 +32,7 @@ pub(crate) fn run(arguments: &StatusArguments, output: &mut Output) -> Result<Co
 
 fn render(status: &Status, color: bool) -> String {
     let mut parts = vec![health(status, color)];
+    parts.extend(status.failover.iter().map(|relationship| pair::lines(relationship, color)));
     parts.push(networks(&status.networks, color));
     parts.push(interfaces(status, color));
     parts.push(store(status, color));
@@ -68,8 +70,8 @@ fn networks(networks: &[Network], color: bool) -> Vec<String> {
     );
     for network in networks {
         let of = |status: &str| network.by_status.get(status).copied().unwrap_or(0);
-        // Offered addresses are FREE, but not for another client.
-        let free = of("FREE").saturating_sub(network.offered);
+        // Offered addresses are FREE, or BACKUP, but not for another client.
+        let free = (of("FREE") + of("BACKUP")).saturating_sub(network.offered);
         let (active, abandoned) = (of("ACTIVE"), of("ABANDONED"));
         let used = network.size.saturating_sub(free);
         let other = used.saturating_sub(active + abandoned + network.offered);

@@ -5,6 +5,9 @@
 
 use crate::config::RelationshipId;
 use crate::engine::Engine;
+use crate::event::Event;
+use failover::balance::Bucket;
+use failover::endpoint::RequestKind;
 use failover::state::{FailoverState, Role};
 use failover::time::{Interval, Time};
 
@@ -19,6 +22,10 @@ pub struct EndpointView {
     pub state: FailoverState,
     /// Since when it is in it; in STARTUP since when in the state before.
     pub since: Time,
+    /// Whether any client is answered in it.
+    pub answers: bool,
+    /// What to do about it, as in the catalogue of events.
+    pub what_to_do: &'static str,
     /// The partner's state as last told.
     pub partner: Option<FailoverState>,
     /// Since when it is in it, in our clock.
@@ -61,10 +68,16 @@ impl Engine {
         let stored = endpoint.machine.stored();
         let connection = endpoint.link.and_then(|link| self.links.get(link));
         let (free, backup) = self.available_in(relationship);
+        let (name, state) = (self.config.relationship(relationship).name.clone(), endpoint.state());
+        let entered = Event::StateChanged { relationship: name.clone(), from: state, to: state };
+        // Of all requests a renewal is answered in most states.
+        let renewal = endpoint.machine.may_answer(RequestKind::RenewOrRebind, Bucket(0), 0);
         EndpointView {
-            name: self.config.relationship(relationship).name.clone(),
+            name,
             role: endpoint.role(),
-            state: endpoint.state(),
+            state,
+            answers: renewal.is_ok(),
+            what_to_do: entered.entry().what_to_do,
             since: endpoint.machine.entered(),
             partner: stored.partner.map(|(state, _)| state),
             partner_since: stored.partner.map(|(_, since)| since),

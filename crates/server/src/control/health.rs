@@ -3,9 +3,11 @@
 //! *Lives here:* [`Health`], judged from what the server says of itself.
 //! *Must not know:* how it is shown.
 
+use super::json::Moment;
 use crate::status::ServerStatus;
 use engine::StorageHealth;
 use failover::binding::BindingStatus;
+use failover::state::FailoverState;
 use serde::{Deserialize, Serialize};
 
 /// Whether the server can do its work, and why not.
@@ -33,8 +35,9 @@ pub enum HealthState {
 impl Health {
     /// Storage first: without it nobody is served.
     pub(super) fn of(status: &ServerStatus) -> Health {
-        let mut problems = Vec::new();
+        let (mut problems, mut warnings) = (Vec::new(), Vec::new());
         storage(status, &mut problems);
+        partners(status, &mut problems, &mut warnings);
         for interface in &status.interfaces {
             let name = &interface.name;
             if interface.index.is_none() {
@@ -50,7 +53,7 @@ impl Health {
                 ));
             }
         }
-        let warnings = warnings(status);
+        other_warnings(status, &mut warnings);
         let state = if problems.is_empty() { HealthState::Ok } else { HealthState::Unhealthy };
         Health { state, problems, warnings }
     }
@@ -74,11 +77,32 @@ fn storage(status: &ServerStatus, problems: &mut Vec<String>) {
     }
 }
 
-fn warnings(status: &ServerStatus) -> Vec<String> {
-    let mut warnings = Vec::new();
+/// A pair that is not what it should be is a warning as long as clients are answered.
+fn partners(status: &ServerStatus, problems: &mut Vec<String>, warnings: &mut Vec<String>) {
+    for view in &status.engine.endpoints {
+        let (name, state, what_to_do) = (&view.name, view.state, view.what_to_do);
+        if !view.answers {
+            problems.push(format!(
+                "{name}: {state}: this server answers no client of the pools that it shares. {what_to_do}"
+            ));
+        } else if state != FailoverState::Normal {
+            warnings.push(format!("{name}: {state}. {what_to_do}"));
+        }
+        if let Some(alive) = view.alive.filter(|_| view.answers) {
+            let ends = Moment::of(alive.plus(view.mclt)).map_or_else(String::new, |end| end.time);
+            warnings.push(format!(
+                "{name}: it is not certain that the partner did not go on alone: new leases end before {ends}. When the \
+                 partner is off and has not served alone, say `tandem failover serve-alone`"
+            ));
+        }
+    }
+}
+
+fn other_warnings(status: &ServerStatus, warnings: &mut Vec<String>) {
     for network in &status.engine.networks {
+        let available = |of: &BindingStatus| matches!(of, BindingStatus::Free | BindingStatus::Backup);
         let free = BindingStatus::ALL.iter().zip(network.by_status);
-        let free: u64 = free.filter(|(of, _)| **of == BindingStatus::Free).map(|(_, count)| count).sum();
+        let free: u64 = free.filter(|(of, _)| available(of)).map(|(_, count)| count).sum();
         if network.size > 0 && free <= network.offered {
             warnings.push(format!(
                 "network {} has no free address: its new clients go without; add a pool, or shorten lease-time (TDM-1007)",
@@ -99,5 +123,4 @@ fn warnings(status: &ServerStatus) -> Vec<String> {
             status.store.opened.torn_bytes
         ));
     }
-    warnings
 }

@@ -6,6 +6,10 @@
 //! Who asks reads the answers by the same types. Bytes that a client sent are hexadecimal, and beside that text where every
 //! byte is printable ASCII: whatever a client sends, the answer is valid JSON, and harmless on a terminal.
 
+mod pair;
+
+pub use pair::{Commanded, Relationship};
+
 use super::health::Health;
 use crate::status::{InterfaceStatus, ServerStatus, StoreStatus};
 use dhcp::{ClientIdentity, HardwareAddress};
@@ -126,6 +130,9 @@ pub struct Status {
     pub interfaces: Vec<Interface>,
     /// Each shared network.
     pub networks: Vec<Network>,
+    /// Each relationship with a partner.
+    #[serde(default)]
+    pub failover: Vec<Relationship>,
     /// Bindings of addresses that the configuration does not have any more.
     pub orphans: u64,
     /// What the engine counted since the start of the process.
@@ -282,6 +289,7 @@ impl From<&ServerStatus> for Status {
             store: Store::from(&status.store),
             interfaces: status.interfaces.iter().map(Interface::from).collect(),
             networks: status.engine.networks.iter().map(Network::from).collect(),
+            failover: Relationship::all(status),
             orphans: status.engine.orphans,
             counters: status.engine.counters.iter().collect(),
             shell_counters: status.shell.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect(),

@@ -1,20 +1,22 @@
 //! The questions that may be asked over HTTP, and their limits.
 //!
-//! *Lives here:* [`router`]: `/v1/status`, `/v1/leases`.
+//! *Lives here:* [`router`]: `/v1/status`, `/v1/leases`, and commands about partners under `/v1/failover/`.
 //! *Must not know:* how the owner answers, sockets.
 
-use super::Question;
-use super::json::{Failure, Lease, Leases, Status};
+use super::{CommandAnswer, Question};
+use super::json::{Commanded, Failure, Lease, Leases, Status};
 use crate::handle::{AskError, OwnerHandle};
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
 use engine::LeaseFilter;
 use failover::binding::BindingStatus;
+use failover::endpoint::{Command, Refusal};
+use failover::time::Time;
 use serde::Deserialize;
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -71,18 +73,40 @@ enum Refused {
     NoStatus(String),
     #[error("a page has 1 to {MAX_PAGE} leases, not {0}: change `limit`")]
     Limit(usize),
-    #[error("there is nothing at this path: ask /v1/status or /v1/leases")]
+    #[error(
+        "the server did not say within {} s that the command is done and stable: it may be done yet, `tandem failover \
+         status` shows it; look at the server's log and at the disk that holds state-directory",
+        ANSWER_WAIT.as_secs()
+    )]
+    NotDone,
+    #[error("{relationship}: refused: {why}")]
+    Command { relationship: String, why: Refusal },
+    #[error("{}", which(.0))]
+    Which(Vec<String>),
+    #[error("there is no command `{0}`: send one of {names}", names = COMMANDS.join(", "))]
+    NoCommand(String),
+    #[error("`{0}` is no time: write it like 2026-11-24T23:06:58Z")]
+    NoTime(String),
+    #[error("down-since is for `storage-lost` only: remove it")]
+    NotDown,
+    #[error("there is nothing at this path: ask /v1/status or /v1/leases, or command by /v1/failover/COMMAND")]
     NoPath,
-    #[error("questions are asked by GET")]
+    #[error("questions are asked by GET, commands are given by POST")]
     Method,
 }
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
         let status = match self {
-            Refused::Ask(_) | Refused::NoAnswer => StatusCode::SERVICE_UNAVAILABLE,
-            Refused::Query(_) | Refused::NoStatus(_) | Refused::Limit(_) => StatusCode::BAD_REQUEST,
-            Refused::NoPath => StatusCode::NOT_FOUND,
+            Refused::Ask(_) | Refused::NoAnswer | Refused::NotDone => StatusCode::SERVICE_UNAVAILABLE,
+            Refused::Query(_)
+            | Refused::NoStatus(_)
+            | Refused::Limit(_)
+            | Refused::Which(_)
+            | Refused::NoTime(_)
+            | Refused::NotDown => StatusCode::BAD_REQUEST,
+            Refused::Command { .. } => StatusCode::CONFLICT,
+            Refused::NoPath | Refused::NoCommand(_) => StatusCode::NOT_FOUND,
             Refused::Method => StatusCode::METHOD_NOT_ALLOWED,
         };
         (status, Json(Failure { error: self.to_string() })).into_response()
@@ -94,6 +118,7 @@ pub(super) fn router(owner: OwnerHandle) -> Router {
     Router::new()
         .route("/v1/status", get(status))
         .route("/v1/leases", get(leases))
+        .route("/v1/failover/{command}", post(command))
         .fallback(async || Refused::NoPath)
         .method_not_allowed_fallback(async || Refused::Method)
         .layer(RequestBodyLimitLayer::new(MAX_BODY))
@@ -135,4 +160,63 @@ async fn leases(
 /// In any case of letters.
 fn status_by_name(name: &str) -> Option<BindingStatus> {
     BindingStatus::ALL.into_iter().find(|status| status.name().eq_ignore_ascii_case(name))
+}
+
+/// The last part of the path of each command.
+const COMMANDS: [&str; 7] =
+    ["partner-down", "serve-alone", "storage-lost", "first-run", "resync", "pause", "shutdown"];
+
+/// What may stand behind a command.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct CommandQuery {
+    relationship: Option<String>,
+    down_since: Option<String>,
+}
+
+async fn command(
+    State(owner): State<OwnerHandle>,
+    Path(name): Path<String>,
+    query: Result<Query<CommandQuery>, QueryRejection>,
+) -> Result<Json<Commanded>, Refused> {
+    let Query(query) = query.map_err(|rejection| Refused::Query(rejection.body_text()))?;
+    let down_since = query.down_since.map(time).transpose()?;
+    let command = match name.as_str() {
+        "partner-down" => Command::PartnerDown,
+        "serve-alone" => Command::ServeAlone,
+        "storage-lost" => Command::StorageLost { down_since },
+        "first-run" => Command::FirstRun,
+        "resync" => Command::Resync,
+        "pause" => Command::Pause,
+        "shutdown" => Command::Shutdown,
+        _ => return Err(Refused::NoCommand(name)),
+    };
+    if down_since.is_some() && !matches!(command, Command::StorageLost { .. }) {
+        return Err(Refused::NotDown);
+    }
+    let relationship = query.relationship;
+    let asked = ask(&owner, |answer| Question::Command { relationship, command, answer }).await;
+    match asked {
+        Ok(CommandAnswer::Done { relationship, before, state }) => Ok(Json(Commanded {
+            relationship_name: relationship,
+            state_before: before.name().to_owned(),
+            state: state.name().to_owned(),
+        })),
+        Ok(CommandAnswer::Refused { relationship, why }) => Err(Refused::Command { relationship, why }),
+        Ok(CommandAnswer::Which(names)) => Err(Refused::Which(names)),
+        Err(Refused::NoAnswer) => Err(Refused::NotDone),
+        Err(other) => Err(other),
+    }
+}
+
+fn time(written: String) -> Result<Time, Refused> {
+    let seconds = written.parse::<jiff::Timestamp>().ok().and_then(|time| u64::try_from(time.as_second()).ok());
+    seconds.map(Time::from_seconds).ok_or(Refused::NoTime(written))
+}
+
+fn which(names: &[String]) -> String {
+    if names.is_empty() {
+        return "this server shares no pool with a partner: its configuration has no [[failover]]".to_owned();
+    }
+    format!("which relationship is meant? Name one of {}", names.join(", "))
 }

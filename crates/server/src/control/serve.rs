@@ -30,6 +30,9 @@ pub const HEAD_WAIT: Duration = Duration::from_secs(5);
 /// How long a connection lives: one that reads its answer no faster gives way to others.
 pub const CONNECTION_WAIT: Duration = Duration::from_secs(30);
 
+/// How long the end waits for connections that still have an answer to read.
+const LAST_WORDS: Duration = Duration::from_millis(300);
+
 /// Questions are taken until this is dropped.
 #[derive(Debug)]
 pub struct ControlHandle {
@@ -79,7 +82,7 @@ impl Drop for ControlHandle {
     }
 }
 
-/// Until the handle is dropped. Connections that are open then are cut; the name of the socket goes with `claim`.
+/// Until the handle is dropped. Connections that are open then are cut in a moment; the name of the socket goes with `claim`.
 fn run(
     runtime: Runtime,
     listener: UnixListener,
@@ -87,16 +90,20 @@ fn run(
     stopped: oneshot::Receiver<()>,
     claim: Claim,
 ) {
-    runtime.spawn(accept(listener, router));
+    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let accepting = runtime.spawn(accept(listener, router, Arc::clone(&places)));
     // An error means that the handle is gone without a word: the same.
     let _ = runtime.block_on(stopped);
     drop(claim);
+    accepting.abort();
+    // Who commanded the end reads that it is done.
+    let all = u32::try_from(MAX_CONNECTIONS).unwrap_or(u32::MAX);
+    let _ = runtime.block_on(async { tokio::time::timeout(LAST_WORDS, places.acquire_many(all)).await.is_ok() });
     // A thread that still waits for the owner does not keep the server from ending.
     runtime.shutdown_background();
 }
 
-async fn accept(listener: UnixListener, router: Router) {
-    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+async fn accept(listener: UnixListener, router: Router, places: Arc<Semaphore>) {
     // The semaphore is never closed.
     while let Ok(place) = Arc::clone(&places).acquire_owned().await {
         match listener.accept().await {

@@ -1,0 +1,150 @@
+//! `tandem failover`.
+//!
+//! *Lives here:* commands about the pair, what is asked before them, what is said after; in the folder how a pair is shown.
+//! *Must not know:* in which state what is legal: the server refuses, and says why.
+
+pub(crate) mod pair;
+
+use crate::args::{FailoverArguments, FailoverCommand, PairArguments, PairStatusArguments, RecoverArguments};
+use crate::client::Server;
+use crate::exit::{Code, Stop};
+use crate::output::Output;
+use server::control::json::{Commanded, Relationship, Status};
+use std::fmt::Write;
+use std::io::{BufRead, IsTerminal};
+
+const PARTNER_DOWN: &str = "\
+The partner is said to be down. This must be true:
+  - the partner is off, or its server is stopped, and it stays so until you bring it back;
+  - it is not only cut off from here: ask at its console, not over the network.
+If it is alive, both servers give the same addresses to different clients from now on.
+Is the partner off?";
+
+const SERVE_ALONE: &str = "\
+This server is to trust its own leases again. Both must be true:
+  - the partner is off, or its server is stopped;
+  - the partner has not served alone since it was last in contact with this server.
+If it has, it may have given addresses of leases that ended here to other clients, and both have them then.
+Is the partner off, and has it not served alone?";
+
+const FIRST_RUN: &str = "\
+This server is to begin without waiting. This must be true:
+  - it never gave a lease of this relationship to anybody, whatever became of its disk.
+If it has, the addresses of those leases go to other clients.
+Has this server never given a lease of this relationship?";
+
+/// Asks or commands.
+pub(crate) fn run(arguments: &FailoverArguments, output: &mut Output) -> Result<Code, Stop> {
+    match &arguments.command {
+        FailoverCommand::Status(arguments) => status(arguments, output),
+        FailoverCommand::PartnerDown(arguments) => {
+            confirm(PARTNER_DOWN, arguments.yes_it_is_off, "--yes-it-is-off")?;
+            command(&arguments.pair, "partner-down", None, output)
+        }
+        FailoverCommand::ServeAlone(arguments) => {
+            confirm(SERVE_ALONE, arguments.yes_it_is_off, "--yes-it-is-off")?;
+            command(&arguments.pair, "serve-alone", None, output)
+        }
+        FailoverCommand::Recover(arguments) => recover(arguments, output),
+        FailoverCommand::Pause(arguments) => command(arguments, "pause", None, output),
+        FailoverCommand::Shutdown(arguments) => command(arguments, "shutdown", None, output),
+        FailoverCommand::Resync(arguments) => command(arguments, "resync", None, output),
+    }
+}
+
+fn recover(arguments: &RecoverArguments, output: &mut Output) -> Result<Code, Stop> {
+    if arguments.first_run {
+        confirm(FIRST_RUN, arguments.yes_it_never_served, "--yes-it-never-served")?;
+        return command(&arguments.pair, "first-run", None, output);
+    }
+    command(&arguments.pair, "storage-lost", arguments.down_since.as_deref(), output)
+}
+
+/// What must be true is said and asked, unless it was said on the command line.
+fn confirm(text: &str, yes: bool, flag: &str) -> Result<(), Stop> {
+    if yes {
+        return Ok(());
+    }
+    if !std::io::stdin().is_terminal() {
+        let text = format!("{text}\n\nerror: nobody can be asked here: say {flag} if it is so; nothing was done");
+        return Err(Stop::Because(Code::Usage, text));
+    }
+    eprint!("{text} (yes/no) ");
+    let mut answer = String::new();
+    // Without an answer it is no.
+    let _ = std::io::stdin().lock().read_line(&mut answer);
+    if answer.trim() == "yes" {
+        return Ok(());
+    }
+    Err(Stop::Because(Code::Failed, "nothing was done".to_owned()))
+}
+
+fn command(
+    arguments: &PairArguments,
+    name: &str,
+    down_since: Option<&str>,
+    output: &mut Output,
+) -> Result<Code, Stop> {
+    let mut uri = format!("/v1/failover/{name}");
+    let parameters = [("relationship", arguments.name.as_deref()), ("down-since", down_since)];
+    let given = parameters.iter().filter_map(|(key, value)| Some((key, (*value)?)));
+    for (n, (key, value)) in given.enumerate() {
+        // Writing to a String cannot fail.
+        let _ = write!(uri, "{}{key}={}", if n == 0 { '?' } else { '&' }, escaped(value));
+    }
+    let done: Commanded = Server::of(&arguments.server)?.command(&uri)?;
+    let Commanded { relationship_name, state_before, state } = done;
+    output.line(&if state_before == state {
+        format!("{relationship_name}: done; the state is {state}")
+    } else {
+        format!("{relationship_name}: done; {state_before} -> {state}")
+    })?;
+    Ok(Code::Ok)
+}
+
+/// As a value in the query of a URI (RFC 3986 2.1).
+fn escaped(value: &str) -> String {
+    value.bytes().fold(String::new(), |mut text, byte| {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            text.push(char::from(byte));
+        } else {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "%{byte:02X}");
+        }
+        text
+    })
+}
+
+fn status(arguments: &PairStatusArguments, output: &mut Output) -> Result<Code, Stop> {
+    let status: Status = Server::of(&arguments.pair.server)?.ask("/v1/status")?;
+    let wanted = arguments.pair.name.as_deref();
+    let is_wanted = |pair: &&Relationship| wanted.is_none_or(|name| pair.relationship_name == name);
+    let shown: Vec<&Relationship> = status.failover.iter().filter(is_wanted).collect();
+    if shown.is_empty() {
+        let text = match wanted {
+            Some(name) => format!("error: the server has no relationship \"{}\"", name.escape_debug()),
+            None => "error: this server shares no pool with a partner: its configuration has no [[failover]]".to_owned(),
+        };
+        return Err(Stop::Because(Code::Usage, text));
+    }
+    if arguments.json {
+        let text = serde_json::to_string_pretty(&shown)
+            .map_err(|error| Stop::Because(Code::Failed, format!("error: no JSON: {error}")))?;
+        output.line(&text)?;
+    } else {
+        output.line(&render(&shown, output.color()))?;
+    }
+    let normal = shown.iter().all(|pair| pair.state == "NORMAL");
+    Ok(if normal { Code::Ok } else { Code::NotNormal })
+}
+
+fn render(pairs: &[&Relationship], color: bool) -> String {
+    let parts = pairs.iter().map(|pair| {
+        let mut lines = pair::lines(pair, color);
+        if pair.state != "NORMAL" {
+            lines.push(format!("  {:<18}  {}", "what to do", pair.what_to_do));
+        }
+        lines.join("\n")
+    });
+    parts.collect::<Vec<_>>().join("\n\n")
+}

@@ -1,0 +1,65 @@
+//! One relationship, for people.
+//!
+//! *Lives here:* [`lines`].
+//! *Must not know:* which states there are, and what they mean: the server says what to do.
+
+use crate::output::{Tone, toned};
+use crate::table::{count, duration, moment};
+use server::control::json::{Moment, Relationship};
+
+/// The pair as `status` and `failover status` show it.
+pub(crate) fn lines(pair: &Relationship, color: bool) -> Vec<String> {
+    let heading = format!("FAILOVER {}", pair.relationship_name);
+    let mut lines = vec![format!(
+        "{}  this server is the {}, the partner is at {}",
+        toned(color, Tone::Bold, &heading),
+        pair.role,
+        pair.partner
+    )];
+    let mut add = |name: &str, value: String| lines.push(format!("  {name:<18}  {value}"));
+    let state = toned(color, tone(pair, &pair.state), &pair.state);
+    add("state", format!("{state}{}", since(pair.state_since.as_ref())));
+    add("state of partner", match &pair.partner_state {
+        Some(state) => format!("{state}{}", since(pair.partner_state_since.as_ref())),
+        None => "never heard".to_owned(),
+    });
+    add("contact", match (pair.in_contact, &pair.last_communicated) {
+        (true, _) => "yes".to_owned(),
+        (false, Some(last)) => format!("{}, last heard {}", toned(color, Tone::Bad, "no"), moment(&last.time)),
+        (false, None) => format!("{}, never heard", toned(color, Tone::Bad, "no")),
+    });
+    let mut updates = format!("{} unacked, {} queued", count(pair.unacked), count(pair.queued));
+    for (number, what) in [(pair.rejected, "rejected by the partner"), (pair.unagreed, "to be agreed upon")] {
+        if number > 0 {
+            updates = format!("{updates}, {} {what}", count(number));
+        }
+    }
+    add("updates", updates);
+    add("free addresses", format!(
+        "{} of the primary (FREE), {} of the secondary (BACKUP)",
+        count(pair.free),
+        count(pair.backup)
+    ));
+    add("clock difference", format!("{} s", pair.clock_difference));
+    add("MCLT", duration(pair.mclt));
+    if pair.storage_lost {
+        add("storage lost", toned(color, Tone::Bad, "yes: the bindings come back from the partner"));
+    }
+    if let Some(alive) = &pair.alive {
+        let text = format!("{}: new leases end MCLT after that at the latest", moment(&alive.time));
+        add("alive", toned(color, Tone::Warning, &text));
+    }
+    lines
+}
+
+fn since(moment: Option<&Moment>) -> String {
+    moment.map_or_else(String::new, |since| format!(" since {}", self::moment(&since.time)))
+}
+
+fn tone(pair: &Relationship, state: &str) -> Tone {
+    match (pair.answers, state) {
+        (false, _) => Tone::Bad,
+        (true, "NORMAL") => Tone::Good,
+        (true, _) => Tone::Warning,
+    }
+}
