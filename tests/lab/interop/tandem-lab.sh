@@ -34,7 +34,7 @@ range = "${POOL/ /-}"
 failover = "campus"
 C
 }
-in_normal() { "$TANDEM" failover status --json --socket "$LAB/$1/control.sock" | grep -q '"state": *"NORMAL"'; }
+in_normal() { "$TANDEM" failover status --socket "$LAB/$1/control.sock" > /dev/null 2>&1; }
 case $1 in
 net | down) NS=$NS "$here/isc-lab.sh" "$1";;
 start) conf "$2" "$3" > "$LAB/$2.toml"; mkdir -p "$LAB/$2"

@@ -148,13 +148,18 @@ impl Capture {
 
     /// Ends it. Nothing may have been missed.
     pub fn stop(&mut self) -> Vec<Seen> {
+        self.end();
+        self.seen()
+    }
+
+    /// The same, for who reads the file himself.
+    pub fn end(&mut self) {
         // What is in tcpdump's buffer is written when it ends, what the kernel holds is read before.
         std::thread::sleep(std::time::Duration::from_millis(300));
         self.tcpdump.signal(Signal::SIGINT);
         self.tcpdump.wait(seconds(20));
         let log = self.tcpdump.log();
         assert!(log.contains("\n0 packets dropped by kernel"), "the capture has holes:\n{log}");
-        self.seen()
     }
 
     /// The file.

@@ -1,0 +1,1 @@
+//! One of the two fails, and the clients do not notice.
