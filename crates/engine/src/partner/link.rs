@@ -256,7 +256,11 @@ impl Engine {
                     self.established(now, relationship, link, &established, outbox);
                     connected = Some(established);
                 }
-                Output::Received(received) => self.received(now, relationship, link, received, outbox),
+                Output::Received(received) => {
+                    // The partner's STATE may come in one piece with its CONNECTACK.
+                    self.tell_connected(now, relationship, link, connected.take(), outbox);
+                    self.received(now, relationship, link, received, outbox);
+                }
                 Output::ClockStep { from, to } => {
                     let name = self.config.relationship(relationship).name.clone();
                     outbox.event(Event::PartnerClock { relationship: name, by: to.0 - from.0 });
@@ -271,6 +275,18 @@ impl Engine {
             }
         }
         // CONNECTACK goes before STATE (F07-7.9.1-13).
+        self.tell_connected(now, relationship, link, connected, outbox);
+    }
+
+    /// The endpoint hears of a connection before it hears anything that came by it.
+    fn tell_connected(
+        &mut self,
+        now: Time,
+        relationship: RelationshipId,
+        link: LinkId,
+        connected: Option<Established>,
+        outbox: &mut Outbox,
+    ) {
         if let Some(established) = connected.filter(|_| self.endpoint(relationship).link == Some(link)) {
             let happening = Happening::Connected { tandem: established.tandem };
             self.happens(now, relationship, happening, outbox);
