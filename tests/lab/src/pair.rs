@@ -10,7 +10,7 @@ use crate::network::Lab;
 use crate::node::Node;
 use crate::partners;
 use crate::server::{Relationship, Server, ServerKind, Setup};
-use crate::{seconds, wait_for};
+use crate::seconds;
 use nix::sys::signal::Signal;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -274,23 +274,34 @@ impl Pair {
     /// Waits until one is in a state.
     #[track_caller]
     pub fn wait_for_state(&self, side: Side, state: &str, within: u64) {
-        let mut last = None;
-        wait_for(&format!("{state} of {}; it was last seen as {last:?}", side.name()), seconds(within), || {
-            last = self.standing(side);
-            last.as_ref().is_some_and(|standing| standing.state == state).then_some(())
-        });
+        let start = Instant::now();
+        loop {
+            let standing = self.standing(side);
+            if standing.as_ref().is_some_and(|standing| standing.state == state) {
+                break;
+            }
+            let is_late = start.elapsed() > seconds(within);
+            assert!(!is_late, "after {within} s {} is not in {state}: {standing:?}", side.name());
+            std::thread::sleep(Duration::from_millis(100));
+        }
         self.say(&format!("{} is in {state}", side.name()));
     }
 
     /// Waits until both are in NORMAL and hear each other.
     #[track_caller]
     pub fn wait_for_normal(&self, within: u64) {
-        let is_normal = |side| {
-            self.standing(side).is_some_and(|standing| standing.state == "NORMAL" && standing.in_contact)
+        let start = Instant::now();
+        let is_normal = |standing: &Option<Standing>| {
+            standing.as_ref().is_some_and(|standing| standing.state == "NORMAL" && standing.in_contact)
         };
-        wait_for("both in NORMAL", seconds(within), || {
-            Side::BOTH.into_iter().all(is_normal).then_some(())
-        });
+        loop {
+            let standings = Side::BOTH.map(|side| self.standing(side));
+            if standings.iter().all(is_normal) {
+                break;
+            }
+            assert!(start.elapsed() < seconds(within), "after {within} s not both in NORMAL: {standings:?}");
+            std::thread::sleep(Duration::from_millis(100));
+        }
         self.say("both are in NORMAL");
     }
 
