@@ -81,8 +81,7 @@ impl Relationships {
         }
         let near = nearest(name, self.parts.iter().map(|parts| parts.name.as_str()));
         let help = near.map_or_else(|| "here".to_owned(), |near| format!("did you mean \"{near}\"?"));
-        let message =
-            format!("there is no [[failover]] with the name \"{}\": add it", name.escape_debug());
+        let message = format!("there is no [[failover]] with the name \"{}\": add it", name.escape_debug());
         report.error(span, message, &help);
         None
     }
@@ -142,7 +141,8 @@ fn dialect(section: &mut Section<'_>, report: &mut Report) -> Dialect {
     match (kind, dialect, span) {
         (1, _, None) => Dialect::Dhcpd,
         (1, _, Some(span)) => {
-            let message = "a dhcpd speaks a dialect of its own: remove the key, `partner-kind` says it already";
+            let message =
+                "a dhcpd speaks a dialect of its own: remove the key, `partner-kind` says it already";
             report.error(span, message.to_owned(), "here");
             Dialect::Dhcpd
         }

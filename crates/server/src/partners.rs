@@ -243,7 +243,8 @@ impl Partners {
     fn accept(&mut self, now: Time, number: usize, desk: &mut Desk) -> Result<(), JournalGone> {
         for _ in 0..ACCEPTS_PER_TURN {
             let Some(listening) = self.listening.get(number) else { return Ok(()) };
-            let Some(Ok((socket, peer))) = listening.socket.as_ref().map(std::net::TcpListener::accept) else {
+            let Some(Ok((socket, peer))) = listening.socket.as_ref().map(std::net::TcpListener::accept)
+            else {
                 return Ok(());
             };
             let Some(relationship) = self.whose(listening.at, peer) else {
@@ -290,12 +291,19 @@ impl Partners {
             self.epoll.add(&socket, event).map(|()| socket)
         });
         match socket {
-            Ok(socket) => drop(self.calls.insert(relationship, Call { socket, until: now.plus(CONNECT_WAIT) })),
+            Ok(socket) => {
+                drop(self.calls.insert(relationship, Call { socket, until: now.plus(CONNECT_WAIT) }))
+            }
             Err(error) => self.unreachable(relationship, error),
         }
     }
 
-    fn called(&mut self, now: Time, relationship: RelationshipId, desk: &mut Desk) -> Result<(), JournalGone> {
+    fn called(
+        &mut self,
+        now: Time,
+        relationship: RelationshipId,
+        desk: &mut Desk,
+    ) -> Result<(), JournalGone> {
         let Some(call) = self.calls.remove(&relationship) else { return Ok(()) };
         if let Err(error) = socket::outcome(&call.socket) {
             self.unreachable(relationship, error);
@@ -351,7 +359,9 @@ impl Partners {
             self.flush_one(now, link);
         }
         let wanted = EpollFlags::EPOLLIN | EpollFlags::EPOLLHUP | EpollFlags::EPOLLERR;
-        let Some(wire) = self.wires.get_mut(&link).filter(|_| flags.intersects(wanted)) else { return Ok(()) };
+        let Some(wire) = self.wires.get_mut(&link).filter(|_| flags.intersects(wanted)) else {
+            return Ok(());
+        };
         match wire.take(&mut self.buffer) {
             Taken::Nothing => Ok(()),
             Taken::Bytes(count) if wire.end == End::No => {

@@ -66,7 +66,8 @@ fn confirm(text: &str, yes: bool, flag: &str) -> Result<(), Stop> {
         return Ok(());
     }
     if !std::io::stdin().is_terminal() {
-        let text = format!("{text}\n\nerror: nobody can be asked here: say {flag} if it is so; nothing was done");
+        let text =
+            format!("{text}\n\nerror: nobody can be asked here: say {flag} if it is so; nothing was done");
         return Err(Stop::Because(Code::Usage, text));
     }
     eprint!("{text} (yes/no) ");
@@ -123,7 +124,8 @@ fn status(arguments: &PairStatusArguments, output: &mut Output) -> Result<Code, 
     if shown.is_empty() {
         let text = match wanted {
             Some(name) => format!("error: the server has no relationship \"{}\"", name.escape_debug()),
-            None => "error: this server shares no pool with a partner: its configuration has no [[failover]]".to_owned(),
+            None => "error: this server shares no pool with a partner: its configuration has no [[failover]]"
+                .to_owned(),
         };
         return Err(Stop::Because(Code::Usage, text));
     }

@@ -119,8 +119,7 @@ impl Capture {
             number += 1;
         };
         let path = file.display().to_string();
-        let arguments =
-            ["-i", interface, "-w", &path, "-s", length, "-U", "-B", room, "-Z", "root", filter];
+        let arguments = ["-i", interface, "-w", &path, "-s", length, "-U", "-B", room, "-Z", "root", filter];
         let mut all = vec!["--immediate-mode", "--time-stamp-precision=nano", "-n"];
         all.extend(arguments);
         let mut tcpdump = node.spawn("tcpdump", &all);

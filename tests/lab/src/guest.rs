@@ -130,7 +130,9 @@ impl Guests {
 
     /// All faults of all of them.
     pub fn faults(&self) -> Vec<String> {
-        let of = |guest: &Guest| guest.faults.iter().map(|fault| format!("{}: {fault}", guest.name)).collect::<Vec<_>>();
+        let of = |guest: &Guest| {
+            guest.faults.iter().map(|fault| format!("{}: {fault}", guest.name)).collect::<Vec<_>>()
+        };
         self.all.iter().flat_map(of).collect()
     }
 }

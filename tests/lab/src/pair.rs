@@ -9,8 +9,8 @@ use crate::capture::Capture;
 use crate::network::Lab;
 use crate::node::Node;
 use crate::partners;
-use crate::server::{Relationship, Server, ServerKind, Setup};
 use crate::seconds;
+use crate::server::{Relationship, Server, ServerKind, Setup};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -172,8 +172,7 @@ impl Pair {
             (side, node, setup)
         });
         let members = nodes.map(|(side, node, setup)| {
-            let server =
-                Server::start_with(&node, ServerKind::Tandem, &setup, environment(side, &node));
+            let server = Server::start_with(&node, ServerKind::Tandem, &setup, environment(side, &node));
             Member { server, node }
         });
         Pair { members, clients, link, start, lab }
@@ -232,7 +231,11 @@ impl Pair {
     /// Cuts what the two say to each other, or mends it.
     pub fn cut_link(&self, cut: bool) {
         self.lab.join("between", &self.of(Side::B).node, LINK, !cut);
-        self.say(if cut { "the link between A and B is cut" } else { "the link between A and B is whole again" });
+        self.say(if cut {
+            "the link between A and B is cut"
+        } else {
+            "the link between A and B is whole again"
+        });
     }
 
     /// Cuts one off from all clients, or mends that.

@@ -11,8 +11,18 @@ use std::process::Command;
 
 /// Types of messages, by their numbers from 1 on.
 pub const TYPES: [&str; 12] = [
-    "POOLREQ", "POOLRESP", "BNDUPD", "BNDACK", "CONNECT", "CONNECTACK", "UPDREQALL", "UPDDONE", "UPDREQ", "STATE",
-    "CONTACT", "DISCONNECT",
+    "POOLREQ",
+    "POOLRESP",
+    "BNDUPD",
+    "BNDACK",
+    "CONNECT",
+    "CONNECTACK",
+    "UPDREQALL",
+    "UPDDONE",
+    "UPDREQ",
+    "STATE",
+    "CONTACT",
+    "DISCONNECT",
 ];
 
 /// One message.

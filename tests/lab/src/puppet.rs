@@ -57,9 +57,7 @@ impl Puppet {
     fn answer(&self, capture: &Capture, kind: MessageType, xid: u32) -> Option<Seen> {
         let start = now();
         let is_it = |seen: &Seen| {
-            seen.kind() == Some(kind)
-                && seen.chaddr() == self.mac
-                && seen.message().xid().0 == xid
+            seen.kind() == Some(kind) && seen.chaddr() == self.mac && seen.message().xid().0 == xid
         };
         loop {
             if let Some(found) = capture.seen().into_iter().find(|seen| is_it(seen)) {
@@ -73,7 +71,12 @@ impl Puppet {
     }
 
     /// DHCPDISCOVER, perhaps for an address: what is offered, and by whom.
-    pub fn discover(&self, node: &Node, capture: &Capture, wish: Option<Ipv4Addr>) -> Option<(Ipv4Addr, Ipv4Addr)> {
+    pub fn discover(
+        &self,
+        node: &Node,
+        capture: &Capture,
+        wish: Option<Ipv4Addr>,
+    ) -> Option<(Ipv4Addr, Ipv4Addr)> {
         let octets = wish.map(|wish| wish.octets());
         let options: Vec<(u8, &[u8])> = octets.iter().map(|octets| (50, &octets[..])).collect();
         let xid = self.say(node, 1, None, &options);
@@ -97,9 +100,8 @@ impl Puppet {
     pub fn rebind(&self, node: &Node, capture: &Capture, address: Ipv4Addr) -> Option<Given> {
         let xid = self.say(node, 3, Some(address), &[]);
         let answer = self.answer(capture, Ack, xid);
-        let refused = capture.seen().into_iter().find(|seen| {
-            seen.kind() == Some(Nak) && seen.message().xid().0 == xid
-        });
+        let refused =
+            capture.seen().into_iter().find(|seen| seen.kind() == Some(Nak) && seen.message().xid().0 == xid);
         assert_eq!(refused, None, "{} may not have {address} any more", hardware_text(&self.mac));
         given(&answer?)
     }

@@ -31,7 +31,9 @@ pub fn lasting(seen: &[Seen]) -> BTreeMap<Ipv4Addr, Vec<Hold>> {
         if kind == Request {
             // A client that asks again counts from the first of its requests that were not answered.
             asked.entry((message.xid(), client)).or_insert(seen.at);
-        } else if kind == Ack && let Some(lease) = message.lease_time() {
+        } else if kind == Ack
+            && let Some(lease) = message.lease_time()
+        {
             let from = *asked.get(&(message.xid(), client.clone())).unwrap_or(&seen.at);
             let until = from + u64::from(lease) * 1_000_000_000;
             let of_address = holds.entry(message.yiaddr()).or_default();
@@ -105,7 +107,11 @@ mod tests {
         assert_eq!(shared(&[&first[..], &then(69)].concat()).len(), 1);
         assert_eq!(shared(&[&first[..], &then(70)].concat()), [String::new(); 0]);
         let renewed = [seen(40, 3, 1, 3, 30), seen(41, 5, 1, 3, 30)];
-        assert_eq!(shared(&[&first[..], &renewed, &then(69)].concat()).len(), 1, "a shorter promise takes nothing back");
+        assert_eq!(
+            shared(&[&first[..], &renewed, &then(69)].concat()).len(),
+            1,
+            "a shorter promise takes nothing back"
+        );
         let released = seen(50, 7, 1, 4, 0);
         assert_eq!(shared(&[&first[..], &[released], &then(51)].concat()), [String::new(); 0]);
         let later = [seen(60, 3, 1, 5, 60), seen(60, 5, 1, 5, 60)];

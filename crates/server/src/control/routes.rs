@@ -3,8 +3,8 @@
 //! *Lives here:* [`router`]: `/v1/status`, `/v1/leases`, and commands about partners under `/v1/failover/`.
 //! *Must not know:* how the owner answers, sockets.
 
-use super::{CommandAnswer, Question};
 use super::json::{Commanded, Failure, Lease, Leases, Status};
+use super::{CommandAnswer, Question};
 use crate::handle::{AskError, OwnerHandle};
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
@@ -89,7 +89,9 @@ enum Refused {
     NoTime(String),
     #[error("down-since is for `storage-lost` only: remove it")]
     NotDown,
-    #[error("there is nothing at this path: ask /v1/status or /v1/leases, or command by /v1/failover/COMMAND")]
+    #[error(
+        "there is nothing at this path: ask /v1/status or /v1/leases, or command by /v1/failover/COMMAND"
+    )]
     NoPath,
     #[error("questions are asked by GET, commands are given by POST")]
     Method,
@@ -210,7 +212,8 @@ async fn command(
 }
 
 fn time(written: String) -> Result<Time, Refused> {
-    let seconds = written.parse::<jiff::Timestamp>().ok().and_then(|time| u64::try_from(time.as_second()).ok());
+    let seconds =
+        written.parse::<jiff::Timestamp>().ok().and_then(|time| u64::try_from(time.as_second()).ok());
     seconds.map(Time::from_seconds).ok_or(Refused::NoTime(written))
 }
 

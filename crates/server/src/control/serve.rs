@@ -98,7 +98,8 @@ fn run(
     accepting.abort();
     // Who commanded the end reads that it is done.
     let all = u32::try_from(MAX_CONNECTIONS).unwrap_or(u32::MAX);
-    let _ = runtime.block_on(async { tokio::time::timeout(LAST_WORDS, places.acquire_many(all)).await.is_ok() });
+    let _ =
+        runtime.block_on(async { tokio::time::timeout(LAST_WORDS, places.acquire_many(all)).await.is_ok() });
     // A thread that still waits for the owner does not keep the server from ending.
     runtime.shutdown_background();
 }

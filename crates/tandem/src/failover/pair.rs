@@ -19,15 +19,23 @@ pub(crate) fn lines(pair: &Relationship, color: bool) -> Vec<String> {
     let mut add = |name: &str, value: String| lines.push(format!("  {name:<18}  {value}"));
     let state = toned(color, tone(pair, &pair.state), &pair.state);
     add("state", format!("{state}{}", since(pair.state_since.as_ref())));
-    add("state of partner", match &pair.partner_state {
-        Some(state) => format!("{state}{}", since(pair.partner_state_since.as_ref())),
-        None => "never heard".to_owned(),
-    });
-    add("contact", match (pair.in_contact, &pair.last_communicated) {
-        (true, _) => "yes".to_owned(),
-        (false, Some(last)) => format!("{}, last heard {}", toned(color, Tone::Bad, "no"), moment(&last.time)),
-        (false, None) => format!("{}, never heard", toned(color, Tone::Bad, "no")),
-    });
+    add(
+        "state of partner",
+        match &pair.partner_state {
+            Some(state) => format!("{state}{}", since(pair.partner_state_since.as_ref())),
+            None => "never heard".to_owned(),
+        },
+    );
+    add(
+        "contact",
+        match (pair.in_contact, &pair.last_communicated) {
+            (true, _) => "yes".to_owned(),
+            (false, Some(last)) => {
+                format!("{}, last heard {}", toned(color, Tone::Bad, "no"), moment(&last.time))
+            }
+            (false, None) => format!("{}, never heard", toned(color, Tone::Bad, "no")),
+        },
+    );
     let mut updates = format!("{} unacked, {} queued", count(pair.unacked), count(pair.queued));
     for (number, what) in [(pair.rejected, "rejected by the partner"), (pair.unagreed, "to be agreed upon")] {
         if number > 0 {
@@ -35,11 +43,14 @@ pub(crate) fn lines(pair: &Relationship, color: bool) -> Vec<String> {
         }
     }
     add("updates", updates);
-    add("free addresses", format!(
-        "{} of the primary (FREE), {} of the secondary (BACKUP)",
-        count(pair.free),
-        count(pair.backup)
-    ));
+    add(
+        "free addresses",
+        format!(
+            "{} of the primary (FREE), {} of the secondary (BACKUP)",
+            count(pair.free),
+            count(pair.backup)
+        ),
+    );
     add("clock difference", format!("{} s", pair.clock_difference));
     add("MCLT", duration(pair.mclt));
     if pair.storage_lost {

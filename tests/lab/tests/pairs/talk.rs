@@ -28,7 +28,8 @@ fn all_that_was_sent_is_on_the_wire_and_tshark_reads_it() {
     let counts = counted(&pair);
     let said = well_spoken(&mut pair);
     for side in Side::BOTH {
-        let seen = count(&said.iter().filter(|said| said.from == side.link_address()).cloned().collect::<Vec<_>>());
+        let seen =
+            count(&said.iter().filter(|said| said.from == side.link_address()).cloned().collect::<Vec<_>>());
         for (kind, sent) in TYPES.iter().zip(counts[side as usize]) {
             let seen = seen.get(kind).copied().unwrap_or(0) as u64;
             let exact = *kind != "CONTACT";
