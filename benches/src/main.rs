@@ -82,8 +82,8 @@ fn start(kind: Kind, leases: u32, folder: &Path) -> Result<(), Box<dyn Error>> {
     }
     println!("leases {leases} leases");
     println!("start-pool {} ms", made.as_millis());
-    println!("start-replay {} ms", (replayed - made).as_millis());
-    println!("start-index {} ms", (started - replayed).as_millis());
+    println!("start-replay {} ms", replayed.saturating_sub(made).as_millis());
+    println!("start-index {} ms", started.saturating_sub(replayed).as_millis());
     println!("start-total {} ms", started.as_millis());
     println!("start-memory {} MiB", (resident()? - before) >> 20);
     Ok(())

@@ -30,6 +30,7 @@ options = { routers = ["10.1.0.1"], classless-static-routes = ["10.2.0.0/16 via 
 
 [[subnet.pool]]
 range = ["10.1.16.0-10.1.16.255", "10.1.20.7"]
+failover = "campus"
 options = { domain-name = "lab.example" }
 
 [[subnet.reservation]]
@@ -47,10 +48,34 @@ lease-time = "infinite"
 min-lease-time = 120
 [[subnet.pool]]
 range = "10.3.0.10-10.3.0.20"
+failover = "old"
 
 [[shared-network]]
 name = "hall"
 subnets = ["10.3.0.0/24", "10.1.0.0/16"]
+
+[[failover]]
+name = "campus"
+role = "secondary"
+listen = "192.0.2.1:6470"
+partner = "192.0.2.2"
+partner-kind = "tandem"
+dialect = "draft-12"
+mclt = "30m"
+split = 100
+max-unacked = 10
+receive-timer = "5s"
+startup-wait = "7s"
+start-alone = true
+restart-alone = "trust"
+delayed-service = "3s"
+
+[[failover]]
+name = "old"
+role = "primary"
+listen = "192.0.2.1"
+partner = "192.0.2.3:847"
+partner-kind = "dhcpd"
 "#;
 
 fn good() -> ServerConfig {
@@ -138,7 +163,7 @@ address = "10.1.0.200"
 "#;
     let found = errors(text);
     let lines: Vec<usize> = found.iter().map(|(line, _)| *line).collect();
-    assert_eq!(lines, [1, 2, 3, 4, 5, 8, 9, 10, 10, 10, 10, 12, 14, 14, 15], "{found:#?}");
+    assert_eq!(lines, [1, 2, 3, 4, 5, 5, 5, 6, 8, 9, 10, 10, 10, 10, 12, 14, 14, 15], "{found:#?}");
 }
 
 #[test]
@@ -221,8 +246,9 @@ fn options_of_the_server_are_refused_by_number_too() {
 fn warnings_do_not_keep_the_server_from_starting() {
     let text = GOOD.replace("lease-time = \"infinite\"\nmin-lease-time = 120", "lease-time = 30");
     let (_, report) = parse("tandem.toml", &text).unwrap();
-    assert_eq!(report.diagnostics().len(), 1);
-    assert_eq!(report.diagnostics()[0].severity, Severity::Warning);
+    // The lease time, and the MCLT of the pools that have it.
+    assert_eq!(report.diagnostics().len(), 2);
+    assert!(report.diagnostics().iter().all(|found| found.severity == Severity::Warning));
 }
 
 #[test]

@@ -132,14 +132,14 @@ impl Clock {
         let engine = self.at(reading.since_boot);
         let offset = i128::from(reading.wall.as_millis()) - i128::from(engine.as_millis());
         let by = offset - self.offset;
-        if by.unsigned_abs() < u128::from(STEP.as_millis()) {
-            return (engine, Change::None);
-        }
-        if by > 0 && offset > 0 && reading.synchronised {
-            // Forward and vouched for by the network's time: it is this machine that stood still.
+        if reading.synchronised && offset >= i128::from(STEP.as_millis()) {
+            // Ahead, and vouched for by the network's time: it is this machine that stood still, whatever was shown between.
             let lost = Interval::from_millis(u64::try_from(offset).unwrap_or(u64::MAX));
             *self = Clock::based(engine.plus(lost), self.base.boot, reading);
             return (engine.plus(lost), Change::TimeLost { by: lost });
+        }
+        if by.unsigned_abs() < u128::from(STEP.as_millis()) {
+            return (engine, Change::None);
         }
         if by > 0 && !reading.synchronised {
             // Perhaps time was lost, perhaps a hand set the clock: look again once it is synchronised.
@@ -255,6 +255,23 @@ mod tests {
             (Time::from_seconds(9020), Change::TimeLost { by: Interval::from_seconds(4000) })
         );
         assert_eq!(clock.read(&reading(121, 9021, true)), (Time::from_seconds(9021), Change::None));
+    }
+
+    #[test]
+    fn lost_time_is_found_behind_a_step_by_hand() {
+        let mut clock = started();
+        assert_eq!(clock.read(&reading(110, 2, false)).1, Change::WallStepped { by: -5_008_000 });
+        assert_eq!(
+            clock.read(&reading(120, 5320, true)),
+            (Time::from_seconds(5320), Change::TimeLost { by: Interval::from_seconds(300) })
+        );
+        let stamp = started().stamp(&reading(110, 5010, true));
+        let (mut clock, _) =
+            go(Clock::start(Some(&stamp), BOOT, &reading(120, 90_000, false), Interval::ZERO, WAIT));
+        assert_eq!(
+            clock.read(&reading(130, 5330, true)),
+            (Time::from_seconds(5330), Change::TimeLost { by: Interval::from_seconds(300) })
+        );
     }
 
     #[test]

@@ -178,7 +178,7 @@ impl Engine {
     /// Puts bugs in, for the self-test of the simulator.
     pub fn plant(&mut self, planted: Planted) {
         self.planted = planted;
-        self.table.plant(planted.expire_early, planted.short_wait);
+        self.table.plant(&planted);
     }
 
     /// What happened, counted.
@@ -222,6 +222,9 @@ impl Engine {
     }
 
     fn expire(&mut self, now: Time, slot: Slot, outbox: &mut Outbox) {
+        if self.planted.lose_expired {
+            return;
+        }
         let binding = self.table.get(slot);
         let (address, end) = (binding.ip(), binding.lease_expiration.time());
         let client = binding.client.clone();

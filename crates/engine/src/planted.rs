@@ -52,4 +52,12 @@ pub struct Planted {
     pub no_raise: bool,
     /// The same client gets its address back although the partner was told that it is gone (trap T5).
     pub same_client_after_told: bool,
+    /// A reserved address is anybody's (S17).
+    pub ignore_reservations: bool,
+    /// A declined address is FREE again at once (S17).
+    pub forget_probation: bool,
+    /// Nobody who renews or rebinds is answered (L4).
+    pub ignore_renewals: bool,
+    /// A lease that is over is forgotten, not freed (L5).
+    pub lose_expired: bool,
 }

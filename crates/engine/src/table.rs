@@ -22,6 +22,7 @@ pub(crate) use offers::Offer;
 pub(crate) use queue::Queue;
 
 use crate::config::{Config, NetworkId, PoolId, RelationshipId, SubnetId};
+use crate::planted::Planted;
 use crate::record::{BindingRecord, Flags, Stamp};
 use dhcp::ClientIdentity;
 use failover::binding::BindingStatus;
@@ -396,10 +397,13 @@ impl Table {
         self.lost.iter()
     }
 
-    /// Puts bugs in: see [`crate::planted::Planted::expire_early`] and [`crate::planted::Planted::short_wait`].
-    pub(crate) fn plant(&mut self, expire_early: bool, short_wait: bool) {
-        self.expire_early = expire_early;
-        self.short_wait = short_wait;
+    /// Puts bugs in. Before [`Table::start`] only.
+    pub(crate) fn plant(&mut self, planted: &Planted) {
+        self.expire_early = planted.expire_early;
+        self.short_wait = planted.short_wait;
+        if planted.forget_probation {
+            self.decline_time = Interval::ZERO;
+        }
     }
 
     /// Does up to `budget` units of work that is due at `now`, until a slot needs a decision.

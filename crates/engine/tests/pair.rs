@@ -93,6 +93,8 @@ struct Pair {
     /// To which node, and what.
     wire: VecDeque<(usize, LinkId, Vec<u8>)>,
     wants: [bool; 2],
+    /// Messages that wait for one node come to it in one piece.
+    in_one_segment: bool,
 }
 
 impl Pair {
@@ -121,6 +123,7 @@ impl Pair {
             next_link: 0,
             wire: VecDeque::new(),
             wants: [false; 2],
+            in_one_segment: false,
         };
         pair.nodes[0].start(now);
         pair.nodes[1].start(now);
@@ -158,8 +161,13 @@ impl Pair {
                 }
             }
             busy |= self.connect();
-            if let Some((n, link, bytes)) = self.wire.pop_front() {
+            if let Some((n, link, mut bytes)) = self.wire.pop_front() {
                 busy = true;
+                while self.in_one_segment
+                    && self.wire.front().is_some_and(|(to, of, _)| (*to, *of) == (n, link))
+                {
+                    bytes.extend(self.wire.pop_front().map(|(_, _, more)| more).unwrap_or_default());
+                }
                 if self.nodes[n].link == Some(link) {
                     self.hand(n, Link::Received { link, at: self.now, bytes: &bytes });
                 }
@@ -389,6 +397,18 @@ fn two_new_servers_are_in_normal_within_seconds_and_share_the_pool() {
     pair.pass(seconds(40));
     assert_eq!((pair.counts(0), pair.counts(1)), ((10, 10), (10, 10)));
     pair.assert_equal();
+}
+
+#[test]
+fn everything_in_one_segment_is_heard_in_its_order() {
+    let mut pair = Pair::normal(3600);
+    pair.in_one_segment = true;
+    for n in [0, 1] {
+        pair.kill(n);
+        pair.start(n);
+        pair.pass(seconds(6));
+        assert_eq!(pair.states(), (FailoverState::Normal, FailoverState::Normal), "no need of STARTUP's end");
+    }
 }
 
 #[test]

@@ -280,7 +280,8 @@ impl Owner {
             }
             Change::TimeLost { by } => {
                 warn!("this machine stood still for {by}: engine time jumps forward");
-                self.stamp_at = now;
+                // Before anything is decided by the new time: here the engine sees that time was lost.
+                self.parts.desk.note_clock(self.parts.clock.stamp(reading));
                 self.parts.shared.set_time(now, reading.since_boot);
             }
         }

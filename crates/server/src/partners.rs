@@ -9,6 +9,8 @@
 
 mod listening;
 mod socket;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 use crate::counter::{ShellCounter, ShellCounters};
@@ -78,8 +80,8 @@ enum News {
 /// All connections to partners.
 pub(crate) struct Partners {
     epoll: Epoll,
-    /// By the number of their relationship.
-    partners: Vec<Partner>,
+    /// Partners, by the number of their relationship.
+    known: Vec<Partner>,
     listening: Vec<Listening>,
     calls: BTreeMap<RelationshipId, Call>,
     wires: BTreeMap<LinkId, Wire>,
@@ -102,7 +104,7 @@ impl Partners {
     ) -> Result<Partners, ServeError> {
         let failed = |error| ServeError::system("epoll", error);
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(failed)?;
-        let partners: Vec<Partner> = config
+        let known: Vec<Partner> = config
             .relationships()
             .iter()
             .zip(addresses)
@@ -114,11 +116,11 @@ impl Partners {
                 unreachable: None,
             })
             .collect();
-        let places: Vec<SocketAddrV4> = partners.iter().map(|partner| partner.addresses.listen).collect();
+        let places: Vec<SocketAddrV4> = known.iter().map(|partner| partner.addresses.listen).collect();
         let listening = Listening::all(&places, now)?;
         let partners = Partners {
             epoll,
-            partners,
+            known,
             listening,
             calls: BTreeMap::new(),
             wires: BTreeMap::new(),
@@ -135,7 +137,7 @@ impl Partners {
 
     /// Where they are.
     pub(crate) fn addresses(&self) -> impl Iterator<Item = SocketAddrV4> {
-        self.partners.iter().map(|partner| partner.addresses.partner)
+        self.known.iter().map(|partner| partner.addresses.partner)
     }
 
     /// Becomes readable when there is something for [`Partners::ready`].
@@ -253,7 +255,7 @@ impl Partners {
                 continue;
             };
             let of_it = self.wires.values().filter(|wire| wire.relationship == relationship).count();
-            let patience = self.partners[relationship.0 as usize].patience;
+            let patience = self.known[relationship.0 as usize].patience;
             if of_it >= MAX_LINKS || socket::accepted(&socket, patience).is_err() {
                 self.counters.count(ShellCounter::PartnerRefused);
                 continue;
@@ -270,7 +272,7 @@ impl Partners {
     /// primary (D12-8.2-05).
     fn whose(&self, at: SocketAddrV4, peer: SocketAddr) -> Option<RelationshipId> {
         let of_peer = |role: Role| {
-            self.partners.iter().zip(0..).find(|(partner, _)| {
+            self.known.iter().zip(0..).find(|(partner, _)| {
                 partner.role == role
                     && partner.addresses.listen == at
                     && IpAddr::V4(*partner.addresses.partner.ip()) == peer.ip()
@@ -281,7 +283,7 @@ impl Partners {
     }
 
     fn call(&mut self, now: Time, relationship: RelationshipId) {
-        let Some(partner) = self.partners.get(relationship.0 as usize) else { return };
+        let Some(partner) = self.known.get(relationship.0 as usize) else { return };
         if self.calls.contains_key(&relationship) {
             return;
         }
@@ -292,7 +294,7 @@ impl Partners {
         });
         match socket {
             Ok(socket) => {
-                drop(self.calls.insert(relationship, Call { socket, until: now.plus(CONNECT_WAIT) }))
+                self.calls.insert(relationship, Call { socket, until: now.plus(CONNECT_WAIT) });
             }
             Err(error) => self.unreachable(relationship, error),
         }
@@ -311,23 +313,19 @@ impl Partners {
         }
         // It is watched for something else from now on.
         let _ = self.epoll.delete(&call.socket);
-        match self.open(call.socket, relationship) {
-            Some(link) => {
-                self.partners[relationship.0 as usize].unreachable = None;
-                self.counters.count(ShellCounter::PartnerConnected);
-                desk.handle(now, Input::Link(Link::Connected { link, relationship }))
-            }
-            None => {
-                self.unreachable(relationship, Errno::ENOMEM);
-                Ok(())
-            }
-        }
+        let Some(link) = self.open(call.socket, relationship) else {
+            self.unreachable(relationship, Errno::ENOMEM);
+            return Ok(());
+        };
+        self.known[relationship.0 as usize].unreachable = None;
+        self.counters.count(ShellCounter::PartnerConnected);
+        desk.handle(now, Input::Link(Link::Connected { link, relationship }))
     }
 
     fn unreachable(&mut self, relationship: RelationshipId, error: Errno) {
         self.counters.count(ShellCounter::PartnerUnreachable);
         self.news.push(News::Failed(relationship));
-        let Some(partner) = self.partners.get_mut(relationship.0 as usize) else { return };
+        let Some(partner) = self.known.get_mut(relationship.0 as usize) else { return };
         if partner.unreachable.replace(error) != Some(error) {
             warn!(
                 "{}: no connection from {} to the partner at {}: {}; it is tried again",
@@ -363,13 +361,12 @@ impl Partners {
             return Ok(());
         };
         match wire.take(&mut self.buffer) {
-            Taken::Nothing => Ok(()),
             Taken::Bytes(count) if wire.end == End::No => {
                 self.counters.add(ShellCounter::PartnerBytesReceived, count as u64);
                 let bytes = &self.buffer[..count];
                 desk.handle(now, Input::Link(Link::Received { link, at: now, bytes }))
             }
-            Taken::Bytes(_) => Ok(()),
+            Taken::Nothing | Taken::Bytes(_) => Ok(()),
             Taken::End => {
                 self.close(link);
                 Ok(())

@@ -18,7 +18,7 @@ use crate::owner::{Owner, Parts, StoreFacts};
 use crate::partners::Partners;
 use crate::shared::Shared;
 use config::{Report, ServerConfig};
-use engine::clock::{Clock, Origin, Reading, Start};
+use engine::clock::{Clock, ClockStamp, Origin, Reading, Start};
 use engine::{Engine, Input, Outbox, Position};
 use failover::time::{Interval, Time};
 use nix::errno::Errno;
@@ -84,7 +84,7 @@ fn start_and_run(config: ServerConfig, warnings: &Report) -> Result<(), ServeErr
     let events = EventLog::new(config.log_level, Arc::clone(&shared.counters));
     let partners = Partners::new(engine.config(), &config.partners, now, Arc::clone(&shared.counters))?;
     let (mut desk, ends) = Desk::new(engine, outbox, Arc::clone(&shared), events);
-    begin(&mut desk, now, &listeners);
+    begin(&mut desk, now, clock.stamp(&reading), &listeners);
     banner(&desk, &listeners, &store, replayed_in.as_millis());
 
     let (handle, questions) = OwnerHandle::new().map_err(|error| ServeError::system("eventfd", error))?;
@@ -252,9 +252,11 @@ fn say_origin(origin: Origin, clock_wait: Interval) {
     }
 }
 
-/// The first inputs: the end of the replay, interfaces.
-fn begin(desk: &mut Desk, now: Time, listeners: &Listeners) {
+/// The first inputs: the end of the replay, how the clocks stand, interfaces. In this order: what was lost of time since the last
+/// run is known before anything is due.
+fn begin(desk: &mut Desk, now: Time, stamp: ClockStamp, listeners: &Listeners) {
     desk.start(now);
+    desk.note_clock(stamp);
     // The journal is not there yet, and takes what is sealed as soon as it is.
     let _ = desk.handle(now, Input::Interfaces(&listeners.for_engine()));
 }

@@ -3,9 +3,11 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a broken test may stop")]
 
 use engine::{Engine, Interface, InterfaceId, Outbox};
+use failover::endpoint::{Command, Refusal};
+use failover::state::FailoverState;
 use failover::time::{Interval, Time};
-use server::control::json::{Failure, Leases, Status};
-use server::control::{self, ControlError, ControlHandle, HealthState, Question};
+use server::control::json::{Commanded, Failure, Leases, Status};
+use server::control::{self, CommandAnswer, ControlError, ControlHandle, HealthState, Question};
 use server::{InterfaceStatus, OwnerHandle, ServerStatus, StoreStatus};
 use std::io::{Read, Write};
 use std::net::Ipv4Addr;
@@ -71,12 +73,40 @@ fn answered(name: &str, health: Health) -> (PathBuf, ControlHandle) {
                 Question::Leases { filter, limit, answer } => {
                     drop(answer.send(engine.leases(&filter, limit)));
                 }
+                Question::Command { relationship, command, answer } => {
+                    drop(answer.send(commanded(relationship, command)));
+                }
             }
         }
     });
     let path = socket(name);
     let handle = control::start(&path, owner).unwrap();
     (path, handle)
+}
+
+/// What an owner in NORMAL with one relationship answers.
+fn commanded(relationship: Option<String>, command: Command) -> CommandAnswer {
+    let campus = "campus".to_owned();
+    match (relationship.as_deref(), command) {
+        (Some(name), _) if name != "campus" => CommandAnswer::Which(vec![campus]),
+        (_, Command::FirstRun) => {
+            CommandAnswer::Refused { relationship: campus, why: Refusal::InState(FailoverState::Normal) }
+        }
+        (_, command) => {
+            let state = match command {
+                Command::PartnerDown => FailoverState::PartnerDown,
+                Command::StorageLost { down_since: None } => FailoverState::Recover,
+                Command::StorageLost { down_since: Some(since) } => {
+                    assert_eq!(since, Time::from_seconds(1_795_561_618));
+                    FailoverState::RecoverWait
+                }
+                Command::Pause => FailoverState::Paused,
+                Command::Shutdown => FailoverState::Shutdown,
+                _ => FailoverState::Normal,
+            };
+            CommandAnswer::Done { relationship: campus, before: FailoverState::Normal, state }
+        }
+    }
 }
 
 fn socket(name: &str) -> PathBuf {
@@ -168,6 +198,47 @@ fn a_wrong_question_is_refused_in_words() {
     assert_eq!(get(&path, "/v1/status").0, 200);
 }
 
+fn post(path: &Path, uri: &str) -> (u16, String) {
+    send(path, &format!("POST {uri} HTTP/1.1\r\nHost: tandem\r\nContent-Length: 0\r\n\r\n"))
+}
+
+#[test]
+fn commands_are_given_by_post_and_each_has_its_answer() {
+    let (path, _handle) = answered("commands", Health::Ok);
+    let done = [
+        ("partner-down", "PARTNER-DOWN"),
+        ("partner-down?relationship=campus", "PARTNER-DOWN"),
+        ("serve-alone", "NORMAL"),
+        ("storage-lost", "RECOVER"),
+        ("storage-lost?down-since=2026-11-24T23:06:58Z", "RECOVER-WAIT"),
+        ("resync", "NORMAL"),
+        ("pause", "PAUSED"),
+        ("shutdown", "SHUTDOWN"),
+    ];
+    for (command, wanted) in done {
+        let (code, body) = post(&path, &format!("/v1/failover/{command}"));
+        assert_eq!(code, 200, "{command}: {body}");
+        let done: Commanded = serde_json::from_str(&body).unwrap();
+        assert_eq!((done.relationship_name.as_str(), done.state_before.as_str()), ("campus", "NORMAL"));
+        assert_eq!(done.state, wanted, "{command}");
+    }
+    let refused = [
+        ("first-run", 409, "campus: refused: this is not possible in NORMAL"),
+        ("pause?relationship=hall", 400, "Name one of campus"),
+        ("pause?down-since=2026-11-24T23:06:58Z", 400, "for `storage-lost` only"),
+        ("storage-lost?down-since=yesterday", 400, "`yesterday` is no time"),
+        ("partner-up", 404, "partner-down"),
+        ("pause?now=true", 400, "unknown field `now`"),
+    ];
+    for (command, wanted, text) in refused {
+        let (code, body) = post(&path, &format!("/v1/failover/{command}"));
+        let failure: Failure = serde_json::from_str(&body).unwrap();
+        assert!(code == wanted && failure.error.contains(text), "{command}: {code} {}", failure.error);
+    }
+    let (code, body) = get(&path, "/v1/failover/shutdown");
+    assert!(code == 405 && body.contains("POST"), "a command by GET: {code} {body}");
+}
+
 #[test]
 fn an_owner_that_does_not_answer_is_told_of_in_two_seconds() {
     let (owner, questions) = OwnerHandle::new().unwrap();
@@ -177,6 +248,8 @@ fn an_owner_that_does_not_answer_is_told_of_in_two_seconds() {
     let (code, body) = get(&path, "/v1/status");
     assert!(code == 503 && body.contains("did not answer within 2 s"), "{code} {body}");
     assert!((2..4).contains(&begin.elapsed().as_secs()), "{:?}", begin.elapsed());
+    let (code, body) = post(&path, "/v1/failover/partner-down");
+    assert!(code == 503 && body.contains("it may be done yet"), "{code} {body}");
     drop(questions);
     let (code, body) = get(&path, "/v1/status");
     assert!(code == 503 && body.contains("stopping"), "{code} {body}");

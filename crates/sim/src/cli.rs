@@ -7,9 +7,6 @@ use crate::planted::Planted;
 use crate::run::{Options, find_planted, run, run_seeds};
 use std::io::{self, IsTerminal, Write};
 
-/// Seeds that a planted bug gets to be found in, when no number is given.
-const SEEDS_FOR_PLANTED: u64 = 500;
-
 /// What was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Arguments {
@@ -34,19 +31,15 @@ impl Default for Arguments {
 /// # Errors
 /// When `out` cannot be written to.
 pub fn sim(arguments: &Arguments, out: &mut dyn Write) -> io::Result<bool> {
-    let planted = match &arguments.planted {
-        Some(name) => match Planted::named(name) {
-            Some(planted) => Some((name.clone(), planted)),
-            None => {
-                writeln!(out, "there is no bug called {name}; those that can be put in:")?;
-                for name in Planted::names() {
-                    writeln!(out, "  {name}")?;
-                }
-                return Ok(false);
-            }
-        },
-        None => None,
-    };
+    let planted = arguments.planted.as_ref().map(|name| (name.clone(), Planted::named(name)));
+    if let Some((name, None)) = &planted {
+        writeln!(out, "there is no bug called {name}; those that can be put in:")?;
+        for name in Planted::names() {
+            writeln!(out, "  {name}")?;
+        }
+        return Ok(false);
+    }
+    let planted = planted.and_then(|(name, planted)| planted.map(|planted| (name, planted)));
     if let Some(seed) = arguments.replay {
         return replay(seed, &Options { planted, traced: true }, out);
     }
@@ -78,18 +71,13 @@ fn replay(seed: u64, options: &Options, out: &mut dyn Write) -> io::Result<bool>
 }
 
 fn show_planted(name: &str, arguments: &Arguments, out: &mut dyn Write) -> io::Result<bool> {
-    let most =
-        if arguments.seeds == Arguments::default().seeds { SEEDS_FOR_PLANTED } else { arguments.seeds };
-    match find_planted(name, most) {
-        Some(found) => {
-            write!(out, "{}", found.report)?;
-            let checker = found.report.violation.map_or("nobody", |violation| violation.checker);
-            writeln!(out, "{name}: found by {checker} after {} seeds", found.seeds)?;
-            Ok(true)
-        }
-        None => {
-            writeln!(out, "{name}: not found in {most} seeds")?;
-            Ok(false)
-        }
-    }
+    let Arguments { first_seed, seeds, .. } = *arguments;
+    let Some(found) = find_planted(name, first_seed, seeds) else {
+        writeln!(out, "{name}: not found in {seeds} seeds")?;
+        return Ok(false);
+    };
+    write!(out, "{}", found.report)?;
+    let checker = found.report.violation.map_or("nobody", |violation| violation.checker);
+    writeln!(out, "{name}: found by {checker} after {} seeds", found.seeds)?;
+    Ok(true)
 }

@@ -118,16 +118,20 @@ impl Machine {
         self.synchronised = false;
     }
 
-    /// Both clocks are behind the truth, and say that they are right: after standing still, until the network's time is found.
+    /// It has stood still, and the server does not know yet.
     pub(crate) fn is_behind(&self) -> bool {
         self.behind
+    }
+
+    /// The server has looked at its clocks: what the wall clock can show is known now.
+    pub(crate) fn was_looked_at(&mut self) {
+        self.behind = self.behind && (!self.synchronised || self.wall_error < -1000);
     }
 
     /// The network's time was found: the wall clock is right again.
     pub(crate) fn synchronise(&mut self, error: i64) {
         self.wall_error = error;
         self.synchronised = true;
-        self.behind = false;
     }
 
     /// The machine starts again; its wall clock comes from the battery's clock, which is off by `wall_error`.

@@ -386,3 +386,90 @@ impl Disk for VirtualDisk {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn disk(seed: u64) -> VirtualDisk {
+        let mut disk = VirtualDisk::new(Random::new(seed));
+        disk.create("log", 2048).unwrap();
+        disk.sync("log").unwrap();
+        disk.sync_folder().unwrap();
+        disk
+    }
+
+    fn bytes(disk: &mut VirtualDisk) -> Vec<u8> {
+        let mut bytes = vec![9; 2048];
+        let count = disk.read("log", 0, &mut bytes).unwrap();
+        bytes.truncate(count);
+        bytes
+    }
+
+    #[test]
+    fn a_power_cut_loses_sectors_one_by_one_and_nothing_that_was_synced() {
+        let (mut torn, mut whole) = (0, 0);
+        for seed in 0..200 {
+            let mut disk = disk(seed);
+            disk.write("log", 0, &[1; 512]).unwrap();
+            disk.sync("log").unwrap();
+            disk.write("log", 512, &[2; 1024]).unwrap();
+            assert!(disk.is_stable(&[1; 512]) && !disk.is_stable(&[2; 1024]));
+            disk.power_cut();
+            let after = bytes(&mut disk);
+            assert_eq!(after[..512], [1; 512]);
+            let sectors = [after[512..1024] == [2; 512], after[1024..1536] == [2; 512]];
+            torn += u32::from(sectors[0] != sectors[1]);
+            whole += u32::from(sectors == [true; 2]);
+            assert!(after[512..1536].chunks(512).all(|sector| sector == [2; 512] || sector == [0; 512]));
+        }
+        assert!(torn > 20 && whole > 20, "{torn} torn, {whole} whole");
+    }
+
+    #[test]
+    fn a_failed_sync_has_lost_its_pages_for_good() {
+        let mut disk = disk(1);
+        disk.write("log", 0, &[1; 512]).unwrap();
+        disk.set_faults(|faults| faults.fail_sync_after = Some(0));
+        assert!(disk.sync("log").is_err());
+        assert!(disk.sync("log").is_ok(), "the next one says yes");
+        assert_eq!(bytes(&mut disk)[..512], [1; 512], "and reads show it");
+        disk.power_cut();
+        assert_eq!(bytes(&mut disk)[..512], [0; 512]);
+    }
+
+    #[test]
+    fn a_name_is_lost_without_a_sync_of_the_folder() {
+        let outcomes: BTreeSet<bool> = (0..50)
+            .map(|seed| {
+                let mut disk = disk(seed);
+                disk.rename("log", "snapshot").unwrap();
+                disk.power_cut();
+                disk.list().unwrap().contains(&"snapshot".to_owned())
+            })
+            .collect();
+        assert_eq!(outcomes.len(), 2);
+    }
+
+    #[test]
+    fn a_full_disk_takes_what_was_set_aside_and_no_more() {
+        let mut disk = disk(1);
+        let space = disk.used();
+        disk.set_faults(|faults| faults.space = Some(space));
+        assert!(disk.write("log", 1024, &[1; 1024]).is_ok());
+        assert_eq!(disk.write("log", 2000, &[1; 100]).unwrap_err().kind, DiskErrorKind::NoSpace);
+        assert_eq!(disk.create("more", 10).unwrap_err().kind, DiskErrorKind::NoSpace);
+        disk.set_faults(|faults| faults.space = None);
+        assert!(disk.create("more", 10).is_ok());
+    }
+
+    #[test]
+    fn the_process_dies_in_the_call_that_was_chosen_and_in_each_after_it() {
+        let mut disk = disk(1);
+        disk.set_faults(|faults| faults.crash_after = Some(1));
+        assert!(disk.length("log").is_ok());
+        assert!(disk.length("log").is_err() && disk.crashed() && disk.list().is_err());
+        disk.process_died();
+        assert!(disk.length("log").is_ok());
+    }
+}

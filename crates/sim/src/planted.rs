@@ -8,6 +8,10 @@
 pub struct Planted {
     pub(crate) engine: engine::planted::Planted,
     pub(crate) store: store::Planted,
+    /// The owner reads on when the outbox is full (S15).
+    pub(crate) read_past_bound: bool,
+    /// The journal lets go what it has written, and syncs later (S3).
+    pub(crate) release_unsynced: bool,
 }
 
 type Plant = fn(&mut Planted);
@@ -21,6 +25,12 @@ const ALL: &[(&str, Plant)] = &[
     ("release-not-recorded", |planted| planted.engine.release_not_recorded = true),
     ("accept-torn-tail", |planted| planted.store.accept_torn_tail = true),
     ("snapshot-loses-record", |planted| planted.store.snapshot_loses_record = true),
+    ("ignore-reservations", |planted| planted.engine.ignore_reservations = true),
+    ("forget-probation", |planted| planted.engine.forget_probation = true),
+    ("ignore-renewals", |planted| planted.engine.ignore_renewals = true),
+    ("lose-expired", |planted| planted.engine.lose_expired = true),
+    ("read-past-bound", |planted| planted.read_past_bound = true),
+    ("release-unsynced", |planted| planted.release_unsynced = true),
 ];
 
 impl Planted {

@@ -31,13 +31,13 @@ pub(crate) fn describe(message: &Message<'_>) -> String {
     let addresses =
         [("ciaddr", message.ciaddr()), ("yiaddr", message.yiaddr()), ("giaddr", message.giaddr())];
     for (name, address) in addresses.into_iter().filter(|(_, address)| !address.is_unspecified()) {
-        line.push_str(&format!(", {name} {address}"));
+        line.extend([", ", name, " ", &address.to_string()]);
     }
     if let Some(address) = message.requested_address() {
-        line.push_str(&format!(", wants {address}"));
+        line.extend([", wants ", &address.to_string()]);
     }
     if let Some(seconds) = message.lease_time() {
-        line.push_str(&format!(", {seconds} s"));
+        line.extend([", ", &seconds.to_string(), " s"]);
     }
     line
 }

@@ -103,11 +103,12 @@ pub struct Found {
     pub report: Report,
 }
 
-/// Puts the bug of this name in, and runs up to `most` seeds until a checker finds it. `None` when none does, or when there
-/// is no bug of this name.
-pub fn find_planted(name: &str, most: u64) -> Option<Found> {
+/// Puts the bug of this name in, and runs up to `most` seeds from `first_seed` on until a checker finds it. `None` when none does,
+/// or when there is no bug of this name.
+pub fn find_planted(name: &str, first_seed: u64, most: u64) -> Option<Found> {
     let planted = Some((name.to_owned(), Planted::named(name)?));
     let options = Options { planted, traced: false };
-    let seed = (1..=most).find(|seed| run(*seed, &options).violation.is_some())?;
-    Some(Found { seeds: seed, report: run(seed, &Options { traced: true, ..options }) })
+    let end = first_seed.saturating_add(most);
+    let seed = (first_seed..end).find(|seed| run(*seed, &options).violation.is_some())?;
+    Some(Found { seeds: seed - first_seed + 1, report: run(seed, &Options { traced: true, ..options }) })
 }

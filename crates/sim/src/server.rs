@@ -236,7 +236,7 @@ impl Server {
         };
         handle(process, Input::Storage(storage));
         handle(process, Input::Wake);
-        while !process.outbox.is_full() {
+        while !process.outbox.is_full() || self.planted.read_past_bound {
             let Some(arrived) = self.socket.pop_front() else { break };
             let received = process.clock.as_ref().map_or(at.engine, |clock| clock.at(arrived.at));
             let Datagram { source, destination, bytes } = &arrived.datagram;
@@ -306,6 +306,7 @@ impl Server {
         let reading = self.machine.reading(outside.now);
         let Some(process) = &mut self.process else { return };
         let Some(clock) = &mut process.clock else { return };
+        self.machine.was_looked_at();
         let (_, change) = clock.read(&reading);
         match change {
             Change::None => {}

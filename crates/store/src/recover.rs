@@ -41,6 +41,8 @@ pub(crate) struct Recovered {
     pub offset: u64,
     pub log_bytes: u64,
     pub snapshot_bytes: u64,
+    /// The segment with which the log begins.
+    pub first: u64,
 }
 
 /// A frame that nobody has declared stable yet.
@@ -108,7 +110,8 @@ pub(crate) fn recover<D: Disk>(
     recovery.look_behind_the_end(&segments, opened)?;
     let (active, offset) = recovery.settle(&segments, opened)?;
     let Recovery { end, log_bytes, .. } = recovery;
-    Ok(Recovered { end, active, offset, log_bytes, snapshot_bytes })
+    let first = segments.first().copied().unwrap_or(active);
+    Ok(Recovered { end, active, offset, log_bytes, snapshot_bytes, first })
 }
 
 impl<D: Disk> Recovery<'_, D> {

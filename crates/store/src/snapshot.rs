@@ -99,6 +99,7 @@ impl<D: Disk> Store<D> {
         let finished = self.name_snapshot(&snapshot);
         finished.map_err(|trouble| self.snapshot_failed(trouble))?;
         self.snapshot_bytes = snapshot.offset;
+        self.first = snapshot.segment;
         self.log_bytes = self.log_bytes.saturating_sub(snapshot.replaces);
         self.remove_replaced(snapshot.segment);
         Ok(())

@@ -11,6 +11,9 @@ use crate::recover::{End, recover};
 use crate::snapshot::Snapshot;
 use crate::values::{Health, Opened, Options, Position, StoreIdentity};
 
+/// Segments beyond those that a log would fill until a snapshot is wanted anyway.
+const MOST_SHORT_SEGMENTS: u64 = 64;
+
 /// The smallest segment.
 const MINIMUM_SEGMENT: u64 = 4096;
 
@@ -34,6 +37,8 @@ pub struct Store<D: Disk> {
     /// Bytes of the log since the last snapshot began, and of that snapshot.
     pub(crate) log_bytes: u64,
     pub(crate) snapshot_bytes: u64,
+    /// The segment with which the log begins.
+    pub(crate) first: u64,
     pub(crate) snapshot: Option<Snapshot>,
 }
 
@@ -95,6 +100,7 @@ impl<D: Disk> Store<D> {
             frame: Vec::new(),
             log_bytes: recovered.log_bytes,
             snapshot_bytes: recovered.snapshot_bytes,
+            first: recovered.first,
             snapshot: None,
         };
         store.maintain();
@@ -225,12 +231,14 @@ impl<D: Disk> Store<D> {
         }
     }
 
-    /// Whether it is time for a snapshot: the log has outgrown it twice, and is not small.
+    /// Whether it is time for a snapshot: the log has outgrown it twice, and is not small; or it is in many pieces, because each
+    /// start goes on in a segment of its own.
     pub fn wants_snapshot(&self) -> bool {
-        self.snapshot.is_none()
-            && self.poisoned.is_none()
-            && self.log_bytes >= self.options.snapshot_at_least
-            && self.log_bytes >= 2 * self.snapshot_bytes
+        let enough = self.options.snapshot_at_least.max(2 * self.snapshot_bytes);
+        let pieces = self.active.saturating_sub(self.first);
+        let is_long = self.log_bytes >= enough;
+        let is_scattered = pieces >= MOST_SHORT_SEGMENTS + enough.div_ceil(self.options.segment_size);
+        self.snapshot.is_none() && self.poisoned.is_none() && (is_long || is_scattered)
     }
 
     /// Goes on in the segment set aside. What was written to the one before is synced first, so that a sync never has

@@ -180,6 +180,29 @@ fn after_a_failed_sync_what_the_next_run_called_stable_survives() {
 }
 
 #[test]
+fn many_starts_without_much_to_say_end_in_a_snapshot() {
+    let disk = TestDisk::new(4);
+    let large = Options { snapshot_at_least: 20_000, ..options() };
+    let mut most = 0;
+    for start in 0..200 {
+        let (mut store, _) = open(&disk, large.clone()).unwrap();
+        let next = store.next_position().0;
+        store.append(Position(next), batch(next, 1).as_ref()).unwrap();
+        store.sync().unwrap();
+        if store.wants_snapshot() {
+            assert!(start > 50, "after {start} starts");
+            store.begin_snapshot().unwrap();
+            store.snapshot_chunk(batch(0, next + 1).as_ref()).unwrap();
+            store.finish_snapshot().unwrap();
+            assert!(!store.wants_snapshot());
+        }
+        disk.process_dies();
+        most = most.max(disk.names().len());
+    }
+    assert!((60..90).contains(&most), "{most} files");
+}
+
+#[test]
 fn after_a_failed_sync_every_call_fails() {
     let disk = TestDisk::new(5);
     let (mut store, _) = open(&disk, options()).unwrap();

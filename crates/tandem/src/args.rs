@@ -40,6 +40,12 @@ Exit codes:
   70  a defect; it may be started again
   74  the store failed; look at the disk, then it may be started again";
 
+const SIM_EXIT_CODES: &str = "\
+Exit codes:
+  0  nothing was violated, and everything that is counted has happened; or the planted bug was found
+  2  the command line makes no sense
+  5  something was violated, the runs were too quiet, or the planted bug was not found";
+
 /// A highly available DHCP server.
 #[derive(Debug, Parser)]
 #[command(name = "tandem", version, after_help = EXIT_CODES, disable_help_subcommand = true)]
@@ -65,6 +71,9 @@ pub(crate) enum Command {
     /// Show the pair, and command it
     #[command(after_help = FAILOVER_EXIT_CODES, disable_help_subcommand = true)]
     Failover(FailoverArguments),
+    /// Run the server's engine and store in a world that fails, and look for what must never happen
+    #[command(after_help = SIM_EXIT_CODES)]
+    Sim(SimArguments),
 }
 
 #[derive(Debug, Args)]
@@ -223,6 +232,22 @@ pub(crate) struct RecoverArguments {
     /// It never gave a lease: do not ask (for --first-run)
     #[arg(long, requires = "first_run")]
     pub(crate) yes_it_never_served: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SimArguments {
+    /// How many seeds to run; each makes a world of its own
+    #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) seeds: u64,
+    /// The first seed
+    #[arg(long, value_name = "SEED", default_value_t = 1)]
+    pub(crate) first_seed: u64,
+    /// Run this seed alone, and show all that happens
+    #[arg(long, value_name = "SEED", conflicts_with_all = ["seeds", "first_seed"])]
+    pub(crate) replay: Option<u64>,
+    /// Put a bug in, and see it found
+    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(sim::Planted::names()))]
+    pub(crate) planted: Option<String>,
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ mod host;
 mod leases;
 mod output;
 mod serve;
+mod sim;
 mod status;
 mod table;
 
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
         Command::Status(arguments) => status::run(arguments, &mut output),
         Command::Leases(arguments) => leases::run(arguments, &mut output),
         Command::Failover(arguments) => failover::run(arguments, &mut output),
+        Command::Sim(arguments) => sim::run(arguments, &mut output),
     };
     let ended = ended.and_then(|code| output.flush().map(|()| code));
     match ended {

@@ -47,6 +47,11 @@ impl Output {
         writeln!(self.to, "{text}").map_err(Stop::from)
     }
 
+    /// For who writes pieces of lines.
+    pub(crate) fn writer(&mut self) -> &mut dyn Write {
+        &mut *self.to
+    }
+
     pub(crate) fn flush(&mut self) -> Result<(), Stop> {
         self.to.flush().map_err(Stop::from)
     }

@@ -8,7 +8,7 @@ use common::{Folder, run, tandem, told};
 
 #[test]
 fn help() {
-    for command in ["", "serve", "check", "status", "leases"] {
+    for command in ["", "serve", "check", "status", "leases", "sim"] {
         let arguments = [command, "--help"];
         let (code, out, _) = run(if command.is_empty() { &arguments[1..] } else { &arguments });
         assert_eq!(code, 0);
@@ -18,7 +18,7 @@ fn help() {
 
 #[test]
 fn a_command_line_that_makes_no_sense_is_2() {
-    let wrong: [&[&str]; 8] = [
+    let wrong: [&[&str]; 11] = [
         &[],
         &["serv"],
         &["leases", "--status", "BUSY"],
@@ -27,6 +27,9 @@ fn a_command_line_that_makes_no_sense_is_2() {
         &["check", "--json"],
         &["leases", "--from", "10.0.0.1", "10.0.0.2"],
         &["leases", "--unused", "10.0.0.2"],
+        &["sim", "--seeds", "0"],
+        &["sim", "--replay", "1", "--seeds", "2"],
+        &["sim", "--planted", "none"],
     ];
     for arguments in wrong {
         let (code, out, err) = run(arguments);

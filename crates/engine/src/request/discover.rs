@@ -72,12 +72,12 @@ fn choose(engine: &Engine, now: Time, request: &Request<'_>) -> Option<Slot> {
     let standing = |slot: &Slot| standing(engine, now, request, *slot);
     let usable =
         |slot: &Slot| answers(slot) && matches!(standing(slot), Standing::Holds | Standing::Available { .. });
-    let of_client = || engine.table.of_client(&engine.config, network, &request.client);
+    let known = engine.table.of_client(&engine.config, network, &request.client);
     reserved_slot(engine, request)
         .filter(usable)
-        .or_else(|| of_client().filter(|slot| answers(slot) && standing(slot) == Standing::Holds))
+        .or_else(|| known.filter(|slot| answers(slot) && standing(slot) == Standing::Holds))
         .or_else(|| engine.table.offered_to(network, &request.client).filter(usable))
-        .or_else(|| of_client().filter(usable))
+        .or_else(|| known.filter(usable))
         .or_else(|| requested(engine, request).filter(|slot| engine.planted.offer_leased || usable(slot)))
         .or_else(|| oldest_available(engine, now, request))
 }

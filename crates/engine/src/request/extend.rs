@@ -28,6 +28,9 @@ pub(crate) fn extend(
         request.message.ciaddr()
     };
     storage_allows(engine)?;
+    if engine.planted.ignore_renewals && !reboot {
+        return Err(Counter::DroppedUnknownClient);
+    }
     let slot = engine.table.at(address);
     match slot.and_then(|slot| engine.table.relationship(slot)) {
         Some(relationship) => engine.may_answer(relationship, request)?,

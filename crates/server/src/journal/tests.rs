@@ -334,6 +334,7 @@ fn a_batch_larger_than_a_piece_is_written_whole() {
         since_boot: Interval::ZERO,
         wall: server.now,
         boot: BootId::default(),
+        synchronised: true,
     };
     let mut bytes = 0;
     let mut records = 0;

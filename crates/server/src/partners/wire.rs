@@ -157,7 +157,7 @@ mod tests {
         let (mut wire, _partner) = pair();
         let now = Time::from_seconds(100);
         while !wire.waits() {
-            wire.out().extend_from_slice(&[7; 200_000]);
+            wire.out().resize(200_000, 7);
             wire.flush(now).unwrap();
         }
         let due = wire.deadline().unwrap();
@@ -171,7 +171,8 @@ mod tests {
         let (mut wire, _partner) = pair();
         let now = Time::from_seconds(100);
         for _ in 0..20_000 {
-            wire.out().extend_from_slice(&[7; 10_000]);
+            let length = wire.out().len() + 10_000;
+            wire.out().resize(length, 7);
             if wire.flush(now).is_err() {
                 assert!(wire.out().len() <= MAX_WAITING + 10_000);
                 return;

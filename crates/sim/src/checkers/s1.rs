@@ -78,3 +78,24 @@ impl S1 {
         holds.iter().find(|hold| hold.until > now && hold.identity != *identity).map(|hold| &hold.identity)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_unexpired_holds_of_one_address_are_a_violation_and_nothing_less() {
+        let client = |n: u8| ClientIdentity::from_client_identifier(&[n]).unwrap();
+        let (address, other) = (Ipv4Addr::new(10, 0, 0, 9), Ipv4Addr::new(10, 0, 0, 8));
+        let mut s1 = S1::default();
+        s1.holds(0, 1, &client(1), address, 1000, false).unwrap();
+        s1.holds(500, 1, &client(1), address, 2000, false).unwrap();
+        s1.holds(500, 2, &client(2), other, 9000, false).unwrap();
+        s1.holds(600, 2, &client(2), address, 3000, true).unwrap();
+        assert_eq!(s1.other(700, address, &client(2)), Some(&client(1)));
+        assert!(s1.holds(1999, 2, &client(2), address, 3000, false).is_err());
+        assert!(s1.holds(2000, 2, &client(2), address, 3000, false).is_ok());
+        assert!(s1.lets_go(2500, 2, address));
+        assert!(s1.holds(2600, 3, &client(3), address, 5000, false).is_ok());
+    }
+}

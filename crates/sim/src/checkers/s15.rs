@@ -44,3 +44,30 @@ impl S15 {
         bound("files of the store", queues.files.0, queues.files.1)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_bound_is_one() {
+        let fits = Queues {
+            replies: REPLIES,
+            events: EVENTS,
+            records_in_a_call: RECORDS_PER_CALL,
+            batches: (4, 4),
+            offers: (7, 7),
+            files: (9, 9),
+        };
+        assert_eq!(S15.look(&fits), Ok(()));
+        let beyond = [
+            Queues { replies: REPLIES + 1, ..fits },
+            Queues { events: EVENTS + 1, ..fits },
+            Queues { records_in_a_call: RECORDS_PER_CALL + 1, ..fits },
+            Queues { batches: (5, 4), ..fits },
+            Queues { offers: (8, 7), ..fits },
+            Queues { files: (10, 9), ..fits },
+        ];
+        assert!(beyond.iter().all(|queues| S15.look(queues).is_err()));
+    }
+}

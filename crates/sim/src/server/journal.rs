@@ -11,7 +11,7 @@ use store::{AppendError, Health, RecordsRef, SnapshotError};
 
 /// Files that a store may have: identity and its next version, a snapshot and the one being written, and segments of the
 /// log since the last snapshot.
-pub(super) const FILES: usize = 64;
+pub(super) const FILES: usize = 80;
 
 /// How the journal's work went on.
 enum Went {
@@ -124,12 +124,17 @@ impl Server {
         if did { Went::Well } else { self.keep_house(outside) }
     }
 
-    fn append(&mut self, outside: &mut Outside, batch: Batch) -> Went {
+    fn append(&mut self, outside: &mut Outside, mut batch: Batch) -> Went {
+        let at = self.at(outside.now);
         let Some(process) = &mut self.process else { return Went::Well };
         let (first, count, bytes) = batch.records();
         let appended = process.store.append(store::Position(first.0), RecordsRef { count, bytes });
         match appended {
             Ok(()) => {
+                if self.planted.release_unsynced {
+                    let end = batch.end();
+                    release(outside, &self.disk, at, &mut batch, end);
+                }
                 process.in_flight.push(batch);
                 return Went::Well;
             }

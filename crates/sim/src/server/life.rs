@@ -35,8 +35,8 @@ impl Server {
     /// The process ends now; another one starts by and by.
     pub(crate) fn end(&mut self, outside: &mut Outside, ending: Ending) {
         let server = self.number;
-        // A machine that stood still, went on unnoticed and then lost its power cannot know how far its last leases reach: no
-        // clock of it ever showed that time was lost. This is out of scope.
+        // A machine that stood still and lost its power before the server had seen that by its clocks: nothing tells how far
+        // the leases reach that it gave in between. This is out of scope.
         let ending = match ending {
             Ending::PowerCut if self.machine.is_behind() => Ending::Killed,
             ending => ending,
@@ -113,6 +113,7 @@ impl Server {
             return;
         };
         process.clock = Some(clock);
+        self.machine.was_looked_at();
         let now = clock.at(reading.since_boot);
         outside.note(|| {
             format!("server {server}: serves from engine time {} on ({origin:?})", now.as_seconds())

@@ -1,0 +1,178 @@
+//! `[[failover]]`: every key has its effect, and every mistake its line.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a broken test may stop")]
+
+use config::{Report, ServerConfig, Severity, parse};
+use failover::dialect::Dialect;
+use failover::state::Role;
+use failover::time::Interval;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+
+const PAIR: &str = r#"interfaces = ["eth0"]
+state-directory = "/var/lib/tandem"
+lease-time = "8h"
+[[failover]]
+name = "campus"
+role = "primary"
+listen = "192.0.2.1"
+partner = "192.0.2.2:747"
+[[subnet]]
+prefix = "10.1.0.0/24"
+[[subnet.pool]]
+range = "10.1.0.10-10.1.0.20"
+failover = "campus"
+[[subnet.pool]]
+range = "10.1.0.30-10.1.0.40"
+"#;
+
+/// The text with lines added to its relationship, which then begin in line 9.
+fn with(lines: &str) -> String {
+    PAIR.replace("2:747\"\n", &format!("2:747\"\n{lines}\n"))
+}
+
+fn good(text: &str) -> (ServerConfig, Report) {
+    parse("tandem.toml", text).unwrap_or_else(|report| panic!("{}", report.render(false)))
+}
+
+fn errors(text: &str) -> Vec<(usize, usize, String)> {
+    let report = parse("tandem.toml", text).err().unwrap_or_else(|| panic!("taken: {text}"));
+    let errors = report.diagnostics().iter().filter(|found| found.severity == Severity::Error);
+    errors.map(|found| (found.line, found.column, found.message.clone())).collect()
+}
+
+/// The one error of a text, which must stand there.
+fn error(text: &str, line: usize, column: usize) -> String {
+    let mut found = errors(text);
+    assert_eq!((found.len(), found[0].0, found[0].1), (1, line, column), "{found:#?}");
+    found.remove(0).2
+}
+
+#[test]
+fn little_must_be_said_of_a_partner() {
+    let (config, report) = good(PAIR);
+    assert_eq!(report.diagnostics(), []);
+    let parts = &config.engine.relationships()[0];
+    assert_eq!((parts.name.as_str(), parts.role, parts.dialect), ("campus", Role::Primary, Dialect::Draft12));
+    assert_eq!((parts.mclt, parts.split, parts.max_unacked), (Interval::from_seconds(3600), 128, 64));
+    assert_eq!((parts.safe_period, parts.startup, parts.delayed_service), (None, None, None));
+    assert!(!parts.start_alone && !parts.trusts_restart && parts.secret.is_none());
+    let addresses = config.partners[0];
+    assert_eq!(
+        (addresses.listen, addresses.partner),
+        ("192.0.2.1:647".parse().unwrap(), "192.0.2.2:747".parse().unwrap())
+    );
+    let shared: Vec<bool> = config.engine.pools().iter().map(|pool| pool.failover.is_some()).collect();
+    assert_eq!(shared, [true, false]);
+}
+
+#[test]
+fn every_key_has_its_effect() {
+    let (config, _) = good(&with(
+        "mclt = \"30m\"\nsplit = 256\nmax-unacked = 10\nreceive-timer = \"5s\"\nstartup-wait = \"7s\"\n\
+         start-alone = true\nrestart-alone = \"trust\"\ndelayed-service = \"3s\"\nsafe-period = \"12h\"",
+    ));
+    let parts = &config.engine.relationships()[0];
+    let seconds = Interval::from_seconds;
+    assert_eq!((parts.mclt, parts.split, parts.max_unacked), (seconds(1800), 256, 10));
+    assert_eq!((parts.receive_timer, parts.startup), (seconds(5), Some(seconds(7))));
+    assert_eq!((parts.safe_period, parts.delayed_service), (Some(seconds(43_200)), Some(3)));
+    assert!(parts.start_alone && parts.trusts_restart);
+    let (config, _) = good(&with("restart-alone = \"refuse\"\npartner-kind = \"dhcpd\""));
+    let parts = &config.engine.relationships()[0];
+    assert_eq!((parts.trusts_restart, parts.dialect), (false, Dialect::Dhcpd));
+    let (config, _) = good(&PAIR.replace("\"primary\"", "\"secondary\""));
+    assert_eq!(config.engine.relationships()[0].role, Role::Secondary);
+}
+
+#[test]
+fn each_mistake_has_its_line() {
+    let said = |text: &str, line, column, what: &str| {
+        let message = error(text, line, column);
+        assert!(message.contains(what), "{message}");
+    };
+    said(&with("split = 257"), 9, 9, "0 to 256");
+    said(&with("split = \"half\""), 9, 9, "a number");
+    said(&with("max-unacked = 0"), 9, 15, "from 1 to 1000");
+    said(&with("max-unacked = 99999999999"), 9, 15, "from 1 to 1000");
+    said(&with("mclt = \"9s\""), 9, 8, "mclt must be from");
+    said(&with("receive-timer = \"1s\""), 9, 17, "from 3s to 10m");
+    said(&with("safe-period = \"10s\""), 9, 15, "restart");
+    said(&with("delayed-service = \"5m\""), 9, 19, "from 1s to 255s");
+    said(&with("start-alone = 1"), 9, 15, "true or false");
+    said(&with("restart-alone = \"maybe\""), 9, 17, "write \"refuse\" or \"trust\"");
+    said(&with("partner-kind = \"kea\""), 9, 16, "write \"tandem\" or \"dhcpd\"");
+    said(&with("dialect = \"draft-07\""), 9, 11, "does not speak draft-07");
+    said(&with("partner-kind = \"dhcpd\"\ndialect = \"draft-12\""), 10, 11, "remove the key");
+    said(&with("tls = true"), 9, 7, "comes later");
+    said(&with("port = 647"), 9, 1, "has no key `port`");
+    said(&PAIR.replace("192.0.2.1\"", "eth0\""), 7, 10, "write it like");
+    said(&PAIR.replace("192.0.2.1\"", "0.0.0.0\""), 7, 10, "no address of one server");
+    said(&PAIR.replace("192.0.2.2:747", "192.0.2.2:0"), 8, 11, "no address of one server");
+    said(&PAIR.replace("192.0.2.2:747", "192.0.2.1:747"), 8, 11, "its own partner");
+    said(&PAIR.replace("role = \"primary\"\n", ""), 4, 1, "needs the key `role`");
+    said(&PAIR.replace("failover = \"campus\"\n", ""), 5, 8, "no pool names the relationship");
+}
+
+#[test]
+fn a_pool_names_a_relationship_that_is_there() {
+    let found = errors(&PAIR.replace("failover = \"campus\"", "failover = \"campsu\""));
+    assert!(found.iter().any(|(line, column, what)| (*line, *column) == (13, 12)
+        && what.contains("there is no [[failover]] with the name \"campsu\"")));
+    let report = parse("t", &PAIR.replace("failover = \"campus\"", "failover = \"campsu\"")).err().unwrap();
+    assert!(report.render(false).contains("did you mean \"campus\"?"));
+}
+
+#[test]
+fn one_partner_is_named_once_in_each_role() {
+    let second = "[[failover]]\nname = \"other\"\nrole = \"ROLE\"\nlisten = \"192.0.2.1\"\npartner = \"192.0.2.2\"\n\
+                  [[subnet]]\nprefix = \"10.2.0.0/24\"\n[[subnet.pool]]\nrange = \"10.2.0.9\"\nfailover = \"other\"\n";
+    let message = error(&format!("{PAIR}{}", second.replace("ROLE", "primary")), 20, 11);
+    assert!(message.starts_with("\"campus\" has this partner in the same role already"), "{message}");
+    assert_eq!(good(&format!("{PAIR}{}", second.replace("ROLE", "secondary"))).0.partners.len(), 2);
+    let twice = format!(
+        "{PAIR}{}",
+        second.replace("ROLE", "secondary").replace("name = \"other\"", "name = \"campus\"")
+    );
+    assert!(errors(&twice).iter().any(|(line, column, _)| (*line, *column) == (17, 8)));
+}
+
+#[test]
+fn warnings_name_what_they_cost() {
+    let warned = |text: &str, line: usize, column: usize, what: &str| {
+        let (_, report) = good(text);
+        let [warning] = report.diagnostics() else { panic!("{}", report.render(false)) };
+        assert_eq!((warning.severity, warning.line, warning.column), (Severity::Warning, line, column));
+        assert!(warning.message.contains(what), "{}", warning.message);
+    };
+    warned(&with("safe-period = \"12h\""), 9, 15, "trap T11");
+    warned(&with("mclt = \"9h\""), 9, 8, "longer than lease-time");
+    warned(&PAIR.replace("\"8h\"", "\"30m\""), 5, 8, "longer than lease-time");
+}
+
+#[test]
+fn a_secret_is_read_and_never_shown() {
+    let path = std::env::temp_dir().join(format!("tandem-secret-{}", std::process::id()));
+    let text = with(&format!("secret-file = \"{}\"", path.display()));
+    let write = |bytes: &[u8], mode| {
+        fs::write(&path, bytes).unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+    };
+    write(b"open sesame\n", 0o640);
+    let (config, _) = good(&text);
+    let secret = config.engine.relationships()[0].secret.clone().unwrap();
+    assert_eq!(Some(secret), failover::digest::Secret::new(b"open sesame".to_vec()));
+    assert!(!format!("{config:?}").contains("sesame"));
+    write(b"open sesame\n", 0o644);
+    let message = error(&text, 9, 15);
+    assert!(
+        message.contains("everybody") && message.contains("644") && !message.contains("sesame"),
+        "{message}"
+    );
+    for (bytes, what) in [(&b"\n"[..], "is empty"), (&[b'x'; 5000], "more than 4096 bytes")] {
+        write(bytes, 0o600);
+        assert!(error(&text, 9, 15).contains(what));
+    }
+    fs::remove_file(&path).unwrap();
+    assert!(error(&text, 9, 15).contains("cannot be read"));
+}

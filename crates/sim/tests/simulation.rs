@@ -1,0 +1,103 @@
+//! Seeds without a violation, the same report for the same seed, and bugs on purpose that are found.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a broken test may stop")]
+
+use sim::cli::{Arguments, sim};
+use sim::{Options, Planted, find_planted, run, run_seeds};
+
+/// How many seeds the clean run has; more for a long night.
+fn seeds() -> u64 {
+    std::env::var("TANDEM_SIM_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(200)
+}
+
+#[test]
+fn many_seeds_are_clean_and_not_quiet() {
+    let summary = run_seeds(1, seeds(), &Options::default(), &mut |_| {});
+    println!("{summary}");
+    assert_eq!(summary.failed, 0, "{summary}");
+    assert_eq!(summary.missing(), Vec::<&str>::new(), "these never happened");
+    assert!(summary.is_good());
+}
+
+#[test]
+fn seeds_that_once_failed_do_not_fail_again() {
+    let text = include_str!("seeds/once-failed.txt");
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    let seeds: Vec<u64> = lines.map(|line| line.split(' ').next().unwrap().parse().unwrap()).collect();
+    assert!(!seeds.is_empty());
+    for seed in seeds {
+        let report = run(seed, &Options { traced: true, ..Options::default() });
+        assert!(report.violation.is_none(), "{report}");
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_report() {
+    let traced = Options { traced: true, ..Options::default() };
+    for seed in [3, 14, 77] {
+        let (first, second) = (run(seed, &traced), run(seed, &traced));
+        assert_eq!(format!("{first:?}"), format!("{second:?}"));
+        assert!(first.trace.len() > 100, "{} lines", first.trace.len());
+        // A trace does not change what happens.
+        let quiet = run(seed, &Options::default());
+        assert_eq!((quiet.digest, quiet.counts), (first.digest, first.counts));
+    }
+    assert_ne!(run(3, &Options::default()).digest, run(4, &Options::default()).digest);
+}
+
+#[test]
+fn each_planted_bug_is_found_by_a_checker() {
+    let expected = [
+        ("ack-before-stable", &["S3"][..]),
+        ("offer-leased", &["S1", "S3"]),
+        ("expire-early", &["S1", "S3"]),
+        ("forget-recorded-end", &["S1", "S3"]),
+        ("release-not-recorded", &["S16"]),
+        ("accept-torn-tail", &["S3", "S16"]),
+        ("snapshot-loses-record", &["S3", "S16"]),
+        ("ignore-reservations", &["S17"]),
+        ("forget-probation", &["S17"]),
+        ("ignore-renewals", &["L4"]),
+        ("lose-expired", &["L5"]),
+        ("read-past-bound", &["S15"]),
+        ("release-unsynced", &["S3"]),
+    ];
+    assert_eq!(expected.map(|(name, _)| name).to_vec(), Planted::names().collect::<Vec<_>>());
+    for (name, checkers) in expected {
+        let found = find_planted(name, 1, 200).unwrap_or_else(|| panic!("{name} was not found"));
+        let violation = found.report.violation.unwrap();
+        println!("{name}: found by {} after {} seeds", violation.checker, found.seeds);
+        assert!(checkers.contains(&violation.checker), "{name}: {violation}");
+    }
+    assert!(find_planted("nothing", 1, 5).is_none());
+}
+
+fn output(arguments: &Arguments) -> (bool, String) {
+    let mut out = Vec::new();
+    let good = sim(arguments, &mut out).unwrap();
+    (good, String::from_utf8(out).unwrap())
+}
+
+#[test]
+fn a_failing_seed_is_shown_with_its_last_steps_and_the_command_that_repeats_it() {
+    let planted = Some("ack-before-stable".to_owned());
+    let (good, text) = output(&Arguments { planted: planted.clone(), ..Arguments::default() });
+    assert!(good, "the bug is found: that is what was asked for");
+    assert!(text.contains("again: tandem sim --replay 1 --planted ack-before-stable"), "{text}");
+    assert!(text.contains("S3 violated at 0d 00:"), "{text}");
+    assert!((10..=45).contains(&text.lines().count()), "{text}");
+    let (good, again) = output(&Arguments { planted, replay: Some(1), ..Arguments::default() });
+    assert!(!good);
+    let violation = |text: &str| text.lines().find(|line| line.contains("violated")).map(str::to_owned);
+    assert_eq!(violation(&text), violation(&again));
+}
+
+#[test]
+fn too_few_seeds_are_no_proof_and_an_unknown_bug_is_named() {
+    let (good, text) = output(&Arguments { seeds: 1, ..Arguments::default() });
+    assert!(!good && text.contains("never happened: "), "{text}");
+    let (good, text) = output(&Arguments { planted: Some("none".to_owned()), ..Arguments::default() });
+    assert!(!good && text.contains("ack-before-stable"), "{text}");
+    let (good, text) = output(&Arguments { replay: Some(2), ..Arguments::default() });
+    assert!(good && text.contains("client 1: sends DHCPDISCOVER"), "{text}");
+}

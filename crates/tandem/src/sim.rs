@@ -1,0 +1,20 @@
+//! `tandem sim`.
+//!
+//! *Lives here:* from arguments to the simulator.
+//! *Must not know:* how anything is simulated.
+
+use crate::args::SimArguments;
+use crate::exit::{Code, Stop};
+use crate::output::Output;
+use ::sim::cli::{Arguments, sim};
+
+/// Runs seeds.
+pub(crate) fn run(arguments: &SimArguments, output: &mut Output) -> Result<Code, Stop> {
+    let arguments = Arguments {
+        seeds: arguments.seeds,
+        first_seed: arguments.first_seed,
+        replay: arguments.replay,
+        planted: arguments.planted.clone(),
+    };
+    Ok(if sim(&arguments, output.writer())? { Code::Ok } else { Code::Failed })
+}
