@@ -45,7 +45,16 @@ fn judge(config: &ServerConfig, facts: &Facts) -> Vec<Finding> {
     for (name, interface) in &facts.interfaces {
         self::interface(config, name, interface.as_ref(), &mut findings);
     }
-    port(&facts.port, &mut findings);
+    port(
+        "UDP port 67".to_owned(),
+        &facts.port,
+        "as root, `ss -ulpn sport = :67` shows which it is",
+        &mut findings,
+    );
+    for (at, state) in &facts.partner_ports {
+        let shows = "as root, `ss -tlpn` shows which it is; or change `listen`";
+        port(format!("TCP port {at}, where partners connect"), state, shows, &mut findings);
+    }
     folder(config, &facts.state_directory, &mut findings);
     if let Some(tool) = facts.firewall {
         let text = format!(
@@ -102,26 +111,29 @@ fn interface(
     }
 }
 
-fn port(port: &Port, findings: &mut Vec<Finding>) {
+fn port(at: String, port: &Port, shows: &str, findings: &mut Vec<Finding>) {
     let (weight, text) = match port {
         Port::Free => return,
         Port::Taken(holders) if holders.iter().any(|holder| holder.starts_with("tandem ")) => {
             (Weight::Note, format!("in use by {}: the server runs already", holders.join(", ")))
         }
-        Port::Taken(holders) if holders.is_empty() => (
-            Weight::Error,
-            "in use by another program: stop it; as root, `ss -ulpn sport = :67` shows which it is"
-                .to_owned(),
-        ),
+        Port::Taken(holders) if holders.is_empty() => {
+            (Weight::Error, format!("in use by another program: stop it; {shows}"))
+        }
         Port::Taken(holders) => {
             (Weight::Error, format!("in use by {}: stop it, and keep it from starting", holders.join(", ")))
         }
         Port::NotAllowed => {
             (Weight::Note, "whether it is free cannot be tried without rights: check as root".to_owned())
         }
+        Port::NoAddress => (
+            Weight::Warning,
+            "no interface has this address: the partner cannot connect until one has; the server tries again by itself"
+                .to_owned(),
+        ),
         Port::Unknown(why) => (Weight::Warning, format!("it cannot be used: {why}")),
     };
-    findings.push(Finding { weight, at: "UDP port 67".to_owned(), text });
+    findings.push(Finding { weight, at, text });
 }
 
 fn folder(config: &ServerConfig, folder: &Folder, findings: &mut Vec<Finding>) {
@@ -160,7 +172,9 @@ mod tests {
             InterfaceFacts { up: true, addresses: vec![Ipv4Addr::new(10, 1, 0, 1)], rp_filter: Some(0) };
         let interfaces =
             BTreeMap::from([("eth0".to_owned(), Some(eth0.clone())), ("eth1".to_owned(), Some(eth0))]);
-        Facts { interfaces, port: Port::Free, state_directory: Folder::Writable, firewall: None }
+        let partner_ports = BTreeMap::from([("192.0.2.1:647".parse().unwrap(), Port::Free)]);
+        let (port, state_directory) = (Port::Free, Folder::Writable);
+        Facts { interfaces, port, partner_ports, state_directory, firewall: None }
     }
 
     fn said(facts: &Facts) -> String {
@@ -182,6 +196,8 @@ mod tests {
         let eth1 = InterfaceFacts { up: false, addresses: Vec::new(), rp_filter: Some(1) };
         facts.interfaces.insert("eth1".to_owned(), Some(eth1));
         facts.port = Port::Taken(vec!["dhcpd (1234)".to_owned()]);
+        facts.partner_ports.insert("192.0.2.1:647".parse().unwrap(), Port::NoAddress);
+        facts.partner_ports.insert("192.0.2.2:647".parse().unwrap(), Port::Taken(Vec::new()));
         facts.state_directory = Folder::CannotBeMade("EACCES".to_owned());
         facts.firewall = Some("nft");
         insta::assert_snapshot!(said(&facts));

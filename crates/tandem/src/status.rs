@@ -266,6 +266,7 @@ mod tests {
                 up: true,
                 addresses: vec![Ipv4Addr::new(10, 1, 0, 1), Ipv4Addr::new(10, 1, 0, 2)],
             }],
+            failover: Vec::new(),
             networks: vec![network("hall", 60_000, 4000, 12, 3), network("10.9.0.0/24", 0, 200, 0, 0)],
             orphans: 0,
             counters: named(&[

@@ -137,3 +137,103 @@ fn an_unhealthy_server_is_4() {
         assert_eq!(json["health"]["state"], state);
     }
 }
+
+const PAIR: &str = r#"{"relationship-name":"campus","role":"primary","partner":"192.0.2.2:647",
+    "state":"STATE","state-since":{"time":"2026-11-24T23:06:58Z","seconds":1795561618},"answers":true,
+    "what-to-do":"Look at it.","partner-state":"NORMAL",
+    "partner-state-since":{"time":"2026-11-24T23:06:59Z","seconds":1795561619},"in-contact":true,
+    "last-communicated":null,"clock-difference":-2,"MCLT":3600,"queued":1200,"unacked":64,"rejected":0,
+    "unagreed":0,"free":2000,"backup":1999,"storage-lost":false,"alive":null}"#;
+
+/// A server with these relationships.
+fn paired(folder: &Folder, pairs: &str) -> String {
+    let socket = folder.0.join("control.sock");
+    let failover = format!("\"failover\":[{pairs}],\"orphans\"");
+    let body = STATUS.replace("STATE", "ok").replace("\"orphans\"", &failover);
+    canned(&socket, move |path| {
+        assert_eq!(path, "/v1/status");
+        (200, body.clone())
+    });
+    socket.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn the_pair_is_0_in_normal_and_else_7() {
+    let folder = Folder::new("pair");
+    let other = PAIR.replace("campus", "hall").replace("STATE", "PARTNER-DOWN");
+    let socket = paired(&folder, &format!("{},{other}", PAIR.replace("STATE", "NORMAL")));
+    let status =
+        |arguments: &[&str]| run(&[&["failover", "status", "--socket", &socket], arguments].concat());
+    let (code, out, err) = status(&["campus"]);
+    assert_eq!((code, err.as_str()), (0, ""));
+    assert!(out.starts_with("FAILOVER campus") && !out.contains("hall"), "{out}");
+    assert_eq!(status(&["hall"]).0, 7);
+    let (code, out, _) = status(&[]);
+    assert_eq!(code, 7);
+    insta::assert_snapshot!(out);
+    let (code, out, _) = status(&["--json"]);
+    let pairs: Vec<serde_json::Value> = serde_json::from_str(&out).unwrap();
+    assert_eq!((code, pairs.len(), &pairs[1]["state"]), (7, 2, &serde_json::json!("PARTNER-DOWN")));
+    let (code, _, err) = status(&["campu"]);
+    assert!(code == 2 && err.contains("no relationship \"campu\""), "{code} {err}");
+    let (code, out, _) = run(&["status", "--socket", &socket]);
+    assert!(code == 0 && out.contains("\n\nFAILOVER campus"), "{out}");
+}
+
+#[test]
+fn a_server_without_a_partner_has_no_state() {
+    let folder = Folder::new("alone");
+    let socket = paired(&folder, "");
+    let (code, _, err) = run(&["failover", "status", "--socket", &socket]);
+    assert!(code == 2 && err.contains("no [[failover]]"), "{code} {err}");
+}
+
+#[test]
+fn commands_say_what_became_of_them() {
+    let folder = Folder::new("commands");
+    let socket = folder.0.join("control.sock");
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&asked);
+    canned(&socket, move |path| {
+        log.lock().unwrap().push(path.to_owned());
+        let done = |state: &str| {
+            let text = r#"{"relationship-name":"campus","state-before":"NORMAL","state":"#;
+            (200, format!("{text}\"{state}\"}}"))
+        };
+        let refused = |code, why: &str| (code, format!("{{\"error\":\"{why}\"}}"));
+        match path.split('?').next().unwrap() {
+            "/v1/failover/partner-down" => done("PARTNER-DOWN"),
+            "/v1/failover/resync" => done("NORMAL"),
+            "/v1/failover/first-run" => refused(409, "campus: refused: this is not possible in NORMAL"),
+            "/v1/failover/pause" => refused(400, "which relationship is meant? Name one of campus"),
+            "/v1/failover/shutdown" => refused(503, "the server is stopping"),
+            _ => done("RECOVER"),
+        }
+    });
+    let socket = socket.to_str().unwrap().to_owned();
+    let command = |arguments: &[&str]| run(&[&["failover"], arguments, &["--socket", &socket]].concat());
+    let told = |arguments: &[&str]| {
+        let (code, out, _) = command(arguments);
+        (code, out)
+    };
+    let done = |text: &str| (0, format!("campus: {text}\n"));
+    assert_eq!(told(&["partner-down", "--yes-it-is-off"]), done("done; NORMAL -> PARTNER-DOWN"));
+    assert_eq!(told(&["resync", "a b/\u{e9}"]), done("done; the state is NORMAL"));
+    let lost = ["recover", "--storage-lost", "--down-since", "2026-11-24T23:06:58Z"];
+    assert_eq!(told(&lost), done("done; NORMAL -> RECOVER"));
+    assert_eq!(told(&["recover", "--first-run", "--yes-it-never-served"]), (6, String::new()));
+    assert_eq!(told(&["pause"]), (2, String::new()));
+    assert_eq!(told(&["shutdown"]), (3, String::new()));
+    let before = asked.lock().unwrap().len();
+    // Nobody can be asked: standard input is no terminal.
+    for arguments in [&["partner-down"][..], &["serve-alone", "campus"], &["recover", "--first-run"]] {
+        let (code, _, err) = command(arguments);
+        assert_eq!(code, 2);
+        insta::assert_snapshot!(format!("asked_before_{}", arguments[0]), err);
+    }
+    assert_eq!(asked.lock().unwrap().len(), before, "a command was sent that nobody confirmed");
+    assert_eq!(asked.lock().unwrap()[1], "/v1/failover/resync?relationship=a%20b%2F%C3%A9");
+    assert_eq!(asked.lock().unwrap()[2], "/v1/failover/storage-lost?down-since=2026-11-24T23%3A06%3A58Z");
+    let (_, _, err) = command(&["recover", "--first-run", "--yes-it-never-served"]);
+    assert_eq!(err, "error: campus: refused: this is not possible in NORMAL\n");
+}

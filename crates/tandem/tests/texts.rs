@@ -17,8 +17,24 @@ fn help() {
 }
 
 #[test]
+fn help_of_failover() {
+    for command in ["", "status", "partner-down", "serve-alone", "recover", "pause", "shutdown", "resync"] {
+        let arguments = ["failover", command, "--help"];
+        let arguments: Vec<&str> = arguments.into_iter().filter(|argument| !argument.is_empty()).collect();
+        let (code, out, _) = run(&arguments);
+        assert_eq!(code, 0);
+        insta::assert_snapshot!(format!("help-failover-{command}"), out);
+    }
+}
+
+#[test]
 fn a_command_line_that_makes_no_sense_is_2() {
-    let wrong: [&[&str]; 11] = [
+    let wrong: [&[&str]; 16] = [
+        &["failover"],
+        &["failover", "recover", "campus"],
+        &["failover", "recover", "--storage-lost", "--first-run"],
+        &["failover", "recover", "--first-run", "--down-since", "2026-11-24T23:06:58Z"],
+        &["failover", "recover", "--storage-lost", "--yes-it-never-served"],
         &[],
         &["serv"],
         &["leases", "--status", "BUSY"],

@@ -74,3 +74,71 @@ fn tone(pair: &Relationship, state: &str) -> Tone {
         (true, _) => Tone::Warning,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn moment(text: &str) -> Option<Moment> {
+        Some(Moment { time: text.to_owned(), seconds: Some(1) })
+    }
+
+    fn pair() -> Relationship {
+        Relationship {
+            relationship_name: "campus".to_owned(),
+            role: "secondary".to_owned(),
+            partner: "192.0.2.1:647".parse().unwrap(),
+            state: "NORMAL".to_owned(),
+            state_since: moment("2026-11-24T23:06:58Z"),
+            answers: true,
+            what_to_do: "Nothing.".to_owned(),
+            partner_state: Some("NORMAL".to_owned()),
+            partner_state_since: moment("2026-11-24T23:06:59Z"),
+            in_contact: true,
+            last_communicated: moment("2026-11-24T23:30:00Z"),
+            clock_difference: 1,
+            mclt: 3600,
+            queued: 0,
+            unacked: 0,
+            rejected: 0,
+            unagreed: 0,
+            free: 2000,
+            backup: 1999,
+            storage_lost: false,
+            alive: None,
+        }
+    }
+
+    #[test]
+    fn a_pair_in_normal() {
+        insta::assert_snapshot!(lines(&pair(), false).join("\n"));
+    }
+
+    #[test]
+    fn a_pair_in_trouble() {
+        let alone = Relationship {
+            state: "COMMUNICATIONS-INTERRUPTED".to_owned(),
+            partner_state: None,
+            partner_state_since: None,
+            in_contact: false,
+            alive: moment("2026-11-24T23:30:05Z"),
+            queued: 1234,
+            ..pair()
+        };
+        let lost = Relationship {
+            state: "RECOVER".to_owned(),
+            state_since: None,
+            answers: false,
+            in_contact: false,
+            last_communicated: None,
+            rejected: 3,
+            unagreed: 2,
+            storage_lost: true,
+            ..pair()
+        };
+        insta::assert_snapshot!(
+            [lines(&alone, false).join("\n"), lines(&lost, false).join("\n")].join("\n\n")
+        );
+        assert!(lines(&lost, true).iter().any(|line| line.contains("\x1b[1;31mRECOVER\x1b[0m")));
+    }
+}

@@ -12,8 +12,8 @@ use nix::sys::socket::SockaddrIn;
 use nix::unistd::{AccessFlags, access};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::ErrorKind;
-use std::net::{Ipv4Addr, UdpSocket};
+use std::io::{self, ErrorKind};
+use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, UdpSocket};
 use std::path::Path;
 
 /// The port of a DHCP server (RFC 2131 4.1).
@@ -26,6 +26,8 @@ pub(super) struct Facts {
     pub(super) interfaces: BTreeMap<String, Option<InterfaceFacts>>,
     /// UDP port 67.
     pub(super) port: Port,
+    /// Each address where partners are to be heard.
+    pub(super) partner_ports: BTreeMap<SocketAddrV4, Port>,
     /// The state directory.
     pub(super) state_directory: Folder,
     /// By which tool the firewall says that it may not let clients in.
@@ -48,6 +50,8 @@ pub(super) enum Port {
     /// Names and numbers of the processes, as far as this user may see them.
     Taken(Vec<String>),
     NotAllowed,
+    /// No interface has the address.
+    NoAddress,
     Unknown(String),
 }
 
@@ -66,6 +70,7 @@ pub(super) fn gather(config: &ServerConfig) -> Facts {
     Facts {
         interfaces: interfaces(&config.interfaces),
         port: port(),
+        partner_ports: config.partners.iter().map(|partner| (partner.listen, tcp(partner.listen))).collect(),
         state_directory: folder(&config.state_directory),
         firewall: firewall::in_the_way(),
     }
@@ -94,21 +99,36 @@ fn rp_filter(name: &str) -> Option<u8> {
     fs::read_to_string(path).ok()?.trim().parse().ok()
 }
 
+/// State of a socket that hears everybody, in /proc/net/udp and /proc/net/tcp.
+const UDP_OPEN: &str = "07";
+const TCP_LISTEN: &str = "0A";
+
 fn port() -> Port {
     match UdpSocket::bind((Ipv4Addr::UNSPECIFIED, SERVER_PORT)) {
         Ok(_) => Port::Free,
-        Err(error) => match error.kind() {
-            ErrorKind::AddrInUse => Port::Taken(holders()),
-            ErrorKind::PermissionDenied => Port::NotAllowed,
-            _ => Port::Unknown(error.to_string()),
-        },
+        Err(error) => refused(&error, || holders("/proc/net/udp", SERVER_PORT, UDP_OPEN)),
+    }
+}
+
+fn tcp(at: SocketAddrV4) -> Port {
+    match TcpListener::bind(at) {
+        Ok(_) => Port::Free,
+        Err(error) => refused(&error, || holders("/proc/net/tcp", at.port(), TCP_LISTEN)),
+    }
+}
+
+fn refused(error: &io::Error, holders: impl Fn() -> Vec<String>) -> Port {
+    match error.kind() {
+        ErrorKind::AddrInUse => Port::Taken(holders()),
+        ErrorKind::PermissionDenied => Port::NotAllowed,
+        ErrorKind::AddrNotAvailable => Port::NoAddress,
+        _ => Port::Unknown(error.to_string()),
     }
 }
 
 /// The processes that hold the port, as `dhcpd (1234)`.
-fn holders() -> Vec<String> {
-    let sockets =
-        fs::read_to_string("/proc/net/udp").map(|text| inodes(&text, SERVER_PORT)).unwrap_or_default();
+fn holders(table: &str, port: u16, state: &str) -> Vec<String> {
+    let sockets = fs::read_to_string(table).map(|text| inodes(&text, port, state)).unwrap_or_default();
     let mut holders = BTreeSet::new();
     for process in fs::read_dir("/proc").into_iter().flatten().flatten() {
         let name = process.file_name();
@@ -128,13 +148,14 @@ fn holders() -> Vec<String> {
     holders.into_iter().collect()
 }
 
-/// The sockets on a port, as /proc/PID/fd shows them, from the text of /proc/net/udp: the second word of a line is
-/// address and port in hexadecimal, the tenth the inode.
-fn inodes(text: &str, port: u16) -> BTreeSet<String> {
+/// The sockets on a port, as /proc/PID/fd shows them, from the text of /proc/net/udp or tcp: the second word of a line is
+/// address and port in hexadecimal, the fourth the state, the tenth the inode.
+fn inodes(text: &str, port: u16, state: &str) -> BTreeSet<String> {
     let port = format!(":{port:04X}");
     let lines = text.lines().skip(1).map(|line| line.split_whitespace().collect::<Vec<_>>());
     lines
         .filter(|words| words.get(1).is_some_and(|local| local.ends_with(&port)))
+        .filter(|words| words.get(3) == Some(&state))
         .filter_map(|words| words.get(9).map(|inode| format!("socket:[{inode}]")))
         .collect()
 }
@@ -163,8 +184,21 @@ mod tests {
         let text = "   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops\n\
                     \x20 63: 00000000:0043 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 4711 2 0 0\n\
                     \x20 64: 0100007F:0044 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 4712 2 0 0\n";
-        assert_eq!(inodes(text, 67), BTreeSet::from(["socket:[4711]".to_owned()]));
-        assert_eq!(inodes("", 67), BTreeSet::new());
+        assert_eq!(inodes(text, 67, UDP_OPEN), BTreeSet::from(["socket:[4711]".to_owned()]));
+        assert_eq!(inodes(text, 67, TCP_LISTEN), BTreeSet::new());
+        assert_eq!(inodes("", 67, UDP_OPEN), BTreeSet::new());
+    }
+
+    #[test]
+    fn a_port_is_free_or_held_by_somebody_or_of_no_address() {
+        let held = TcpListener::bind("127.0.0.1:0").unwrap();
+        let std::net::SocketAddr::V4(at) = held.local_addr().unwrap() else { panic!("an IPv4 address") };
+        let Port::Taken(holders) = tcp(at) else { panic!("{:?}", tcp(at)) };
+        let this = format!("({})", std::process::id());
+        assert!(holders.iter().any(|holder| holder.ends_with(&this)), "{holders:?}");
+        drop(held);
+        assert_eq!(tcp(at), Port::Free);
+        assert_eq!(tcp("192.0.2.77:6470".parse().unwrap()), Port::NoAddress);
     }
 
     #[test]
