@@ -7,6 +7,7 @@ packages=(
     udhcpc isc-dhcp-client dhcpcd-base
     isc-dhcp-relay dnsmasq-base
     isc-dhcp-server kea-admin        # the other server; perfdhcp
+    iptables                         # cuts what the two dhcpd of interop/ say to each other
     gcc libc6-dev                    # the shim before fdatasync, the sender of raw frames
     "$@"
 )

@@ -193,7 +193,11 @@ impl Pair {
                 let mut bytes = Vec::new();
                 self.nodes[n].engine.encode(self.now, link, outgoing, &mut bytes).expect("our own message");
                 if self.nodes[n].link == Some(link) && !bytes.is_empty() {
-                    self.wire.push_back((1 - n, link, bytes));
+                    // What is said in one breath comes in one piece, as over TCP.
+                    match self.wire.back_mut() {
+                        Some((to, of, tail)) if (*to, *of) == (1 - n, link) => tail.extend(bytes),
+                        _ => self.wire.push_back((1 - n, link, bytes)),
+                    }
                 }
             }
             ToPartner::Close { link } => self.close(link),

@@ -50,7 +50,7 @@ pub struct InterfaceStatus {
     pub name: String,
     /// Its index; `None` while the host has no such interface.
     pub index: Option<u32>,
-    /// Whether it is up.
+    /// Whether it is up and has a carrier.
     pub up: bool,
     /// Its addresses, the primary one first.
     pub addresses: Vec<Ipv4Addr>,

@@ -91,8 +91,23 @@ impl fmt::Debug for Seen {
 }
 
 impl Capture {
-    /// Listens on an interface of a node.
+    /// Listens on an interface of a node for DHCP.
     pub fn start(node: &Node, interface: &str) -> Capture {
+        // No frame of DHCP in the lab is longer than 1,514 bytes; the kernel keeps room for this length each.
+        Capture::of_what(
+            node,
+            interface,
+            "(udp and (port 67 or port 68)) or (ip[6:2] & 0x1fff != 0)",
+            ("1600", "65536"),
+        )
+    }
+
+    /// Listens for what partners say to each other. The kernel joins segments: a frame may be very long.
+    pub fn start_partners(node: &Node, interface: &str) -> Capture {
+        Capture::of_what(node, interface, "tcp port 647", ("262144", "65536"))
+    }
+
+    fn of_what(node: &Node, interface: &str, filter: &str, (length, room): (&str, &str)) -> Capture {
         let name = format!("{}-{interface}", node.name());
         let mut number = 0;
         // Not an older one of the same place; the ending is what the profile of tcpdump allows.
@@ -103,11 +118,8 @@ impl Capture {
             }
             number += 1;
         };
-        let filter = "(udp and (port 67 or port 68)) or (ip[6:2] & 0x1fff != 0)";
         let path = file.display().to_string();
-        // No frame of the lab is longer than 1,514 bytes; the kernel keeps room for this length each.
-        let arguments =
-            ["-i", interface, "-w", &path, "-s", "1600", "-U", "-B", "65536", "-Z", "root", filter];
+        let arguments = ["-i", interface, "-w", &path, "-s", length, "-U", "-B", room, "-Z", "root", filter];
         let mut all = vec!["--immediate-mode", "--time-stamp-precision=nano", "-n"];
         all.extend(arguments);
         let mut tcpdump = node.spawn("tcpdump", &all);
@@ -135,13 +147,18 @@ impl Capture {
 
     /// Ends it. Nothing may have been missed.
     pub fn stop(&mut self) -> Vec<Seen> {
+        self.end();
+        self.seen()
+    }
+
+    /// The same, for who reads the file himself.
+    pub fn end(&mut self) {
         // What is in tcpdump's buffer is written when it ends, what the kernel holds is read before.
         std::thread::sleep(std::time::Duration::from_millis(300));
         self.tcpdump.signal(Signal::SIGINT);
         self.tcpdump.wait(seconds(20));
         let log = self.tcpdump.log();
         assert!(log.contains("\n0 packets dropped by kernel"), "the capture has holes:\n{log}");
-        self.seen()
     }
 
     /// The file.

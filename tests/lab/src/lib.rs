@@ -16,20 +16,28 @@
 pub mod build;
 pub mod capture;
 pub mod client;
+pub mod guest;
 pub mod load;
 pub mod network;
 pub mod node;
+pub mod pair;
+pub mod partners;
 pub mod process;
+pub mod puppet;
 pub mod raw;
 pub mod relay;
 pub mod server;
 pub mod shim;
+pub mod truth;
 
 pub use capture::{Capture, Seen};
 pub use client::{Client, ClientKind};
+pub use guest::{Guest, Guests};
 pub use network::Lab;
 pub use node::Node;
+pub use pair::{Pair, Side};
 pub use process::Process;
+pub use puppet::Puppet;
 pub use relay::{Relay, RelayKind};
 pub use server::{Lease, Server, ServerKind, Setup, Subnet};
 

@@ -65,6 +65,17 @@ impl Lab {
         self.switch.run(&format!("ip link set {} {state}", port(node, interface)));
     }
 
+    /// Cuts an interface off from its wire, or joins it again; unlike a plug that is drawn, nobody notices but by silence.
+    pub fn join(&self, wire: &str, node: &Node, interface: &str, joined: bool) {
+        let master = if joined { format!("master {wire}") } else { "nomaster".to_owned() };
+        self.switch.run(&format!("ip link set {} {master}", port(node, interface)));
+    }
+
+    /// The node on which the wires are: there all that is on a wire can be seen, once.
+    pub fn switch(&self) -> &Node {
+        &self.switch
+    }
+
     /// From now on no frame reaches this interface whose address the wire does not know.
     pub fn known_addresses_only(&self, node: &Node, interface: &str) {
         self.switch.run(&format!("bridge link set dev {} flood off", port(node, interface)));

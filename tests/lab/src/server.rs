@@ -39,6 +39,21 @@ pub struct Subnet {
     pub times: (u32, u32, u32),
 }
 
+/// The partner with whom all pools are shared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Relationship {
+    /// relationship-name.
+    pub name: String,
+    /// `primary` or `secondary`.
+    pub role: &'static str,
+    /// Where this server listens, and where the partner does.
+    pub addresses: (Ipv4Addr, Ipv4Addr),
+    /// MCLT in seconds.
+    pub mclt: u32,
+    /// More lines of the table.
+    pub extra: String,
+}
+
 /// What a server is to serve.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Setup {
@@ -52,6 +67,8 @@ pub struct Setup {
     pub log_level: &'static str,
     /// The folder for what it must not forget; one of the node's by default.
     pub state: Option<PathBuf>,
+    /// Whether, and with whom, Tandem shares its pools.
+    pub failover: Option<Relationship>,
 }
 
 /// A lease as the server tells it.
@@ -91,6 +108,7 @@ impl Setup {
             extra: String::new(),
             log_level: "debug",
             state: None,
+            failover: None,
         }
     }
 
@@ -103,6 +121,14 @@ impl Setup {
             self.log_level,
             self.extra
         );
+        if let Some(Relationship { name, role, addresses: (listen, partner), mclt, extra }) = &self.failover {
+            writeln!(
+                text,
+                "[[failover]]\nname = \"{name}\"\nrole = \"{role}\"\nlisten = \"{listen}\"\npartner = \"{partner}\"\n\
+                 mclt = \"{mclt}s\"\n{extra}"
+            )
+            .unwrap();
+        }
         for Subnet { prefix, pool, router, times } in &self.subnets {
             let (lease, renewal, rebinding) = times;
             writeln!(
@@ -113,6 +139,9 @@ impl Setup {
                 pool.0, pool.1
             )
             .unwrap();
+            if let Some(relationship) = &self.failover {
+                writeln!(text, "failover = \"{}\"", relationship.name).unwrap();
+            }
         }
         text
     }
@@ -193,6 +222,11 @@ impl Server {
         self.wait_until_ready();
     }
 
+    /// Gives it another configuration, for its next start.
+    pub fn configure(&self, setup: &Setup) {
+        fs::write(&self.configuration, setup.tandem(&self.state)).unwrap();
+    }
+
     /// Starts it again without waiting until it serves.
     pub fn launch_again(&mut self, node: &Node) {
         self.process =
@@ -260,7 +294,8 @@ impl Server {
         serde_json::from_str(&said).unwrap_or_else(|error| panic!("tandem status: {error}: {said}{errors}"))
     }
 
-    fn command(&self, node: &Node, question: &[&str]) -> Command {
+    /// Tandem, as it is asked a question or told what to do, for its exit code.
+    pub fn command(&self, node: &Node, question: &[&str]) -> Command {
         let mut command = node.command(build::tandem());
         command.args(question).arg("--socket").arg(self.state.join("control.sock"));
         command

@@ -46,7 +46,7 @@ impl Health {
                 ));
             } else if !interface.up {
                 problems
-                    .push(format!("interface {name} is down: clients behind it get no answer; bring it up"));
+                    .push(format!("interface {name} is down: clients behind it get no answer; bring it up, or look at its cable"));
             } else if interface.addresses.is_empty() {
                 problems.push(format!(
                     "interface {name} has no IPv4 address: clients behind it get no answer; give it one"

@@ -173,7 +173,7 @@ pub struct Interface {
     pub name: String,
     /// Its index; `null` while the host has no such interface.
     pub index: Option<u32>,
-    /// Whether it is up.
+    /// Whether it is up and has a carrier.
     pub up: bool,
     /// Its addresses, the primary one first.
     pub addresses: Vec<Ipv4Addr>,

@@ -25,7 +25,8 @@ pub(crate) fn read(names: &[String]) -> nix::Result<Vec<InterfaceStatus>> {
         let Some(address) = entry.address else { continue };
         if let Some(link) = address.as_link_addr() {
             status.index = u32::try_from(link.ifindex()).ok();
-            status.up = entry.flags.contains(InterfaceFlags::IFF_UP);
+            // Without a carrier nothing comes in, and whoever configured it up cannot see that.
+            status.up = entry.flags.contains(InterfaceFlags::IFF_UP | InterfaceFlags::IFF_RUNNING);
         } else if let Some(address) = address.as_sockaddr_in()
             && !status.addresses.contains(&address.ip())
         {

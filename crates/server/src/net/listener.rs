@@ -91,7 +91,8 @@ impl Listeners {
 
     /// The interfaces as the engine wants them.
     pub(crate) fn for_engine(&self) -> Vec<Interface> {
-        let present = self.interfaces.iter().filter_map(|interface| {
+        // By one that is down nobody is served: the partner is to know (L8).
+        let present = self.interfaces.iter().filter(|interface| interface.up).filter_map(|interface| {
             let id = InterfaceId(interface.index?);
             Some(Interface { id, addresses: interface.addresses.clone() })
         });
@@ -216,6 +217,8 @@ mod tests {
             InterfaceStatus { name: "a".to_owned(), index: Some(2), up: true, addresses: vec![OURS] };
         let gone = InterfaceStatus { index: None, addresses: Vec::new(), up: false, ..status.clone() };
         let mut listeners = Listeners { own: vec![listener(Some(2))], other: None, interfaces: vec![status] };
+        listeners.interfaces[0].up = false;
+        assert!(listeners.for_engine().is_empty(), "without a carrier it serves nobody");
         assert_eq!(listeners.update(vec![gone.clone()]), [Change::Gone("a".to_owned())]);
         assert_eq!(listeners.sockets().count(), 0);
         assert!(listeners.for_engine().is_empty());

@@ -1,0 +1,32 @@
+//! Scenarios with a real pair, one test each. They wait much and work little: run eight at a time.
+//!
+//! `LAB_KEEP=1` keeps logs and captures.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a broken test may stop")]
+
+mod service;
+mod talk;
+
+use lab::{Guests, Pair, truth};
+
+/// No client lost its address, and none shared one, neither by the interfaces of the clients nor by the wire.
+#[track_caller]
+fn nobody_noticed(pair: &mut Pair, guests: &mut Guests) {
+    guests.look();
+    assert_eq!(guests.faults(), [String::new(); 0]);
+    nobody_shares(pair);
+}
+
+/// Nobody shared an address, by the wire.
+#[track_caller]
+fn nobody_shares(pair: &mut Pair) {
+    assert_eq!(truth::shared(&pair.clients.stop()), [String::new(); 0]);
+}
+
+/// What the two said to each other, none of it malformed; how often each type was said goes to who reads along.
+#[track_caller]
+fn well_spoken(pair: &mut Pair) -> Vec<lab::partners::Said> {
+    let said = pair.messages();
+    pair.say(&format!("tshark: {:?}", lab::partners::count(&said)));
+    said
+}
