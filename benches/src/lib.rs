@@ -57,6 +57,7 @@ pub fn configuration(addresses: u32) -> Config {
     options.set(code::DOMAIN_NAME_SERVERS, [10, 255, 0, 53, 10, 255, 0, 54]);
     options.set(code::DOMAIN_NAME, *b"campus.example");
     let pool = PoolParts {
+        failover: None,
         first: Ipv4Addr::from_bits(FIRST),
         last: Ipv4Addr::from_bits(FIRST + addresses - 1),
         options: OptionSet::default(),
@@ -70,6 +71,7 @@ pub fn configuration(addresses: u32) -> Config {
         reservations: Vec::new(),
     };
     let parts = Parts {
+        relationships: Vec::new(),
         shared_networks: vec![SharedNetworkParts { name: "campus".into(), subnets: vec![subnet] }],
         options: OptionSet::default(),
         offer_time: Interval::from_seconds(60),
