@@ -18,8 +18,10 @@ use std::time::Duration;
 pub struct Puppet {
     /// Its hardware address.
     pub mac: [u8; 6],
-    xid: AtomicU32,
 }
+
+/// No two messages of a process have the same xid, whoever says them.
+static NEXT_XID: AtomicU32 = AtomicU32::new(1);
 
 /// What a server gave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,12 +39,12 @@ pub struct Given {
 impl Puppet {
     /// Each number is another client.
     pub fn new(number: u8) -> Puppet {
-        Puppet { mac: [2, 0xf, 0, 0, 1, number], xid: AtomicU32::new(u32::from(number) << 16) }
+        Puppet { mac: [2, 0xf, 0, 0, 1, number] }
     }
 
     /// Says something to all, by the usual interface of a node; the xid of it.
     pub fn say(&self, node: &Node, kind: u8, ciaddr: Option<Ipv4Addr>, options: &[(u8, &[u8])]) -> u32 {
-        let xid = self.xid.fetch_add(1, Ordering::Relaxed);
+        let xid = NEXT_XID.fetch_add(1, Ordering::Relaxed);
         let mut bytes = message(kind, self.mac, xid, options);
         if let Some(address) = ciaddr {
             bytes[12..16].copy_from_slice(&address.octets());

@@ -6,6 +6,7 @@
 
 mod service;
 mod talk;
+mod traps;
 
 use lab::{Guests, Pair, truth};
 
