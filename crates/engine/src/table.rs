@@ -392,6 +392,14 @@ impl Table {
         self.lost.add(found, lost);
     }
 
+    /// Until when the client of this address may think that it has it, if it has not heard our latest answer (trap T19): the
+    /// recorded end, and what was found of lost time since it was recorded.
+    pub(crate) fn kept_until(&self, slot: Slot) -> Stamp {
+        let binding = self.get(slot);
+        let held = self.lost.since(binding.client_last_transaction_time.time());
+        Stamp::at_or_after(binding.lease_expiration.time().plus(held))
+    }
+
     /// When lost time was found, and how much of it.
     pub(crate) fn lost_times(&self) -> impl Iterator<Item = (Time, Interval)> + '_ {
         self.lost.iter()

@@ -73,8 +73,6 @@ pub(crate) struct Outside {
     /// Of all that happened: two runs with the same digest were the same.
     pub(crate) digest: u64,
     pub(crate) steps: u64,
-    /// By how much engine times have jumped, all together, in milliseconds.
-    pub(crate) lost_time: u64,
 }
 
 impl Outside {
@@ -91,7 +89,6 @@ impl Outside {
             trace: traced.then(Vec::new),
             digest: 0xcbf2_9ce4_8422_2325,
             steps: 0,
-            lost_time: 0,
         }
     }
 

@@ -316,7 +316,6 @@ impl Server {
             }
             Change::TimeLost { by } => {
                 outside.counts.one(Count::TimeLost);
-                outside.lost_time += by.as_millis();
                 outside.note(|| format!("server {server}: engine time jumps by {by}"));
             }
         }
