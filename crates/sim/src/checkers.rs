@@ -305,16 +305,9 @@ impl Checkers {
         }
     }
 
-    /// A message to the partner has left. `stable` says whether all records of its batch would survive a power cut now.
-    /// A line for people, unless it only says that the server lives.
-    pub(crate) fn said_to_partner(
-        &mut self,
-        at: At,
-        link: LinkId,
-        bytes: &[u8],
-        stable: bool,
-    ) -> Option<String> {
-        let (line, verdicts) = self.ledger.as_mut()?.said(at, link, bytes, stable);
+    /// A message to the partner has left. A line for people, unless it only says that the server lives.
+    pub(crate) fn said_to_partner(&mut self, at: At, link: LinkId, bytes: &[u8]) -> Option<String> {
+        let (line, verdicts) = self.ledger.as_mut()?.said(at, link, bytes);
         self.judge_all(verdicts);
         line
     }

@@ -285,9 +285,9 @@ impl Server {
             let (waiting, last) = (process.jobs.len() + process.in_flight.len(), process.jobs.pop_back());
             if let Some(Job::Batch(mut batch)) = last {
                 if waiting == 1 {
-                    partner::release_to_partner(process, outside, &self.disk, at, &mut batch, stable);
+                    partner::release_to_partner(process, outside, at, &mut batch, stable);
                 } else {
-                    partner::release_contacts(process, outside, &self.disk, at, &mut batch);
+                    partner::release_contacts(process, outside, at, &mut batch);
                 }
                 process.jobs.push_back(Job::Batch(batch));
             }

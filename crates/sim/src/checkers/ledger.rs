@@ -10,11 +10,11 @@ use crate::count::Counts;
 use crate::scene::Scene;
 use dhcp::{ClientIdentity, MessageType as DhcpType};
 use engine::event::Event;
-use engine::record::{EndpointRecord, Record};
+use engine::record::Record;
 use engine::{Batch, LinkId};
 use failover::binding::BindingStatus;
 use failover::dialect::Dialect;
-use failover::endpoint::Command;
+use failover::endpoint::{Command, Stored};
 use failover::message::{BindingUpdate, Codec, Message, Parsed, Xid, frame_length};
 use failover::state::FailoverState;
 use failover::time::{ClockDelta, Interval, Time};
@@ -72,11 +72,13 @@ pub(super) struct Book {
     /// The latest record of each address, and of each that is stable: with the position behind it.
     pub(super) sealed: BTreeMap<Ipv4Addr, Seen>,
     pub(super) stable: BTreeMap<Ipv4Addr, (u64, Seen)>,
-    waiting: VecDeque<(u64, Vec<Seen>, Option<EndpointRecord>)>,
+    waiting: VecDeque<(u64, Vec<Seen>, Vec<Stored>)>,
     /// Records made so far.
     pub(super) position: u64,
-    pub(super) endpoint: Option<EndpointRecord>,
-    pub(super) stable_endpoint: Option<EndpointRecord>,
+    /// What is recorded of the endpoint.
+    stored: Option<Stored>,
+    /// States that are stable with what goes with them, the latest last: one batch may have several.
+    pub(super) stable_states: VecDeque<Stored>,
     /// States of this process, each with when it was entered; the last is the present one.
     pub(super) states: VecDeque<(Time, FailoverState)>,
     /// This process was in NORMAL or CONFLICT-DONE, or was told to serve alone.
@@ -136,8 +138,8 @@ impl Book {
             stable: BTreeMap::new(),
             waiting: VecDeque::new(),
             position: 0,
-            endpoint: None,
-            stable_endpoint: None,
+            stored: None,
+            stable_states: VecDeque::new(),
             states: VecDeque::from([(Time::ZERO, FailoverState::Startup)]),
             proven: false,
             told_partner_down: None,
@@ -175,7 +177,7 @@ impl Book {
 
     /// When PARTNER-DOWN was entered, by what is recorded.
     pub(super) fn partner_down_since(&self) -> Option<Time> {
-        let stored = self.endpoint.as_ref()?.stored.as_ref()?;
+        let stored = self.stored?;
         (stored.state == FailoverState::PartnerDown).then_some(stored.entered)
     }
 
@@ -296,9 +298,9 @@ impl Ledger {
         let entered: Vec<FailoverState> = entered.collect();
         let possible: Vec<FailoverState> =
             [self.books[server].state()].into_iter().chain(entered.iter().copied()).collect();
-        let endpoint = endpoint_of(batch.records().2);
-        if endpoint.is_some() {
-            self.books[server].endpoint.clone_from(&endpoint);
+        let stored = stored_in(batch.records().2);
+        if let Some(latest) = stored.last() {
+            self.books[server].stored = Some(*latest);
         }
         let mut verdicts = Verdicts::new();
         for seen in records {
@@ -328,7 +330,7 @@ impl Ledger {
             book.states.pop_front();
         }
         book.position = batch.end().0;
-        book.waiting.push_back((batch.end().0, records.to_vec(), endpoint));
+        book.waiting.push_back((batch.end().0, records.to_vec(), stored));
         book.end_turn();
         self.have_been_normal |= self.books.iter().all(|book| book.state() == FailoverState::Normal);
         verdicts
@@ -337,12 +339,17 @@ impl Ledger {
     /// All records up to this one are stable.
     pub(super) fn synced(&mut self, server: usize, position: u64) {
         let book = &mut self.books[server];
-        while let Some((end, records, endpoint)) = book.waiting.pop_front_if(|(end, _, _)| *end <= position) {
+        while let Some((end, records, stored)) = book.waiting.pop_front_if(|(end, _, _)| *end <= position) {
             for seen in records {
                 book.stable.insert(seen.address, (end, seen));
             }
-            if endpoint.is_some() {
-                book.stable_endpoint = endpoint;
+            for stored in stored {
+                if book.stable_states.back() != Some(&stored) {
+                    book.stable_states.push_back(stored);
+                }
+            }
+            while book.stable_states.len() > 16 {
+                book.stable_states.pop_front();
             }
         }
     }
@@ -369,7 +376,8 @@ impl Ledger {
         book.answered.clear();
         book.agreed.clear();
         book.told.clear();
-        (book.endpoint, book.stable_endpoint) = (None, None);
+        book.stored = None;
+        book.stable_states.clear();
         if have_been_normal {
             book.lost = Some(Lost { at: now, asked: None, refilled: false });
         }
@@ -400,13 +408,7 @@ impl Ledger {
 /// The wire.
 impl Ledger {
     /// A message has left.
-    pub(super) fn said(
-        &mut self,
-        at: At,
-        link: LinkId,
-        bytes: &[u8],
-        stable: bool,
-    ) -> (Option<String>, Verdicts) {
+    pub(super) fn said(&mut self, at: At, link: LinkId, bytes: &[u8]) -> (Option<String>, Verdicts) {
         self.sees(at);
         let Ok(Parsed::Message(envelope)) = self.codec.parse(bytes) else {
             return (None, vec![("S14", Err("a message was sent that nobody understands".to_owned()))]);
@@ -432,13 +434,13 @@ impl Ledger {
                 let owed = self.owed.remove(&(link, server, xid));
                 verdicts.push(("S14", s14::answer(owed.as_ref(), acks)));
                 if let Some(owed) = owed {
-                    verdicts.push(("S4", s4::answered(self, at, &owed, acks, stable)));
+                    verdicts.push(("S4", s4::answered(self, at, &owed, acks)));
                     verdicts.push(("S13", s13::answered(at, &owed, acks)));
                     self.accept(at, link, &owed, acks);
                 }
             }
             Message::State(state) => {
-                verdicts.push(("S10", s10::said(&self.books[server], state, stable)));
+                verdicts.push(("S10", s10::said(&self.books[server], state)));
             }
             Message::UpdReqAll => {
                 if let Some(lost) = &mut self.books[server].lost {
@@ -639,17 +641,17 @@ pub(super) fn client_of(update: &BindingUpdate) -> Option<ClientIdentity> {
     })
 }
 
-fn endpoint_of(mut frames: &[u8]) -> Option<EndpointRecord> {
-    let mut latest = None;
+fn stored_in(mut frames: &[u8]) -> Vec<Stored> {
+    let mut all = Vec::new();
     while let Some((length, rest)) = frames.split_first_chunk::<4>() {
         let length = usize::try_from(u32::from_le_bytes(*length)).unwrap_or(usize::MAX);
         let Some((record, rest)) = rest.split_at_checked(length) else { break };
         if let Ok(Record::Endpoint(endpoint)) = Record::decode(record) {
-            latest = Some(endpoint);
+            all.extend(endpoint.stored);
         }
         frames = rest;
     }
-    latest
+    all
 }
 
 fn line(link: LinkId, message: &Message) -> Option<String> {

@@ -4,21 +4,16 @@
 //! *Lives here:* [`said`].
 
 use super::ledger::Book;
+use failover::endpoint::Stored;
 use failover::message::StateMessage;
 use failover::state::FailoverState;
 
-/// A STATE has left. `stable`: all records of its batch would survive a power cut now.
-pub(super) fn said(book: &Book, state: &StateMessage, stable: bool) -> Result<(), String> {
-    let stored = book.stable_endpoint.as_ref().and_then(|endpoint| endpoint.stored.as_ref());
-    let Some(stored) = stored.filter(|_| stable) else {
-        return Err(format!("{} was said, and nothing of it is stable", state.state));
+/// A STATE has left.
+pub(super) fn said(book: &Book, state: &StateMessage) -> Result<(), String> {
+    let is_said = |stored: &&Stored| (stored.state, stored.entered.to_wire()) == (state.state, state.since);
+    let Some(stored) = book.stable_states.iter().find(is_said) else {
+        return Err(format!("{} since {} was said, and is not stable", state.state, state.since.0));
     };
-    if (stored.state, stored.entered.to_wire()) != (state.state, state.since) {
-        return Err(format!(
-            "{} since {} was said, and {} is stable",
-            state.state, state.since.0, stored.state
-        ));
-    }
     let leaves = |state| matches!(state, FailoverState::Paused | FailoverState::Shutdown);
     if leaves(stored.state) && leaves(stored.previous) {
         return Err(format!("{} was said, and nothing else is stable to come back to", state.state));
@@ -35,6 +30,6 @@ mod tests {
     fn what_is_not_on_the_disk_must_not_be_said() {
         let state =
             StateMessage { state: FailoverState::Normal, startup: false, since: WireTime(5), tandem: None };
-        assert!(said(&Book::new(), &state, true).is_err());
+        assert!(said(&Book::new(), &state).is_err());
     }
 }

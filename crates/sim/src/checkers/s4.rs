@@ -6,21 +6,15 @@ use super::ledger::{Book, Ledger, Owed};
 use super::{At, Seen};
 use failover::message::BindingAck;
 
-/// A BNDACK has left. `stable`: all records of its batch would survive a power cut now.
-pub(super) fn answered(
-    ledger: &Ledger,
-    at: At,
-    owed: &Owed,
-    acks: &[BindingAck],
-    stable: bool,
-) -> Result<(), String> {
+/// A BNDACK has left.
+pub(super) fn answered(ledger: &Ledger, at: At, owed: &Owed, acks: &[BindingAck]) -> Result<(), String> {
     let book = &ledger.books[at.server];
     for ack in acks.iter().filter(|ack| ack.rejected.is_none()) {
         if !owed.updates.iter().any(|(update, _)| update.address == ack.address) {
             continue;
         }
         let recorded = book.stable.get(&ack.address).is_some_and(|(end, _)| *end > owed.position);
-        if !stable || !recorded {
+        if !recorded {
             return Err(format!("{}: a BNDACK left before what it accepts was stable", ack.address));
         }
     }

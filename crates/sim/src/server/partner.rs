@@ -151,38 +151,23 @@ impl Server {
 pub(super) fn release_to_partner(
     process: &mut Process,
     outside: &mut Outside,
-    disk: &VirtualDisk,
     at: At,
     batch: &mut Batch,
     stable: Position,
 ) {
     let mut leaving = Vec::new();
     batch.release_partners(stable, |to| leaving.push(to));
-    send(process, outside, disk, at, batch, leaving);
+    send(process, outside, at, leaving);
 }
 
 /// Lets go the CONTACTs alone.
-pub(super) fn release_contacts(
-    process: &mut Process,
-    outside: &mut Outside,
-    disk: &VirtualDisk,
-    at: At,
-    batch: &mut Batch,
-) {
+pub(super) fn release_contacts(process: &mut Process, outside: &mut Outside, at: At, batch: &mut Batch) {
     let mut leaving = Vec::new();
     batch.release_contacts(|to| leaving.push(to));
-    send(process, outside, disk, at, batch, leaving);
+    send(process, outside, at, leaving);
 }
 
-fn send(
-    process: &mut Process,
-    outside: &mut Outside,
-    disk: &VirtualDisk,
-    at: At,
-    batch: &Batch,
-    leaving: Vec<ToPartner>,
-) {
-    let mut on_disk = None;
+fn send(process: &mut Process, outside: &mut Outside, at: At, leaving: Vec<ToPartner>) {
     for to in leaving {
         let doing = match to {
             ToPartner::Connect { .. } => Doing::Connect,
@@ -195,10 +180,8 @@ fn send(
                 if bytes.is_empty() {
                     continue;
                 }
-                let frames = batch.records().2;
-                let stable = *on_disk.get_or_insert_with(|| frames.is_empty() || disk.is_stable(frames));
                 outside.counts.one(Count::PartnerMessages);
-                if let Some(line) = outside.checkers.said_to_partner(at, link, &bytes, stable) {
+                if let Some(line) = outside.checkers.said_to_partner(at, link, &bytes) {
                     outside.note(|| format!("server {}: says {line}", at.server));
                 }
                 Doing::Send { link, bytes }
