@@ -581,3 +581,44 @@ fn a_restart_alone_gives_nothing_beyond_mclt_after_its_end() {
     pair.command(0, Command::ServeAlone);
     assert!(pair.bind(&Client::new(2)).is_some());
 }
+
+#[test]
+fn an_old_copy_of_a_store_that_was_being_refilled_waits_anew() {
+    let mut pair = Pair::normal(3600);
+    pair.lose_disk(0);
+    pair.start(0);
+    pair.pass(seconds(60));
+    assert_eq!(pair.view(0).state, FailoverState::RecoverWait);
+    let copy = pair.nodes[0].log.clone();
+    pair.pass(seconds(2 * MCLT));
+    assert_eq!(pair.states(), (FailoverState::Normal, FailoverState::Normal));
+    pair.kill(0);
+    pair.nodes[0].log = copy;
+    pair.start(0);
+    pair.pass(seconds(60));
+    assert_eq!(
+        pair.view(0).state,
+        FailoverState::RecoverWait,
+        "it may have promised anything until just now"
+    );
+}
+
+#[test]
+fn a_refusal_for_what_is_abandoned_is_an_answer() {
+    let mut pair = Pair::normal(3600);
+    let client = Client::new(1);
+    pair.cut();
+    // The secondary finds that an address of its own is in use by a stranger, and loses the word of the primary for it.
+    let (n, address, _) = pair.bind(&client).expect("an address");
+    let options: [(u8, &[u8]); 2] = [
+        (dhcp::code::REQUESTED_ADDRESS, &address.octets()),
+        (dhcp::code::SERVER_IDENTIFIER, &pair.nodes[n].address.octets()),
+    ];
+    let decline = client.message(MessageType::Decline, Ipv4Addr::UNSPECIFIED, &options);
+    pair.send(&client, Some(n), &decline);
+    assert_eq!(pair.lease(n, address).status, BindingStatus::Abandoned);
+    assert_eq!(pair.command(1 - n, Command::PartnerDown), Commanded::Done(FailoverState::PartnerDown));
+    pair.mend();
+    pair.pass(seconds(60));
+    assert_eq!(pair.states(), (FailoverState::Normal, FailoverState::Normal));
+}

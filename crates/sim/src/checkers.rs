@@ -350,6 +350,11 @@ impl Checkers {
         self.ledger.as_ref().is_some_and(|ledger| ledger.is_shared(address))
     }
 
+    /// By how much the clock of the second server is ahead of the first's, in milliseconds.
+    pub(crate) fn ahead(&self) -> i128 {
+        self.ledger.as_ref().map_or(0, ledger::Ledger::ahead)
+    }
+
     /// How many BNDUPDs and POOLREQs the two have sent.
     pub(crate) fn talk(&self) -> u64 {
         self.ledger.as_ref().map_or(0, |ledger| ledger.talk)

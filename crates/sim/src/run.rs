@@ -117,9 +117,14 @@ fn come_together(world: &mut World, terms: Terms) {
 }
 
 fn know_the_same(world: &World) -> Result<(), String> {
-    let skew = world.scene.terms.map_or(0, |terms| terms.skew);
     let checkers = &world.outside.checkers;
-    l2::know_the_same(&world.both_views(), &world.endpoints(), |address| checkers.is_shared(address), skew)
+    l2::know_the_same(
+        &world.both_views(),
+        &world.endpoints(),
+        |address| checkers.is_shared(address),
+        checkers.ahead(),
+        world.outside.lost_time,
+    )
 }
 
 /// Nobody asks for anything any more: pools are level, and nothing passes between the two but signs of life (L3).

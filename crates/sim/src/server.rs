@@ -131,8 +131,10 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn new(number: usize, config: Config, planted: Planted, mut random: Random) -> Server {
+        // All that came from a partner while a process stood still is decided in one turn.
+        let is_pair = !config.relationships().is_empty();
         let store_options = store::Options {
-            segment_size: random.pick(&[8192, 16_384, 65_536]),
+            segment_size: random.pick(if is_pair { &[65_536, 131_072] } else { &[8192, 16_384, 65_536] }),
             snapshot_at_least: random.pick(&[4096, 12_000, 40_000]),
             snapshot_sync_every: random.pick(&[256, 1024, 8192]),
             planted: planted.store,

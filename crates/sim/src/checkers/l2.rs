@@ -8,12 +8,14 @@ use std::net::Ipv4Addr;
 /// How far two recorded ends may be apart, in milliseconds: two clocks, and whole seconds.
 const APART: i128 = 4000;
 
-/// `views` are those of each server; `shared` says which addresses the two share; the second's clock is `skew` ahead.
+/// `views` are those of each server; `shared` says which addresses the two share; the second's clock is `ahead`
+/// so far, and was once `unsteady` by so much, in milliseconds.
 pub(crate) fn know_the_same(
     views: &[Vec<LeaseView>],
     endpoints: &[EndpointView],
     shared: impl Fn(Ipv4Addr) -> bool,
-    skew: i64,
+    ahead: i128,
+    unsteady: u64,
 ) -> Result<(), String> {
     for view in endpoints {
         let left =
@@ -27,8 +29,8 @@ pub(crate) fn know_the_same(
         let ends = [one, other].map(|view| i128::from(view.lease_expiration.as_millis()));
         let holds = |view: &LeaseView| view.status == failover::binding::BindingStatus::Active;
         let endless = [one, other].map(|view| view.lease_expiration == failover::time::Time::NEVER);
-        let apart = if endless[0] { 0 } else { (ends[1] - ends[0] - i128::from(skew)).abs() };
-        let same_end = !holds(one) || endless[0] == endless[1] && apart <= APART;
+        let apart = if endless[0] { 0 } else { (ends[1] - ends[0] - ahead).abs() };
+        let same_end = !holds(one) || endless[0] == endless[1] && apart <= APART + i128::from(unsteady);
         if (one.address, one.status) != (other.address, other.status)
             || holds(one) && one.client != other.client
             || !same_end

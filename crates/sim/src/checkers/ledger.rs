@@ -257,6 +257,10 @@ impl Ledger {
         book.last_seen = book.last_seen.max(at.engine);
     }
 
+    pub(super) fn ahead(&self) -> i128 {
+        self.books[1].offset - self.books[0].offset
+    }
+
     /// What is added to times of the other server.
     fn delta(&self, server: usize) -> ClockDelta {
         let millis = self.books[server].offset - self.books[1 - server].offset;
@@ -553,7 +557,8 @@ impl Ledger {
             }
             Message::UpdReq | Message::UpdReqAll => {
                 let all = *message == Message::UpdReqAll;
-                let book = &self.books[server];
+                let (book, pools) = (&self.books[server], &self.pools);
+                let is_shared = |address| pools.iter().any(|(first, last)| (*first..=*last).contains(&address));
                 let owed = book
                     .sealed
                     .values()
@@ -561,7 +566,8 @@ impl Ledger {
                 // What was settled in this very turn is not written down yet.
                 let settled =
                     |address: &Ipv4Addr| book.touched.contains(address) || book.settled.contains(address);
-                let owed = owed.map(|seen| seen.address).filter(|address| !settled(address)).collect();
+                let owed = owed.map(|seen| seen.address);
+                let owed = owed.filter(|address| is_shared(*address) && !settled(address)).collect();
                 self.transfers.insert((link, server, xid), Transfer { owed });
             }
             Message::UpdDone => {

@@ -232,7 +232,7 @@ impl World {
     }
 
     fn take_down(&mut self, server: usize, ending: Ending, lasts: u64) {
-        if self.servers[server].is_down() {
+        if self.servers[server].is_down() || self.is_frozen(server) {
             return;
         }
         self.servers[server].away = Some(lasts);
@@ -285,7 +285,10 @@ impl World {
 
     /// A server goes in order: it says so to its partner, and then ends.
     pub(super) fn leave(&mut self, server: usize, command: Command) {
-        if self.servers[server].is_serving() && self.servers[server].command(&mut self.outside, command) {
+        if !self.is_frozen(server)
+            && self.servers[server].is_serving()
+            && self.servers[server].command(&mut self.outside, command)
+        {
             let shuts = command == Command::Shutdown;
             self.outside.counts.one(if shuts { Count::Shutdowns } else { Count::PausesTold });
             let incarnation = self.servers[server].incarnation;
@@ -307,7 +310,7 @@ impl World {
     /// A disk is lost only while the other server has everything: what both have lost nobody can bring back.
     fn lose_disk(&mut self, server: usize) {
         let checkers = &self.outside.checkers;
-        if checkers.has_everything(0) && checkers.has_everything(1) {
+        if checkers.has_everything(0) && checkers.has_everything(1) && !self.is_frozen(server) {
             self.outside.counts.one(Count::LostDisks);
             if let Some(pair) = &mut self.pair {
                 pair.backups[server] = None;
@@ -335,9 +338,10 @@ impl World {
         let now = self.outside.now;
         let normal = (0..2).all(|n| self.servers[n].state(&self.outside) == Some(FailoverState::Normal));
         let whole = (0..2).all(|n| self.outside.checkers.has_everything(n));
+        let is_frozen = self.is_frozen(0) || self.is_frozen(1);
         let Some(pair) = &mut self.pair else { return };
         let old = pair.backups[server].as_ref().is_some_and(|(made, _)| *made + 200_000 < now);
-        if !normal || !whole || !old || !pair.lines.is_whole(now) {
+        if !normal || !whole || !old || is_frozen || !pair.lines.is_whole(now) {
             return;
         }
         let Some((_, copy)) = pair.backups[server].take() else { return };
