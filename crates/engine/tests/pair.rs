@@ -622,3 +622,23 @@ fn a_refusal_for_what_is_abandoned_is_an_answer() {
     pair.pass(seconds(60));
     assert_eq!(pair.states(), (FailoverState::Normal, FailoverState::Normal));
 }
+
+#[test]
+fn a_stored_partner_down_vouches_for_nothing_after_an_orderly_restart() {
+    let mut pair = Pair::normal(3600);
+    for n in [0, 1] {
+        pair.kill(n);
+    }
+    pair.pass(seconds(100));
+    pair.is_cut = true;
+    // Not in NORMAL since its start, and rightly told that the other is down.
+    pair.start(1);
+    pair.pass(seconds(70));
+    assert_eq!(pair.command(1, Command::PartnerDown), Commanded::Done(FailoverState::PartnerDown));
+    pair.command(1, Command::Pause);
+    pair.kill(1);
+    pair.start(1);
+    pair.pass(seconds(3 * MCLT));
+    assert_eq!(pair.view(1).state, FailoverState::PartnerDown);
+    assert!(pair.bind(&Client::new(2)).is_none(), "model M4");
+}

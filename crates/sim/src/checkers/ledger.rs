@@ -295,11 +295,19 @@ impl Ledger {
     pub(super) fn sealed(&mut self, at: At, batch: &Batch, records: &[Seen]) -> Verdicts {
         self.sees(at);
         let server = at.server;
-        let entered = batch.events().0.iter().filter_map(|event| match event {
-            Event::StateChanged { to, .. } => Some(*to),
+        let changes = batch.events().0.iter().filter_map(|event| match event {
+            Event::StateChanged { from, to, .. } => Some((*from, *to)),
             _ => None,
         });
-        let entered: Vec<FailoverState> = entered.collect();
+        let changes: Vec<(FailoverState, FailoverState)> = changes.collect();
+        let entered: Vec<FailoverState> = changes.iter().map(|(_, to)| *to).collect();
+        // The partner's SHUTDOWN is its word.
+        if changes
+            .iter()
+            .any(|(from, to)| *to == FailoverState::PartnerDown && *from != FailoverState::Startup)
+        {
+            self.books[server].told_partner_down.get_or_insert(at.engine);
+        }
         let possible: Vec<FailoverState> =
             [self.books[server].state()].into_iter().chain(entered.iter().copied()).collect();
         let stored = stored_in(batch.records().2);
@@ -558,7 +566,8 @@ impl Ledger {
             Message::UpdReq | Message::UpdReqAll => {
                 let all = *message == Message::UpdReqAll;
                 let (book, pools) = (&self.books[server], &self.pools);
-                let is_shared = |address| pools.iter().any(|(first, last)| (*first..=*last).contains(&address));
+                let is_shared =
+                    |address| pools.iter().any(|(first, last)| (*first..=*last).contains(&address));
                 let owed = book
                     .sealed
                     .values()
