@@ -617,7 +617,9 @@ impl Deadlines<'_> {
                 Some(authority) if !authority.resets_abandoned => Time::NEVER,
                 _ => binding.start_time_of_state.time().plus(self.decline_time),
             },
-            (None, BindingStatus::Expired | BindingStatus::Released | BindingStatus::Reset) => {
+            // A partner that has it as ABANDONED takes a RESET and no FREE (figure 7.1.3-1): it must hear of the one first.
+            (None, BindingStatus::Reset) => Time::NEVER,
+            (None, BindingStatus::Expired | BindingStatus::Released) => {
                 match self.authority(binding).and_then(|authority| authority.partner_down) {
                     Some(stay) if self.short_wait => stay.may_change_hands(Times::NONE),
                     Some(stay) => stay.may_change_hands(binding.times()),

@@ -642,3 +642,21 @@ fn a_stored_partner_down_vouches_for_nothing_after_an_orderly_restart() {
     assert_eq!(pair.view(1).state, FailoverState::PartnerDown);
     assert!(pair.bind(&Client::new(2)).is_none(), "model M4");
 }
+
+#[test]
+fn a_second_lost_disk_is_another_loss() {
+    let mut pair = Pair::normal(3600);
+    let (_, address, _) = pair.bind(&Client::new(1)).expect("an address");
+    pair.lose_disk(0);
+    pair.start(0);
+    pair.pass(seconds(2 * MCLT));
+    assert_eq!(pair.states(), (FailoverState::Normal, FailoverState::Normal));
+    pair.renew(&Client::new(1), 1, address).expect("an answer");
+    pair.lose_disk(0);
+    pair.nodes[0].store = [98; 16];
+    let before = pair.lease(1, address).lease_expiration;
+    pair.start(0);
+    pair.pass(seconds(30));
+    let raised = pair.lease(1, address).lease_expiration;
+    assert!(raised >= before.plus(seconds(MCLT)), "trap T16: {before:?} {raised:?}");
+}

@@ -376,7 +376,7 @@ impl Endpoint {
             self.dirty = true;
         }
         if let Some(tandem) = told.tandem.filter(|tandem| tandem.storage_lost) {
-            self.partner_lost(tandem.store_generation, out);
+            self.partner_lost(loss_of(&tandem), out);
         }
         match self.state {
             S::Startup => self.leave_startup(now, &partner, out),
@@ -677,4 +677,12 @@ impl Endpoint {
             (_, None) => out.push(Action::Stop),
         }
     }
+}
+
+/// Names one loss of a partner's store: a store that is made anew counts its generations anew.
+fn loss_of(tandem: &TandemInfo) -> u64 {
+    // FNV-1a.
+    let mix = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+    let identity = tandem.store_identity.iter().fold(0xcbf2_9ce4_8422_2325, mix);
+    tandem.store_generation.to_be_bytes().iter().fold(identity, mix)
 }
