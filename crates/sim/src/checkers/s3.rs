@@ -50,6 +50,20 @@ impl S3 {
         }
     }
 
+    /// The other server has heard this: it may have given it back there.
+    pub(super) fn handled_by_partner(&mut self, handled: &Handled<'_>) {
+        if let (true, Some(address)) = (handled.gives_back(), handled.address())
+            && self.promises.get(&address).is_some_and(|promise| promise.identity == handled.identity)
+        {
+            self.promises.remove(&address);
+        }
+    }
+
+    /// The store is gone, or another: nothing of it can be expected.
+    pub(super) fn lost_store(&mut self) {
+        self.promises.clear();
+    }
+
     pub(super) fn handled(&mut self, at: At, handled: &Handled<'_>) {
         self.latest = self.latest.max(at.engine);
         let asked = self.asked.entry(handled.identity.clone()).or_default();
