@@ -52,6 +52,37 @@ pub(crate) enum Command {
     /// Show the leases of a running server
     #[command(after_help = EXIT_CODES)]
     Leases(LeasesArguments),
+    /// Run servers in simulated worlds that fail, and check what must always hold
+    #[command(after_help = SIM_EXIT_CODES)]
+    Sim(SimArguments),
+}
+
+const SIM_EXIT_CODES: &str = "\
+Exit codes:
+  0  nothing was violated, and everything that can fail has failed; with --planted: the bug was found
+  2  the command line makes no sense
+  5  something was violated, or the runs were too quiet to prove anything";
+
+#[derive(Debug, Args)]
+pub(crate) struct SimArguments {
+    /// How many seeds to run
+    #[arg(long, value_name = "N", default_value_t = 500)]
+    pub(crate) seeds: u64,
+    /// The first of them
+    #[arg(long, value_name = "SEED", default_value_t = 1)]
+    pub(crate) first_seed: u64,
+    /// Run this seed alone, and print all that happens
+    #[arg(long, value_name = "SEED", conflicts_with_all = ["seeds", "first_seed"])]
+    pub(crate) replay: Option<u64>,
+    /// Put this bug in, and see it found; an unknown name lists them
+    #[arg(long, value_name = "BUG")]
+    pub(crate) planted: Option<String>,
+    /// Only pairs of servers
+    #[arg(long, conflicts_with = "single")]
+    pub(crate) pair: bool,
+    /// Only single servers
+    #[arg(long)]
+    pub(crate) single: bool,
 }
 
 #[derive(Debug, Args)]

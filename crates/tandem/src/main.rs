@@ -12,6 +12,7 @@ mod host;
 mod leases;
 mod output;
 mod serve;
+mod sim;
 mod status;
 mod table;
 
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
         Command::Check(arguments) => check::run(arguments, &mut output),
         Command::Status(arguments) => status::run(arguments, &mut output),
         Command::Leases(arguments) => leases::run(arguments, &mut output),
+        Command::Sim(arguments) => sim::run(arguments),
     };
     let ended = ended.and_then(|code| output.flush().map(|()| code));
     match ended {
