@@ -38,7 +38,7 @@ use dhcp::{ClientIdentity, Message, MessageType};
 use engine::{Batch, LeaseView, LinkId};
 use failover::endpoint::Command;
 use failover::state::FailoverState;
-use failover::time::Time;
+use failover::time::{Interval, Time};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::Ipv4Addr;
@@ -155,11 +155,12 @@ pub(crate) struct Checkers {
 impl Checkers {
     pub(crate) fn new(scene: &Scene) -> Checkers {
         let each = || scene.servers.iter();
+        let offer_time = if scene.terms.is_some() { Interval::ZERO } else { scene.offer_time };
         Checkers {
             violation: None,
             dealings: Dealings::default(),
             s1: s1::S1::default(),
-            s3: each().map(|_| s3::S3::new(scene.offer_time)).collect(),
+            s3: each().map(|_| s3::S3::new(offer_time)).collect(),
             s15: s15::S15,
             s16: each().map(|_| s16::S16::default()).collect(),
             s17: each()
@@ -228,7 +229,7 @@ impl Checkers {
 
     /// A server has made a batch of records, and what its memory shows of their addresses.
     pub(crate) fn sealed(&mut self, at: At, batch: &Batch, records: &[Seen], views: Vec<LeaseView>) {
-        self.s3[at.server].sealed(at);
+        self.s3[at.server].sealed(at, records);
         self.s16[at.server].sealed(batch.end().0, views);
         if let Some(ledger) = &mut self.ledger {
             let verdicts = ledger.sealed(at, batch, records);

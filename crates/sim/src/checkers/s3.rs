@@ -30,6 +30,7 @@ struct Offered {
 
 #[derive(Debug)]
 pub(crate) struct S3 {
+    /// [`Interval::ZERO`] where a partner's word may end an offer at any time.
     offer_time: Interval,
     promises: BTreeMap<Ipv4Addr, Promise>,
     offers: BTreeMap<Ipv4Addr, Offered>,
@@ -81,9 +82,12 @@ impl S3 {
         }
     }
 
-    /// Time goes on.
-    pub(super) fn sealed(&mut self, at: At) {
+    /// Time goes on. An address that somebody found in use is nobody's (figure 7.1.3-1).
+    pub(super) fn sealed(&mut self, at: At, records: &[Seen]) {
         self.latest = self.latest.max(at.engine);
+        for seen in records.iter().filter(|seen| seen.is_abandoned()) {
+            self.promises.remove(&seen.address);
+        }
     }
 
     /// Offers are not durable.
