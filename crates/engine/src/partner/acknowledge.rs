@@ -134,9 +134,14 @@ impl Engine {
         if sent.changed {
             return;
         }
+        self.endpoint_mut(relationship).refused.insert(slot, now.plus(RETRY));
+        let said = rejection.reason == RejectReason::ILLEGAL_IP_ADDRESS;
+        if said && self.endpoint(relationship).terms_differ {
+            // Once for all of them: the pools differ.
+            return;
+        }
         let name = self.config.relationship(relationship).name.clone();
         outbox.event(Event::UpdateRejected { relationship: name, address, reason: rejection.reason });
-        self.endpoint_mut(relationship).refused.insert(slot, now.plus(RETRY));
     }
 
     /// Puts what was refused back into the queue when its time has come.

@@ -143,6 +143,10 @@ impl Engine {
         ) {
             return;
         }
+        if reason == RejectReason::ILLEGAL_IP_ADDRESS && self.endpoint(relationship).terms_differ {
+            // Said once for all of them: the pools differ.
+            return;
+        }
         let name = self.config.relationship(relationship).name.clone();
         let address = update.address;
         outbox.event(Event::UpdateRefused { relationship: name, address, status: update.status, reason });
