@@ -96,8 +96,8 @@ counts! {
     SnapshotsLost => "snapshots given up",
     /// Starts from a snapshot.
     FromSnapshot => "starts from a snapshot",
-    /// Times that the disk ran full.
-    DiskFull => "disk-full episodes",
+    /// Turns of a journal, and starts, in which the disk was full.
+    DiskFull => "turns that found the disk full",
     /// Times that the disk ran full and the store said so to the engine.
     ReserveOnly => "episodes on the last reserve",
     /// Syncs that failed.
