@@ -684,3 +684,41 @@ fn a_second_lost_disk_is_another_loss() {
     let raised = pair.lease(1, address).lease_expiration;
     assert!(raised >= before.plus(seconds(MCLT)), "trap T16: {before:?} {raised:?}");
 }
+
+#[test]
+fn an_old_backup_has_no_say_against_the_partner() {
+    let mut pair = Pair::normal(3600);
+    let client = Client::new(1);
+    let (n, address, _) = pair.bind(&client).expect("an address");
+    // In the backup the address is declined, and its time as ABANDONED is nearly over.
+    let (address_bytes, server) = (address.octets(), pair.nodes[n].address.octets());
+    let options: [(u8, &[u8]); 2] =
+        [(dhcp::code::REQUESTED_ADDRESS, &address_bytes), (dhcp::code::SERVER_IDENTIFIER, &server)];
+    let decline = client.message(MessageType::Decline, Ipv4Addr::UNSPECIFIED, &options);
+    pair.send(&client, None, &decline);
+    assert_eq!(pair.status(address), [BindingStatus::Abandoned; 2]);
+    pair.pass(seconds(3500));
+    let backup = pair.nodes[0].log.clone();
+    pair.pass(seconds(200));
+    assert_eq!(pair.status(address), [BindingStatus::Free; 2]);
+    // Then somebody has it.
+    let mut holder = None;
+    for number in 2..=21 {
+        let client = Client::new(number);
+        if pair.bind(&client).is_some_and(|(_, got, _)| got == address) {
+            holder = Some(client);
+        }
+    }
+    let holder = holder.expect("the address is given out again");
+    pair.kill(0);
+    pair.nodes[0].log = backup;
+    pair.start(0);
+    pair.pass(seconds(2 * MCLT));
+    assert_eq!(pair.states(), (FailoverState::Normal, FailoverState::Normal));
+    let expected =
+        Some(dhcp::ClientIdentity::from_hardware(1, holder.hardware.as_bytes()).expect("an identity"));
+    for n in 0..2 {
+        let lease = pair.lease(n, address);
+        assert_eq!((lease.status, &lease.client), (BindingStatus::Active, &expected), "node {n}");
+    }
+}

@@ -69,15 +69,17 @@ impl Engine {
         let binding = self.table.get(slot);
         let endpoint = self.endpoint(relationship);
         let crosses = endpoint.outstanding.get(slot).is_some() && !self.planted.updates_cross;
+        // A server whose bindings are lost, or an old copy, has no say against one that kept its own (S13, trap T16).
+        let forgot = endpoint.machine.stored().storage_lost;
         let ours = judge::Binding {
-            status: binding.status,
+            status: if forgot { BindingStatus::Free } else { binding.status },
             times: binding.times(),
             start_time_of_state: binding.start_time_of_state.time(),
             client_last_transaction_time: binding.heard(),
             granted: binding.leased_for(),
             same_client: claim.client.is_some() && claim.client == binding.client,
             reserved: binding.reserved,
-            outstanding: crosses,
+            outstanding: crosses && !forgot,
         };
         let mut received = *received;
         if self.planted.stale_active_wins && received.lease_expiration.is_some() {
