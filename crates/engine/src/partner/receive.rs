@@ -69,8 +69,10 @@ impl Engine {
         let binding = self.table.get(slot);
         let endpoint = self.endpoint(relationship);
         let crosses = endpoint.outstanding.get(slot).is_some() && !self.planted.updates_cross;
+        // What an old copy of a store says is nothing to hold against a partner that knows better (S13, D12 5.16).
+        let lost = endpoint.machine.stored().storage_lost;
         let ours = judge::Binding {
-            status: binding.status,
+            status: if lost { BindingStatus::Free } else { binding.status },
             times: binding.times(),
             start_time_of_state: binding.start_time_of_state.time(),
             client_last_transaction_time: binding.heard(),
