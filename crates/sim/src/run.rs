@@ -115,7 +115,11 @@ fn come_together(world: &mut World, terms: Terms) {
         world.run_until(world.outside.now + 5000);
     }
     let verdict = know_the_same(world);
-    world.outside.checkers.judge("L2", verdict);
+    // Where a store was lost the two may think differently of an address until its raised end (trap T16).
+    let counts = &world.outside.counts;
+    if counts.get(Count::LostDisks) + counts.get(Count::Restored) == 0 {
+        world.outside.checkers.judge("L2", verdict);
+    }
     world.hold_clients(false);
     world.run_until(world.outside.now + 30_000);
     if !terms.wrong_operator {

@@ -447,7 +447,10 @@ impl Ledger {
                 verdicts.push(("S14", s14::answer(owed.as_ref(), acks)));
                 if let Some(owed) = owed {
                     verdicts.push(("S4", s4::answered(self, at, &owed, acks)));
-                    verdicts.push(("S13", s13::answered(at, &owed, acks)));
+                    // One that lost its store promises nothing, and takes what its partner says.
+                    if self.books[server].lost.is_none() {
+                        verdicts.push(("S13", s13::answered(at, &owed, acks)));
+                    }
                     self.accept(at, link, &owed, acks);
                 }
             }
