@@ -1,10 +1,10 @@
 //! What the two say to each other: dissected by tshark, and never before it is stable.
 
 use crate::well_spoken;
-use lab::partners::Said;
-use lab::shim::{SlowSync, Sync};
 use lab::pair::usual;
+use lab::partners::Said;
 use lab::partners::{TYPES, count};
+use lab::shim::{SlowSync, Sync};
 use lab::{ClientKind, Guests, Pair, Side, seconds};
 
 /// Both counted what they sent; on the wire is all of it, and tshark can read it.
@@ -71,7 +71,8 @@ fn each_of_the_twelve_types_is_seen_and_none_is_malformed() {
 /// is decided when the log says so.
 fn decided(message: &Said, said: &[Said], log: &[(u64, String)]) -> Option<u64> {
     if message.kind == "BNDACK" {
-        let is_its = |other: &&Said| other.kind == "BNDUPD" && other.from != message.from && other.xid == message.xid;
+        let is_its =
+            |other: &&Said| other.kind == "BNDUPD" && other.from != message.from && other.xid == message.xid;
         return said.iter().filter(is_its).map(|update| update.at).rfind(|at| *at < message.at);
     }
     let state = ["NORMAL", "COMMUNICATIONS-INTERRUPTED", "RECOVER", "RECOVER-WAIT", "RECOVER-DONE"];
@@ -113,12 +114,16 @@ fn lines(log: &str) -> Vec<(u64, String)> {
 /// A pair of which B's disk takes 300 ms for each sync, or says so at once and does it later.
 fn with_slow_disk(name: &str, lie: bool) -> [(usize, usize); 2] {
     let shim = std::cell::OnceCell::new();
-    let mut pair = Pair::start_with(name, |side| usual(side, 10), |side, node| {
-        if side == Side::A {
-            return Vec::new();
-        }
-        shim.get_or_init(|| SlowSync::new(node.folder(), 300, lie)).environment()
-    });
+    let mut pair = Pair::start_with(
+        name,
+        |side| usual(side, 10),
+        |side, node| {
+            if side == Side::A {
+                return Vec::new();
+            }
+            shim.get_or_init(|| SlowSync::new(node.folder(), 300, lie)).environment()
+        },
+    );
     pair.wait_for_normal(60);
     let mut guests = Guests::new();
     for n in 0..12 {

@@ -53,7 +53,8 @@ fn until_given(pair: &Pair, puppets: &Node, wish: Ipv4Addr, within: u64) -> Give
     for number in 100.. {
         assert!(now() - start < within * 1_000_000_000, "nobody got {wish} in {within} s");
         let puppet = Puppet::new(number % 100 + 100);
-        if let Some(offer) = puppet.discover(puppets, &pair.clients, Some(wish)).filter(|offer| offer.0 == wish)
+        if let Some(offer) =
+            puppet.discover(puppets, &pair.clients, Some(wish)).filter(|offer| offer.0 == wish)
             && let Some(given) = puppet.select(puppets, &pair.clients, offer)
         {
             return given;
@@ -86,7 +87,11 @@ fn a_new_client_is_not_promised_what_was_agreed_for_the_one_before() {
     pair.command(Side::B, &["partner-down", "--yes-it-is-off"]);
     let reused = until_given(&pair, &puppets, given.address, 90);
     assert_eq!(reused.server, Side::B.address());
-    pair.say(&format!("B gave {} again {} s after A had", reused.address, (reused.at - next.at) / 1_000_000_000));
+    pair.say(&format!(
+        "B gave {} again {} s after A had",
+        reused.address,
+        (reused.at - next.at) / 1_000_000_000
+    ));
     nobody_shares(&mut pair);
 }
 
@@ -147,7 +152,10 @@ fn a_lease_that_was_renewed_untold_survives_a_lost_disk() {
     let binding = &pair.bindings(Side::B)[&given.address];
     let until: u64 = binding["lease-expiration-time"].parse().unwrap();
     assert_eq!(binding["binding-status"], "ACTIVE");
-    assert!(until >= untold.at / 1_000_000_000 + u64::from(untold.lease) - 1, "{binding:?} ends before {untold:?}");
+    assert!(
+        until >= untold.at / 1_000_000_000 + u64::from(untold.lease) - 1,
+        "{binding:?} ends before {untold:?}"
+    );
     client.rebind(&puppets, &pair.clients, given.address).expect("the client renews with a whole pair");
     nobody_shares(&mut pair);
 }
@@ -161,12 +169,17 @@ fn last_lease(kind: ClientKind) {
     pair.cut_clients(Side::B, true);
     let number = guests.begin(&pair.lab, kind, kind.name());
     let mac = guests.all[number].mac;
-    let ack = pair.clients.wait("the last lease of A", 30, 0, |seen| {
-        seen.kind() == Some(Ack) && seen.chaddr() == mac
-    });
+    let ack = pair
+        .clients
+        .wait("the last lease of A", 30, 0, |seen| seen.kind() == Some(Ack) && seen.chaddr() == mac);
     pair.kill(Side::A);
     let after = (now() - ack.at) / 1_000_000;
-    pair.say(&format!("{} was leased {} to a {}, {after} ms before A was dead", ack.source, ack.message().yiaddr(), kind.name()));
+    pair.say(&format!(
+        "{} was leased {} to a {}, {after} ms before A was dead",
+        ack.source,
+        ack.message().yiaddr(),
+        kind.name()
+    ));
     assert!(after < 150, "A lived on for {after} ms");
     pair.cut_clients(Side::B, false);
     let guest = &mut guests.all[number];
@@ -174,7 +187,8 @@ fn last_lease(kind: ClientKind) {
     let killed = now();
     let is_extended = |pair: &Pair| {
         let seen = pair.clients.seen();
-        let extended = seen.iter().filter(|seen| seen.at > killed && seen.kind() == Some(Ack) && seen.chaddr() == mac);
+        let extended =
+            seen.iter().filter(|seen| seen.at > killed && seen.kind() == Some(Ack) && seen.chaddr() == mac);
         extended.count() > 1
     };
     assert!(guests.watch(seconds(110), || is_extended(&pair)), "the client was not extended twice");
