@@ -392,6 +392,14 @@ impl Table {
         self.lost.add(found, lost);
     }
 
+    /// Until when the client of this address may think that it has it, if it has not heard our latest answer (trap T19): the
+    /// recorded end, and what was found of lost time since it was recorded.
+    pub(crate) fn kept_until(&self, slot: Slot) -> Stamp {
+        let binding = self.get(slot);
+        let held = self.lost.since(binding.client_last_transaction_time.time());
+        Stamp::at_or_after(binding.lease_expiration.time().plus(held))
+    }
+
     /// When lost time was found, and how much of it.
     pub(crate) fn lost_times(&self) -> impl Iterator<Item = (Time, Interval)> + '_ {
         self.lost.iter()
@@ -621,14 +629,15 @@ impl Deadlines<'_> {
                 Some(authority) if !authority.resets_abandoned => Time::NEVER,
                 _ => binding.start_time_of_state.time().plus(self.decline_time),
             },
-            (None, BindingStatus::Expired | BindingStatus::Released | BindingStatus::Reset) => {
+            (None, BindingStatus::Expired | BindingStatus::Released) => {
                 match self.authority(binding).and_then(|authority| authority.partner_down) {
                     Some(stay) if self.short_wait => stay.may_change_hands(Times::NONE),
                     Some(stay) => stay.may_change_hands(binding.times()),
                     None => Time::NEVER,
                 }
             }
-            (None, BindingStatus::Free | BindingStatus::Backup) => Time::NEVER,
+            // RESET: a partner that has it as ABANDONED takes that and no FREE (figure 7.1.3-1), so it must hear of it first.
+            (None, BindingStatus::Reset | BindingStatus::Free | BindingStatus::Backup) => Time::NEVER,
         };
         Stamp::at_or_after(at).tick()
     }

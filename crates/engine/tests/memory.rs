@@ -154,6 +154,16 @@ fn a_lease_given_by_a_clock_that_was_behind_is_not_over_before_its_client_thinks
 }
 
 #[test]
+fn a_shorter_renewal_that_may_not_have_been_heard_takes_nothing_from_a_lease_by_a_clock_that_was_behind() {
+    let mut server = after_a_jump(|server| stamp(server, 50, 1, true), |server| stamp(server, 60, 1, true));
+    let mut client = Client::new(1);
+    client.wish = Some(60);
+    assert_eq!(client.renew(&mut server, ip("10.0.0.10")).unwrap().lease(), 60);
+    server.pass(seconds(580));
+    assert!(Client::new(2).discover(&mut server).is_none(), "client 1 may still count on its first lease");
+}
+
+#[test]
 fn a_reboot_of_a_machine_that_knew_the_time_holds_nothing_back() {
     let mut server = after_a_jump(|server| stamp(server, 50, 1, true), |server| stamp(server, 5, 2, true));
     server.pass(seconds(1));

@@ -120,8 +120,9 @@ impl Engine {
             return;
         }
         let address = self.table.get(slot).ip();
-        if rejection.reason == RejectReason::LESS_CRITICAL_BINDING_INFORMATION {
-            // Updates that cross (trap T22): said again once the partner's own is through, and owed until then.
+        if rejection.reason == RejectReason::LESS_CRITICAL_BINDING_INFORMATION && sent.crossed {
+            // Updates that cross (trap T22): said again once the partner's own is through, and owed until then. Its own came
+            // before this answer; where none did, this is the figure's (ABANDONED), and an answer like others.
             let again = now.plus(Interval::from_seconds(1));
             self.endpoint_mut(relationship).refused.insert(slot, again);
             return;

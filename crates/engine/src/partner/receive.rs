@@ -33,6 +33,9 @@ impl Engine {
         for update in &updates.updates {
             let received = Update::received(update, delta);
             let claim = Claim::of(update);
+            if let Some(slot) = self.table.at(update.address) {
+                self.endpoint_mut(relationship).outstanding.crossed(slot);
+            }
             let ack = match self.judged(now, relationship, update, &received, &claim) {
                 Ok((slot, apply)) => {
                     self.counters.count(Counter::BndupdAccepted);

@@ -70,8 +70,11 @@ fn give(
     let same_client = before.client.as_ref() == Some(&request.client);
     let renewal = same_client && before.status == BindingStatus::Active;
     let reallocation = !same_client && before.client.is_some();
-    let recorded =
-        if renewal && !engine.planted.forget_recorded_end { before.lease_expiration.max(end) } else { end };
+    let recorded = if renewal && !engine.planted.forget_recorded_end {
+        engine.table.kept_until(slot).max(end)
+    } else {
+        end
+    };
     let heard = if same_client && !renewal { before.heard_anew(now) } else { Stamp::at_or_before(now) };
     let outlive = engine.planted.times_outlive_client;
     let mut extras = Extras::default();

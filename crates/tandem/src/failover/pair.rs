@@ -79,8 +79,8 @@ fn tone(pair: &Relationship, state: &str) -> Tone {
 mod tests {
     use super::*;
 
-    fn moment(text: &str) -> Option<Moment> {
-        Some(Moment { time: text.to_owned(), seconds: Some(1) })
+    fn moment(text: &str) -> Moment {
+        Moment { time: text.to_owned(), seconds: Some(1) }
     }
 
     fn pair() -> Relationship {
@@ -89,13 +89,13 @@ mod tests {
             role: "secondary".to_owned(),
             partner: "192.0.2.1:647".parse().unwrap(),
             state: "NORMAL".to_owned(),
-            state_since: moment("2026-11-24T23:06:58Z"),
+            state_since: Some(moment("2026-11-24T23:06:58Z")),
             answers: true,
             what_to_do: "Nothing.".to_owned(),
             partner_state: Some("NORMAL".to_owned()),
-            partner_state_since: moment("2026-11-24T23:06:59Z"),
+            partner_state_since: Some(moment("2026-11-24T23:06:59Z")),
             in_contact: true,
-            last_communicated: moment("2026-11-24T23:30:00Z"),
+            last_communicated: Some(moment("2026-11-24T23:30:00Z")),
             clock_difference: 1,
             mclt: 3600,
             queued: 0,
@@ -121,7 +121,7 @@ mod tests {
             partner_state: None,
             partner_state_since: None,
             in_contact: false,
-            alive: moment("2026-11-24T23:30:05Z"),
+            alive: Some(moment("2026-11-24T23:30:05Z")),
             queued: 1234,
             ..pair()
         };
