@@ -17,7 +17,7 @@ nightly:
 bench:
 	@bash scripts/bench.sh $(SERVERS)
 
-# One server, three real clients, kill -9, restart: nobody loses an address. Two minutes after the build.
+# Two servers, real clients, kill -9 of one, then its disk is lost: nobody loses an address. Three minutes after the build.
 demo:
 	@bash scripts/setup.sh
 	@cargo run --quiet --locked --profile test --package lab --bin demo

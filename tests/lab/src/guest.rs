@@ -25,6 +25,8 @@ pub struct Guest {
     pub mac: [u8; 6],
     /// What it has since it was bound.
     pub address: Option<Ipv4Addr>,
+    /// When it was started.
+    pub started: Instant,
     /// How long it took.
     pub bound_after: Duration,
     /// What was wrong at some look.
@@ -49,6 +51,7 @@ impl Guests {
         let node = lab.node(name);
         lab.connect("lan", &node, INTERFACE, "");
         let mac = hardware_address(&node, INTERFACE);
+        let started = Instant::now();
         let client = Client::start(&node, kind);
         self.all.push(Guest {
             name: name.to_owned(),
@@ -56,6 +59,7 @@ impl Guests {
             node,
             mac,
             address: None,
+            started,
             bound_after: Duration::ZERO,
             faults: BTreeSet::new(),
         });
@@ -66,11 +70,10 @@ impl Guests {
     #[track_caller]
     pub fn add(&mut self, lab: &Lab, kind: ClientKind, name: &str, within: Duration) -> usize {
         let number = self.begin(lab, kind, name);
-        let started = Instant::now();
         loop {
             let guest = &mut self.all[number];
             guest.address = Client::address(&guest.node);
-            guest.bound_after = started.elapsed();
+            guest.bound_after = guest.started.elapsed();
             if guest.address.is_some() {
                 return number;
             }

@@ -32,6 +32,7 @@ impl Side {
     pub const BOTH: [Side; 2] = [Side::A, Side::B];
 
     /// The other one.
+    #[must_use]
     pub const fn other(self) -> Side {
         match self {
             Side::A => Side::B,

@@ -105,7 +105,7 @@ mod tests {
         let first = [seen(10, 3, 1, 1, 60), seen(11, 5, 1, 1, 60)];
         let then = |at| [seen(at, 3, 2, 2, 60), seen(at, 5, 2, 2, 60)];
         assert_eq!(shared(&[&first[..], &then(69)].concat()).len(), 1);
-        assert_eq!(shared(&[&first[..], &then(70)].concat()), [String::new(); 0]);
+        assert_eq!(shared(&[&first[..], &then(70)].concat()), Vec::<String>::new());
         let renewed = [seen(40, 3, 1, 3, 30), seen(41, 5, 1, 3, 30)];
         assert_eq!(
             shared(&[&first[..], &renewed, &then(69)].concat()).len(),
@@ -113,7 +113,7 @@ mod tests {
             "a shorter promise takes nothing back"
         );
         let released = seen(50, 7, 1, 4, 0);
-        assert_eq!(shared(&[&first[..], &[released], &then(51)].concat()), [String::new(); 0]);
+        assert_eq!(shared(&[&first[..], &[released], &then(51)].concat()), Vec::<String>::new());
         let later = [seen(60, 3, 1, 5, 60), seen(60, 5, 1, 5, 60)];
         assert_eq!(shared(&[&first[..], &later, &then(110)].concat()).len(), 1);
     }

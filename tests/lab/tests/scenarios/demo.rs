@@ -1,4 +1,4 @@
-//! `make demo` tells the truth: it ends well with a server that remembers, and only with one.
+//! `make demo` tells the truth: it ends well with servers that remember, and only with such.
 
 use std::process::Command;
 
@@ -12,13 +12,15 @@ fn demo(arguments: &[&str]) -> (Option<i32>, String) {
 fn the_demo_ends_well() {
     let (code, said) = demo(&[]);
     assert_eq!(code, Some(0), "{said}");
-    assert_eq!(said.matches("kept its address").count(), 4, "{said}");
+    assert!(said.matches("kept its address").count() >= 7, "{said}");
+    assert!(said.matches("both are in NORMAL, by themselves").count() == 3, "{said}");
     assert!(said.contains("Nobody lost an address"), "{said}");
 }
 
 #[test]
-fn the_demo_of_a_server_that_forgets_fails() {
+fn the_demo_of_servers_that_forget_fails() {
     let (code, said) = demo(&["--forget"]);
     assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains("its lease was forgotten"), "{said}");
+    assert!(said.contains("Not every client kept its address"), "{said}");
+    assert!(said.contains(": B answers"), "{said}");
 }
