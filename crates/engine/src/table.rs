@@ -617,8 +617,6 @@ impl Deadlines<'_> {
                 Some(authority) if !authority.resets_abandoned => Time::NEVER,
                 _ => binding.start_time_of_state.time().plus(self.decline_time),
             },
-            // A partner that has it as ABANDONED takes a RESET and no FREE (figure 7.1.3-1): it must hear of the one first.
-            (None, BindingStatus::Reset) => Time::NEVER,
             (None, BindingStatus::Expired | BindingStatus::Released) => {
                 match self.authority(binding).and_then(|authority| authority.partner_down) {
                     Some(stay) if self.short_wait => stay.may_change_hands(Times::NONE),
@@ -626,7 +624,8 @@ impl Deadlines<'_> {
                     None => Time::NEVER,
                 }
             }
-            (None, BindingStatus::Free | BindingStatus::Backup) => Time::NEVER,
+            // A partner that has it as ABANDONED takes a RESET and no FREE (figure 7.1.3-1): it must hear of the one first.
+            (None, BindingStatus::Free | BindingStatus::Backup | BindingStatus::Reset) => Time::NEVER,
         };
         Stamp::at_or_after(at).tick()
     }

@@ -37,16 +37,16 @@ impl Default for Arguments {
 /// When `out` cannot be written to.
 pub fn sim(arguments: &Arguments, out: &mut dyn Write) -> io::Result<bool> {
     let planted = match &arguments.planted {
-        Some(name) => match Planted::named(name) {
-            Some(planted) => Some((name.clone(), planted)),
-            None => {
+        Some(name) => {
+            let Some(planted) = Planted::named(name) else {
                 writeln!(out, "there is no bug called {name}; those that can be put in:")?;
                 for name in Planted::names() {
                     writeln!(out, "  {name}")?;
                 }
                 return Ok(false);
-            }
-        },
+            };
+            Some((name.clone(), planted))
+        }
         None => None,
     };
     if let Some(seed) = arguments.replay {
@@ -97,16 +97,12 @@ fn replay(seed: u64, options: &Options, out: &mut dyn Write) -> io::Result<bool>
 fn show_planted(name: &str, arguments: &Arguments, out: &mut dyn Write) -> io::Result<bool> {
     let most =
         if arguments.seeds == Arguments::default().seeds { SEEDS_FOR_PLANTED } else { arguments.seeds };
-    match find_planted(name, most) {
-        Some(found) => {
-            write!(out, "{}", found.report)?;
-            let checker = found.report.violation.map_or("nobody", |violation| violation.checker);
-            writeln!(out, "{name}: found by {checker} after {} seeds", found.seeds)?;
-            Ok(true)
-        }
-        None => {
-            writeln!(out, "{name}: not found in {most} seeds")?;
-            Ok(false)
-        }
-    }
+    let Some(found) = find_planted(name, most) else {
+        writeln!(out, "{name}: not found in {most} seeds")?;
+        return Ok(false);
+    };
+    write!(out, "{}", found.report)?;
+    let checker = found.report.violation.map_or("nobody", |violation| violation.checker);
+    writeln!(out, "{name}: found by {checker} after {} seeds", found.seeds)?;
+    Ok(true)
 }

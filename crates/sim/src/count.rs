@@ -176,7 +176,7 @@ const NOT_IN_A_PAIR: [Count; 2] = [Count::Storms, Count::SlowSyncs];
 /// How often each has happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Counts {
-    counts: [u64; Count::ALL.len()],
+    plain: [u64; Count::ALL.len()],
     /// Edges of figure 9.2-1 that were gone.
     edges: BTreeMap<(FailoverState, FailoverState), u64>,
     /// Cells of figure 7.1.3-1 that were judged: our status, the received one, and whether it was accepted.
@@ -188,7 +188,7 @@ pub struct Counts {
 impl Default for Counts {
     fn default() -> Counts {
         Counts {
-            counts: [0; Count::ALL.len()],
+            plain: [0; Count::ALL.len()],
             edges: BTreeMap::new(),
             cells: BTreeMap::new(),
             messages: BTreeMap::new(),
@@ -199,7 +199,7 @@ impl Default for Counts {
 impl Counts {
     /// How often this has happened.
     pub fn get(&self, count: Count) -> u64 {
-        self.counts[count as usize]
+        self.plain[count as usize]
     }
 
     /// Names and numbers of all that a world of this kind has, in a fixed order.
@@ -208,7 +208,7 @@ impl Counts {
             Kind::Single => (*count as usize) < Count::PartnerConnections as usize,
             Kind::Pair => !NOT_IN_A_PAIR.contains(count),
         };
-        let plain = Count::ALL.iter().zip(self.counts).filter(move |(count, _)| in_scope(count));
+        let plain = Count::ALL.iter().zip(self.plain).filter(move |(count, _)| in_scope(count));
         let plain = plain.map(|(count, number)| (count.name().to_owned(), number));
         let pair = kind == Kind::Pair;
         let messages = MessageType::ALL
@@ -236,7 +236,7 @@ impl Counts {
     }
 
     pub(crate) fn add(&mut self, count: Count, number: u64) {
-        self.counts[count as usize] += number;
+        self.plain[count as usize] += number;
     }
 
     pub(crate) fn one(&mut self, count: Count) {
@@ -258,7 +258,7 @@ impl Counts {
     }
 
     pub(crate) fn merge(&mut self, other: &Counts) {
-        for (sum, number) in self.counts.iter_mut().zip(other.counts) {
+        for (sum, number) in self.plain.iter_mut().zip(other.plain) {
             *sum += number;
         }
         for (edge, number) in &other.edges {

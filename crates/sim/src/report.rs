@@ -26,19 +26,21 @@ impl fmt::Display for Clocked {
 
 /// One line for a message.
 pub(crate) fn describe(message: &Message<'_>) -> String {
+    use std::fmt::Write;
+    // A String takes everything.
     let kind = message.message_type().map_or("BOOTP", dhcp::MessageType::name);
     let who = ClientIdentity::from_message(message).map_or("nobody".to_owned(), |client| client.to_string());
     let mut line = format!("{kind} of {who}, xid {:08x}", message.xid().0);
     let addresses =
         [("ciaddr", message.ciaddr()), ("yiaddr", message.yiaddr()), ("giaddr", message.giaddr())];
     for (name, address) in addresses.into_iter().filter(|(_, address)| !address.is_unspecified()) {
-        line.push_str(&format!(", {name} {address}"));
+        let _ = write!(line, ", {name} {address}");
     }
     if let Some(address) = message.requested_address() {
-        line.push_str(&format!(", wants {address}"));
+        let _ = write!(line, ", wants {address}");
     }
     if let Some(seconds) = message.lease_time() {
-        line.push_str(&format!(", {seconds} s"));
+        let _ = write!(line, ", {seconds} s");
     }
     line
 }

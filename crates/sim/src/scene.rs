@@ -92,7 +92,7 @@ impl Scene {
         let offer_time = Interval::from_seconds(random.pick(&[20, 60, 120]));
         let decline_time = Interval::from_seconds(random.pick(&[300, 3600, 86_400]));
         let second_subnet = random.chance(400);
-        let servers = (0..1 + u8::from(two_servers))
+        let servers = (0..=u8::from(two_servers))
             .map(|server| Parts {
                 shared_networks: networks(server, pool, second_subnet, &times, &reserved),
                 options: OptionSet::default(),

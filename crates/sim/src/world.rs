@@ -185,7 +185,7 @@ impl World {
                 self.servers[server].machine.synchronise(error);
             }
             Event::SpaceFreed { server } => {
-                self.servers[server].disk.set_faults(|faults| faults.space = None)
+                self.servers[server].disk.set_faults(|faults| faults.space = None);
             }
             _ => {}
         }

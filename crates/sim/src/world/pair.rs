@@ -89,8 +89,8 @@ impl World {
         if !frozen && pair.lines.is_whole(now) && self.servers[other].listens() {
             let (link, at) = pair.lines.open(now, server, incarnations);
             self.outside.counts.one(Count::PartnerConnections);
-            for n in 0..2 {
-                self.outside.schedule(at[n], Event::AtPartner { server: n, link });
+            for (server, at) in at.into_iter().enumerate() {
+                self.outside.schedule(at, Event::AtPartner { server, link });
             }
             return;
         }
@@ -225,8 +225,8 @@ impl World {
         let Some(pair) = &mut self.pair else { return };
         for link in pair.lines.of(0) {
             let at = pair.lines.reset(now, link);
-            for n in 0..2 {
-                self.outside.schedule(at[n], Event::AtPartner { server: n, link });
+            for (server, at) in at.into_iter().enumerate() {
+                self.outside.schedule(at, Event::AtPartner { server, link });
             }
         }
     }
