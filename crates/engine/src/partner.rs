@@ -81,6 +81,8 @@ pub(crate) struct Endpoint {
     stamp_at: Time,
     /// The last time of operation that the store knew at the start of this process.
     started_from: Time,
+    /// When this process started.
+    started_at: Time,
     /// The memories of the two were compared since the start of this process.
     was_compared: bool,
     has_stopped: bool,
@@ -175,6 +177,7 @@ impl Endpoint {
             look_at_pools: Time::ZERO,
             stamp_at: Time::ZERO,
             started_from: Time::ZERO,
+            started_at: Time::ZERO,
             was_compared: false,
             has_stopped: false,
             lead_time_is_over: false,

@@ -14,7 +14,7 @@ fn main() -> std::io::Result<()> {
             "--seeds" => arguments.seeds = number(),
             "--first-seed" => arguments.first_seed = number(),
             "--kind" => {
-                arguments.kind = Some(if value == "pair" { sim::Kind::Pair } else { sim::Kind::Single })
+                arguments.kind = Some(if value == "pair" { sim::Kind::Pair } else { sim::Kind::Single });
             }
             "--replay" => arguments.replay = Some(number()),
             _ => arguments.planted = Some(value),
