@@ -74,6 +74,8 @@ pub(crate) struct Endpoint {
     /// Bindings that are owed before UPDDONE.
     owed: u32,
     look_at_pools: Time,
+    /// The last look at the balance gave a part of what the secondary lacks: the next one gives on.
+    is_giving: bool,
     stamp_at: Time,
     /// The last time of operation that the store knew at the start of this process.
     started_from: Time,
@@ -167,6 +169,7 @@ impl Endpoint {
             raise: None,
             owed: 0,
             look_at_pools: Time::ZERO,
+            is_giving: false,
             stamp_at: Time::ZERO,
             started_from: Time::ZERO,
             was_compared: false,
