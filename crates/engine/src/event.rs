@@ -179,6 +179,13 @@ pub enum Event {
         /// relationship-name.
         relationship: String,
     },
+    /// The two servers' configurations of a relationship have another MCLT or other pools.
+    TermsDiffer {
+        /// relationship-name.
+        relationship: String,
+        /// The MCLT that counts: the primary's.
+        mclt: Interval,
+    },
     /// An address of the store belongs to no pool of the configuration any more.
     OrphansKept {
         /// How many there are.
@@ -217,13 +224,14 @@ impl Event {
             Event::StorageLost { .. } => 22,
             Event::CannotServe { .. } => 23,
             Event::LeadTimeOver { .. } => 24,
+            Event::TermsDiffer { .. } => 25,
         };
         &CATALOGUE[number]
     }
 }
 
 /// All entries; the manual's chapter is made from them.
-pub static CATALOGUE: [Entry; 25] = [
+pub static CATALOGUE: [Entry; 26] = [
     Entry {
         id: "TDM-1001",
         name: "lease-granted",
@@ -419,6 +427,15 @@ pub static CATALOGUE: [Entry; 25] = [
         what_to_do: "This server restarted alone, and all that its partner knows of is used up. If the partner is off and \
                      did not serve alone since, say `tandem failover serve-alone`; else bring the link back.",
     },
+    Entry {
+        id: "TDM-2016",
+        name: "terms-differ",
+        level: Level::Error,
+        section: "F07 5.2.1",
+        what_to_do: "Give both servers the same mclt and the same pools of this relationship, then restart the one that was \
+                     wrong. Until then the primary's mclt counts, and addresses that only one of the two has are leased by it \
+                     without the other's knowledge.",
+    },
 ];
 
 impl fmt::Display for Event {
@@ -476,6 +493,12 @@ impl fmt::Display for Event {
             }
             Event::LeadTimeOver { relationship } => {
                 write!(f, "{relationship}: no lease can be given: the partner has not been heard for MCLT")
+            }
+            Event::TermsDiffer { relationship, mclt } => {
+                write!(
+                    f,
+                    "{relationship}: the two servers' mclt or pools differ; the primary's mclt of {mclt} counts"
+                )
             }
             Event::OrphansKept { count } => {
                 write!(f, "{count} addresses with bindings are in no pool any more")

@@ -240,6 +240,11 @@ impl Batch {
         self.waiting
     }
 
+    /// What is for partners and was not released yet.
+    pub fn waiting_for_partner(&self) -> usize {
+        self.partners.len()
+    }
+
     /// Hands each reply whose records are all below `stable` to `send`, once, in the order of decision; drops those
     /// that are too old at `now`.
     pub fn release(

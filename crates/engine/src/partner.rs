@@ -60,6 +60,10 @@ pub(crate) struct Endpoint {
     is_connecting: bool,
     connect_at: Time,
     retry: Retry,
+    /// The last connection ended by a refusal: another one before `connect_at` can only do the same.
+    is_refused: bool,
+    /// The partner's configuration has another MCLT or other pools (Q45).
+    terms_differ: bool,
     /// Our requests for updates that are not answered.
     asked: BTreeMap<Ticket, RequestId>,
     /// What the machine was last told of trap T17.
@@ -160,6 +164,8 @@ impl Endpoint {
             is_connecting: false,
             connect_at: Time::ZERO,
             retry: Retry::default(),
+            is_refused: false,
+            terms_differ: false,
             asked: BTreeMap::new(),
             handover_pending: false,
             outstanding: Outstanding::default(),

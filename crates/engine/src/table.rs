@@ -629,14 +629,15 @@ impl Deadlines<'_> {
                 Some(authority) if !authority.resets_abandoned => Time::NEVER,
                 _ => binding.start_time_of_state.time().plus(self.decline_time),
             },
-            (None, BindingStatus::Expired | BindingStatus::Released | BindingStatus::Reset) => {
+            (None, BindingStatus::Expired | BindingStatus::Released) => {
                 match self.authority(binding).and_then(|authority| authority.partner_down) {
                     Some(stay) if self.short_wait => stay.may_change_hands(Times::NONE),
                     Some(stay) => stay.may_change_hands(binding.times()),
                     None => Time::NEVER,
                 }
             }
-            (None, BindingStatus::Free | BindingStatus::Backup) => Time::NEVER,
+            // RESET: a partner that has it as ABANDONED takes that and no FREE (figure 7.1.3-1), so it must hear of it first.
+            (None, BindingStatus::Reset | BindingStatus::Free | BindingStatus::Backup) => Time::NEVER,
         };
         Stamp::at_or_after(at).tick()
     }

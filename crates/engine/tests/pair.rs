@@ -659,3 +659,82 @@ fn a_restart_alone_gives_nothing_beyond_mclt_after_its_end() {
     pair.command(0, Command::ServeAlone);
     assert!(pair.bind(&Client::new(2)).is_some());
 }
+
+#[test]
+fn an_old_copy_of_a_store_that_was_being_refilled_waits_anew() {
+    let mut pair = Pair::normal(3600);
+    pair.lose_disk(0);
+    pair.start(0);
+    pair.pass(seconds(60));
+    assert_eq!(pair.view(0).state, FailoverState::RecoverWait);
+    let copy = pair.nodes[0].log.clone();
+    pair.pass(seconds(2 * MCLT));
+    assert_eq!(pair.states(), (FailoverState::Normal, FailoverState::Normal));
+    pair.kill(0);
+    pair.nodes[0].log = copy;
+    pair.start(0);
+    pair.pass(seconds(60));
+    assert_eq!(
+        pair.view(0).state,
+        FailoverState::RecoverWait,
+        "it may have promised anything until just now"
+    );
+}
+
+#[test]
+fn a_refusal_for_what_is_abandoned_is_an_answer() {
+    let mut pair = Pair::normal(3600);
+    let client = Client::new(1);
+    pair.cut();
+    // The secondary finds that an address of its own is in use by a stranger, and loses the word of the primary for it.
+    let (n, address, _) = pair.bind(&client).expect("an address");
+    let options: [(u8, &[u8]); 2] = [
+        (dhcp::code::REQUESTED_ADDRESS, &address.octets()),
+        (dhcp::code::SERVER_IDENTIFIER, &pair.nodes[n].address.octets()),
+    ];
+    let decline = client.message(MessageType::Decline, Ipv4Addr::UNSPECIFIED, &options);
+    pair.send(&client, Some(n), &decline);
+    assert_eq!(pair.lease(n, address).status, BindingStatus::Abandoned);
+    assert_eq!(pair.command(1 - n, Command::PartnerDown), Commanded::Done(FailoverState::PartnerDown));
+    pair.mend();
+    pair.pass(seconds(60));
+    assert_eq!(pair.states(), (FailoverState::Normal, FailoverState::Normal));
+}
+
+#[test]
+fn a_stored_partner_down_vouches_for_nothing_after_an_orderly_restart() {
+    let mut pair = Pair::normal(3600);
+    for n in [0, 1] {
+        pair.kill(n);
+    }
+    pair.pass(seconds(100));
+    pair.is_cut = true;
+    // Not in NORMAL since its start, and rightly told that the other is down.
+    pair.start(1);
+    pair.pass(seconds(70));
+    assert_eq!(pair.command(1, Command::PartnerDown), Commanded::Done(FailoverState::PartnerDown));
+    pair.command(1, Command::Pause);
+    pair.kill(1);
+    pair.start(1);
+    pair.pass(seconds(3 * MCLT));
+    assert_eq!(pair.view(1).state, FailoverState::PartnerDown);
+    assert!(pair.bind(&Client::new(2)).is_none(), "model M4");
+}
+
+#[test]
+fn a_second_lost_disk_is_another_loss() {
+    let mut pair = Pair::normal(3600);
+    let (_, address, _) = pair.bind(&Client::new(1)).expect("an address");
+    pair.lose_disk(0);
+    pair.start(0);
+    pair.pass(seconds(2 * MCLT));
+    assert_eq!(pair.states(), (FailoverState::Normal, FailoverState::Normal));
+    pair.renew(&Client::new(1), 1, address).expect("an answer");
+    pair.lose_disk(0);
+    pair.nodes[0].store = [98; 16];
+    let before = pair.lease(1, address).lease_expiration;
+    pair.start(0);
+    pair.pass(seconds(30));
+    let raised = pair.lease(1, address).lease_expiration;
+    assert!(raised >= before.plus(seconds(MCLT)), "trap T16: {before:?} {raised:?}");
+}

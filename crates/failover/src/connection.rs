@@ -179,6 +179,8 @@ enum Phase {
 pub struct Connection {
     settings: Settings,
     phase: Phase,
+    /// The secondary opened it to be called back (D12-8.2-02).
+    is_stimulus: bool,
     over_tls: bool,
     /// A first CONNECT was accepted on this connection (before TLS).
     connected_once: bool,
@@ -208,6 +210,7 @@ impl Connection {
         let until = now.plus(settings.handshake_wait);
         let mut connection = Connection {
             phase: Phase::Handshake { until },
+            is_stimulus: false,
             over_tls: false,
             connected_once: false,
             buffer: Vec::new(),
@@ -228,8 +231,9 @@ impl Connection {
         let own_only = connection.dialect().connects_on_own_connection_only();
         match (connection.settings.role, opener) {
             (Role::Primary, Opener::Partner) if own_only => {
+                // It stays open for a moment: another primary sends CONNECT, and is to hear why that is no use.
+                connection.is_stimulus = true;
                 out.push(Output::OpenOwn);
-                connection.end(Cause::Stimulus, out);
             }
             (Role::Secondary, Opener::Us) if own_only => connection.end(Cause::Stimulus, out),
             (Role::Primary, _) => connection.send_connect(out),
@@ -352,6 +356,7 @@ impl Connection {
     /// Does what is due at `now`.
     pub fn wake(&mut self, now: Time, out: &mut Vec<Output>) {
         match self.phase {
+            Phase::Handshake { until } if now >= until && self.is_stimulus => self.end(Cause::Stimulus, out),
             Phase::Handshake { until } if now >= until => self.end(Cause::NoHandshake, out),
             Phase::Established if now >= self.heard_by => self.end_with_disconnect(Cause::NoTraffic, out),
             Phase::Established if self.ack_by.is_some_and(|by| now >= by) => {
@@ -373,7 +378,13 @@ impl Connection {
 
     /// TCP broke.
     pub fn lost(&mut self, out: &mut Vec<Output>) {
-        self.end(Cause::Lost, out);
+        let silent = matches!(self.phase, Phase::Handshake { .. }) && self.buffer.is_empty();
+        let cause = match self.settings.role {
+            _ if self.is_stimulus => Cause::Stimulus,
+            Role::Secondary if silent && !self.over_tls => Cause::NoConnect,
+            _ => Cause::Lost,
+        };
+        self.end(cause, out);
     }
 
     fn dialect(&self) -> Dialect {

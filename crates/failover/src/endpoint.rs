@@ -38,6 +38,8 @@ pub struct Endpoint {
     alive_stamp: Time,
     /// This process has been in NORMAL or CONFLICT-DONE, or the operator vouches for it (trap T15).
     proven: bool,
+    /// This process entered PARTNER-DOWN itself. A stored one vouches for nothing (model M4).
+    entered_partner_down: bool,
     last_contact: Time,
     handover_pending: bool,
     link: Option<Link>,
@@ -120,6 +122,7 @@ impl Endpoint {
             last_operation: memory.last_operation,
             alive_stamp: memory.alive,
             proven: settings.trusts_restart,
+            entered_partner_down: false,
             last_contact: stored.last_contact,
             handover_pending: false,
             link: None,
@@ -256,7 +259,10 @@ impl Endpoint {
             S::CommunicationsInterrupted => {
                 self.state_ends = self.settings.safe_period.map(|period| now.plus(period));
             }
-            S::PartnerDown if from != S::Startup => self.stored.unproven = !self.proven,
+            S::PartnerDown if from != S::Startup => {
+                self.stored.unproven = !self.proven;
+                self.entered_partner_down = true;
+            }
             S::Recover if !matches!(from, S::Startup) => self.stored.down_since = now,
             S::RecoverWait => {
                 let ends = recover_wait_ends(self.stored.down_since, self.settings.mclt);
@@ -370,7 +376,7 @@ impl Endpoint {
             self.dirty = true;
         }
         if let Some(tandem) = told.tandem.filter(|tandem| tandem.storage_lost) {
-            self.partner_lost(tandem.store_generation, out);
+            self.partner_lost(loss_of(&tandem), out);
         }
         match self.state {
             S::Startup => self.leave_startup(now, &partner, out),
@@ -573,13 +579,9 @@ impl Endpoint {
 
     /// When a process that was told `partner-down` without having been in NORMAL counts as alive.
     fn proof_by(&self) -> Option<Time> {
-        let waits = self.state == S::PartnerDown && self.stored.unproven && !self.proven && self.told_here();
+        let told = self.stored.unproven && self.entered_partner_down;
+        let waits = self.state == S::PartnerDown && told && !self.proven;
         waits.then(|| recover_wait_ends(self.stored.entered, self.settings.mclt))
-    }
-
-    /// Whether PARTNER-DOWN was entered by this very process. A stored one vouches for nothing (model M4).
-    fn told_here(&self) -> bool {
-        self.stored.entered >= self.started
     }
 
     #[allow(clippy::match_same_arms, reason = "a line for each command")]
@@ -675,4 +677,12 @@ impl Endpoint {
             (_, None) => out.push(Action::Stop),
         }
     }
+}
+
+/// Names one loss of a partner's store: a store that is made anew counts its generations anew.
+fn loss_of(tandem: &TandemInfo) -> u64 {
+    // FNV-1a.
+    let mix = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+    let identity = tandem.store_identity.iter().fold(0xcbf2_9ce4_8422_2325, mix);
+    tandem.store_generation.to_be_bytes().iter().fold(identity, mix)
 }

@@ -215,8 +215,11 @@ fn the_secondary_says_what_must_be_stable_before_it_answers() {
 #[test]
 fn only_the_primary_speaks_first_and_in_draft_12_only_on_its_own_connection() {
     let open = |role, opener, dialect| End::new(settings(role, dialect), opener);
-    let stimulus = open(Role::Primary, Opener::Partner, Dialect::Draft12);
-    assert_eq!(stimulus.outputs, [Output::OpenOwn, Output::Close(Cause::Stimulus)]);
+    let mut stimulus = open(Role::Primary, Opener::Partner, Dialect::Draft12);
+    assert_eq!(stimulus.outputs, [Output::OpenOwn]);
+    assert!(stimulus.to_send.is_empty());
+    stimulus.connection.lost(&mut stimulus.outputs);
+    assert_eq!(stimulus.cause(), Some(&Cause::Stimulus));
     assert_eq!(open(Role::Secondary, Opener::Us, Dialect::Draft12).cause(), Some(&Cause::Stimulus));
     for opener in [Opener::Us, Opener::Partner] {
         for dialect in [Dialect::Draft07, Dialect::Dhcpd] {

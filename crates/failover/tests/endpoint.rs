@@ -165,7 +165,12 @@ fn a_lost_disk_is_filled_and_waits() {
         world.connect();
         world.run();
         assert!(world.servers[who].has(Action::SendUpdreqall(RequestId(1))));
-        assert!(world.servers[1 - who].has(Action::RaiseAfterLoss { loss: 0 }));
+        let raised = |action: &Action| matches!(action, Action::RaiseAfterLoss { .. });
+        assert_eq!(
+            world.servers[1 - who].actions.iter().filter(|action| raised(action)).count(),
+            1,
+            "once for a loss"
+        );
         assert!(world.servers[1 - who].has(Action::Alarm(Alarm::PartnerLostStorage)));
         assert!(world.servers[1 - who].endpoint().partner_lost_storage());
         assert_eq!(world.servers[who].state(), S::RecoverWait);

@@ -1,4 +1,5 @@
-//! `tandem sim` for those who build this crate alone: `--seeds N --first-seed S --replay SEED --planted NAME`.
+//! `tandem sim` for those who build this crate alone: `--seeds N --first-seed S --replay SEED --planted NAME
+//! --kind single|pair`.
 
 #![allow(clippy::expect_used, reason = "a wrong argument may stop an example")]
 
@@ -12,6 +13,9 @@ fn main() -> std::io::Result<()> {
         match name.as_str() {
             "--seeds" => arguments.seeds = number(),
             "--first-seed" => arguments.first_seed = number(),
+            "--kind" => {
+                arguments.kind = Some(if value == "pair" { sim::Kind::Pair } else { sim::Kind::Single })
+            }
             "--replay" => arguments.replay = Some(number()),
             _ => arguments.planted = Some(value),
         }

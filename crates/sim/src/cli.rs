@@ -4,12 +4,14 @@
 //! *Must not know:* the parser of command lines.
 
 use crate::planted::Planted;
-use crate::run::{Options, find_planted, run, run_seeds};
+use crate::run::{Kind, Options, find_planted, run, run_seeds};
 use std::io::{self, IsTerminal, Write};
 
 /// What was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Arguments {
+    /// One server, or a pair; `None` for both, one after the other.
+    pub kind: Option<Kind>,
     /// How many seeds to run.
     pub seeds: u64,
     /// The first of them.
@@ -22,7 +24,7 @@ pub struct Arguments {
 
 impl Default for Arguments {
     fn default() -> Arguments {
-        Arguments { seeds: 500, first_seed: 1, replay: None, planted: None }
+        Arguments { kind: None, seeds: 500, first_seed: 1, replay: None, planted: None }
     }
 }
 
@@ -41,13 +43,28 @@ pub fn sim(arguments: &Arguments, out: &mut dyn Write) -> io::Result<bool> {
     }
     let planted = planted.and_then(|(name, planted)| planted.map(|planted| (name, planted)));
     if let Some(seed) = arguments.replay {
-        return replay(seed, &Options { planted, traced: true }, out);
+        let kind = match &planted {
+            Some((name, _)) => Planted::kind(name),
+            None => arguments.kind.unwrap_or_default(),
+        };
+        return replay(seed, &Options { kind, planted, traced: true }, out);
     }
     if let Some((name, _)) = planted {
         return show_planted(&name, arguments, out);
     }
+    let mut is_good = true;
+    for kind in [Kind::Single, Kind::Pair] {
+        if arguments.kind.is_none_or(|wanted| wanted == kind) {
+            is_good &= run_all(kind, arguments, out)?;
+        }
+    }
+    Ok(is_good)
+}
+
+fn run_all(kind: Kind, arguments: &Arguments, out: &mut dyn Write) -> io::Result<bool> {
     let terminal = io::stderr().is_terminal();
-    let summary = run_seeds(arguments.first_seed, arguments.seeds, &Options::default(), &mut |done| {
+    let options = Options { kind, ..Options::default() };
+    let summary = run_seeds(arguments.first_seed, arguments.seeds, &options, &mut |done| {
         if terminal && (done.is_multiple_of(10) || done == arguments.seeds) {
             let end = if done == arguments.seeds { "\n" } else { "" };
             // Nobody misses a progress line that could not be written.
@@ -63,7 +80,7 @@ fn replay(seed: u64, options: &Options, out: &mut dyn Write) -> io::Result<bool>
     for line in &report.trace {
         writeln!(out, "{line}")?;
     }
-    for (name, number) in report.counts.iter().filter(|(_, number)| *number > 0) {
+    for (name, number) in report.counts.iter(options.kind).filter(|(_, number)| *number > 0) {
         writeln!(out, "{number:>12} {name}")?;
     }
     write!(out, "{report}")?;

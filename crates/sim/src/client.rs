@@ -116,6 +116,9 @@ pub(crate) struct Client {
     wish: Option<u32>,
     transaction: u32,
     first_sent: Local,
+    /// What it says in `secs` counts from here.
+    began: Local,
+    now: Local,
     tries: u32,
     /// Address and server that it selected.
     selected: (Ipv4Addr, Ipv4Addr),
@@ -140,6 +143,8 @@ impl Client {
             wish: None,
             transaction: 0,
             first_sent: 0,
+            began: 0,
+            now: 0,
             tries: 0,
             selected: (Ipv4Addr::UNSPECIFIED, Ipv4Addr::UNSPECIFIED),
             last_address: None,
@@ -166,6 +171,7 @@ impl Client {
 
     /// Its time has come.
     pub(crate) fn wake(&mut self, now: Local, steps: &mut Vec<Step>) {
+        self.now = now;
         if self.lease.is_some_and(|lease| lease.end <= now) {
             let asked = matches!(self.state, State::Renewing | State::Rebinding);
             self.let_go(if asked { Why::RanOut } else { Why::WasAway }, steps);
@@ -187,6 +193,7 @@ impl Client {
 
     /// A message has arrived that bears its hardware address.
     pub(crate) fn hear(&mut self, now: Local, message: &Message<'_>, steps: &mut Vec<Step>) {
+        self.now = now;
         let waits = !matches!(self.state, State::Off | State::Init | State::Bound);
         if !waits || message.xid().0 != self.transaction {
             return;
@@ -312,6 +319,9 @@ impl Client {
     fn discover(&mut self, now: Local, tries: u32, steps: &mut Vec<Step>) {
         self.let_go(Why::Forgot, steps);
         (self.state, self.tries) = (State::Selecting, tries);
+        if tries == 1 {
+            self.began = now;
+        }
         self.begin(now, tries == 1 || self.person.fresh_transactions);
         let hint = match self.random.below(100) {
             0..8 => self.gossip(),
@@ -343,7 +353,7 @@ impl Client {
     }
 
     fn ask_for_old(&mut self, now: Local, steps: &mut Vec<Step>) {
-        (self.state, self.tries) = (State::Rebooting, 0);
+        (self.state, self.tries, self.began) = (State::Rebooting, 0, now);
         self.request_old(now, steps);
     }
 
@@ -378,6 +388,9 @@ impl Client {
         // A transaction that has become old is given up: what is counted from its first request would be over soon.
         let old = now > self.first_sent + RENEW_AGAIN;
         self.begin(now, next != self.state || old || self.person.fresh_transactions);
+        if next != self.state {
+            self.began = now;
+        }
         self.state = next;
         steps.push(self.extending(lease, rebinds));
         let until = if rebinds { lease.end } else { lease.rebinding };

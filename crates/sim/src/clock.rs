@@ -65,6 +65,8 @@ pub(crate) struct Machine {
     synchronised: bool,
     /// It has stood still, and nobody knows yet.
     behind: bool,
+    /// By how much the time that its network tells it is ahead of the truth, in milliseconds.
+    pub(crate) skew: i64,
 }
 
 impl Machine {
@@ -78,6 +80,7 @@ impl Machine {
             wall_error: 0,
             synchronised: true,
             behind: false,
+            skew: 0,
         }
     }
 
@@ -86,7 +89,7 @@ impl Machine {
     }
 
     pub(crate) fn reading(&self, now: Moment) -> Reading {
-        let wall = i128::from(BEGINNING) * 1000 + i128::from(now) + i128::from(self.wall_error);
+        let wall = i128::from(BEGINNING) * 1000 + i128::from(now) + i128::from(self.wall_error + self.skew);
         Reading {
             since_boot: self.since_boot(now),
             wall: Time::from_millis(u64::try_from(wall.max(1)).unwrap_or(u64::MAX)),

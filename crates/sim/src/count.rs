@@ -3,6 +3,12 @@
 //! *Lives here:* [`Count`], [`Counts`], and which of them must not be zero over many seeds.
 //! *Must not know:* what is right or wrong.
 
+use crate::run::Kind;
+use failover::binding::BindingStatus;
+use failover::message::MessageType;
+use failover::state::FailoverState;
+use std::collections::{BTreeMap, BTreeSet};
+
 macro_rules! counts {
     ($($(#[$doc:meta])* $variant:ident => $name:literal,)*) => {
         /// Something that is counted.
@@ -118,48 +124,161 @@ counts! {
     Recovered => "engines recovered",
     /// Clients that got an address when all was well again.
     ServedAtLast => "new clients served at the end",
+    /// Connections between two servers.
+    PartnerConnections => "connections to a partner",
+    /// Messages to a partner.
+    PartnerMessages => "messages to a partner",
+    /// Times that nothing passed between two servers, in one direction or both.
+    PartnerCuts => "cuts between partners",
+    /// Connections between two servers that were reset.
+    PartnerResets => "resets between partners",
+    /// Times that both servers ended at once.
+    BothKilled => "both servers ended at once",
+    /// Disks lost.
+    LostDisks => "disks lost",
+    /// Stores replaced by an older copy.
+    Restored => "stores replaced by a backup",
+    /// An operator said rightly that a partner is down.
+    PartnerDowns => "partner-down, rightly",
+    /// An operator said wrongly that a partner is down.
+    WrongPartnerDowns => "partner-down of a partner that lives",
+    /// An operator said rightly that a server may serve alone.
+    ServedAlone => "serve-alone",
+    /// Orderly ends with PAUSED.
+    PausesTold => "paused",
+    /// Orderly ends with SHUTDOWN.
+    Shutdowns => "shut down",
+    /// Leases extended on the client's word alone (trap T20).
+    TakeOvers => "taken over",
+    /// Addresses given to the secondary.
+    GivenToSecondary => "given to the secondary",
+    /// Addresses asked back from the secondary.
+    Recalls => "asked back from the secondary",
+    /// Addresses freed with the partner's consent.
+    FreedTogether => "freed with the partner's consent",
+    /// Addresses freed by the wait of PARTNER-DOWN.
+    FreedAlone => "freed by the wait of PARTNER-DOWN",
+    /// Updates that the partner rejected.
+    UpdatesRejected => "updates rejected",
+    /// Requests not answered because the partner has not been heard for MCLT.
+    LeadTimeOver => "silent because MCLT is over",
+    /// Requests left to the partner.
+    LeftToPartner => "left to the partner",
+    /// Crashes with something on its way to the partner that its record was not stable for.
+    BetweenRecordAndPartner => "crashes between record and message",
+    /// Pairs that were in NORMAL again after all that happened.
+    NormalAtLast => "pairs in NORMAL at the end",
 }
+
+/// What a pair does not have: a machine in it is believed only when its clock is, storms are for one server.
+const NOT_IN_A_PAIR: [Count; 2] = [Count::Storms, Count::SlowSyncs];
 
 /// How often each has happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Counts([u64; Count::ALL.len()]);
+pub struct Counts {
+    counts: [u64; Count::ALL.len()],
+    /// Edges of figure 9.2-1 that were gone.
+    edges: BTreeMap<(FailoverState, FailoverState), u64>,
+    /// Cells of figure 7.1.3-1 that were judged: our status, the received one, and whether it was accepted.
+    cells: BTreeMap<(BindingStatus, BindingStatus), [u64; 2]>,
+    /// Messages sent to partners.
+    messages: BTreeMap<MessageType, u64>,
+}
 
 impl Default for Counts {
     fn default() -> Counts {
-        Counts([0; Count::ALL.len()])
+        Counts {
+            counts: [0; Count::ALL.len()],
+            edges: BTreeMap::new(),
+            cells: BTreeMap::new(),
+            messages: BTreeMap::new(),
+        }
     }
 }
 
 impl Counts {
     /// How often this has happened.
     pub fn get(&self, count: Count) -> u64 {
-        self.0[count as usize]
+        self.counts[count as usize]
     }
 
-    /// Names and numbers, in a fixed order.
-    pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        Count::ALL.iter().zip(self.0).map(|(count, number)| (count.name(), number))
+    /// Names and numbers of all that a world of this kind has, in a fixed order.
+    pub fn iter(&self, kind: Kind) -> impl Iterator<Item = (String, u64)> {
+        let in_scope = move |count: &Count| match kind {
+            Kind::Single => (*count as usize) < Count::PartnerConnections as usize,
+            Kind::Pair => !NOT_IN_A_PAIR.contains(count),
+        };
+        let plain = Count::ALL.iter().zip(self.counts).filter(move |(count, _)| in_scope(count));
+        let plain = plain.map(|(count, number)| (count.name().to_owned(), number));
+        let pair = kind == Kind::Pair;
+        let messages = MessageType::ALL
+            .iter()
+            .filter(move |_| pair)
+            .map(|message| (format!("sent {message}"), self.messages.get(message).copied().unwrap_or(0)));
+        let edges = self.edges.keys().chain(&REQUIRED_EDGES).collect::<BTreeSet<_>>();
+        let edges = edges
+            .into_iter()
+            .filter(move |_| pair)
+            .map(|edge| (format!("{} -> {}", edge.0, edge.1), self.edges.get(edge).copied().unwrap_or(0)));
+        let cells = BindingStatus::ALL
+            .iter()
+            .flat_map(|ours| BindingStatus::ALL.iter().map(move |theirs| (*ours, *theirs)));
+        let cells = cells.filter(move |cell| pair && !UNUSUAL_CELLS.contains(cell)).map(|cell| {
+            let [refused, accepted] = self.cells.get(&cell).copied().unwrap_or_default();
+            (format!("{} x {}", cell.0, cell.1), refused + accepted)
+        });
+        plain.chain(messages).chain(edges).chain(cells)
     }
 
     /// What never happened: over many seeds nothing may be left here.
-    pub fn missing(&self) -> Vec<&'static str> {
-        self.iter().filter(|(_, number)| *number == 0).map(|(name, _)| name).collect()
+    pub fn missing(&self, kind: Kind) -> Vec<String> {
+        self.iter(kind).filter(|(_, number)| *number == 0).map(|(name, _)| name).collect()
     }
 
     pub(crate) fn add(&mut self, count: Count, number: u64) {
-        self.0[count as usize] += number;
+        self.counts[count as usize] += number;
     }
 
     pub(crate) fn one(&mut self, count: Count) {
         self.add(count, 1);
     }
 
+    pub(crate) fn cell(&mut self, ours: BindingStatus, theirs: BindingStatus, accepted: bool) {
+        self.cells.entry((ours, theirs)).or_default()[usize::from(accepted)] += 1;
+    }
+
+    pub(crate) fn edge(&mut self, from: FailoverState, to: FailoverState, number: u64) {
+        if number > 0 {
+            *self.edges.entry((from, to)).or_default() += number;
+        }
+    }
+
+    pub(crate) fn message(&mut self, message: MessageType, number: u64) {
+        *self.messages.entry(message).or_default() += number;
+    }
+
     pub(crate) fn merge(&mut self, other: &Counts) {
-        for (sum, number) in self.0.iter_mut().zip(other.0) {
+        for (sum, number) in self.counts.iter_mut().zip(other.counts) {
             *sum += number;
+        }
+        for (edge, number) in &other.edges {
+            *self.edges.entry(*edge).or_default() += number;
+        }
+        for (message, number) in &other.messages {
+            *self.messages.entry(*message).or_default() += number;
+        }
+        for (cell, numbers) in &other.cells {
+            let sum = self.cells.entry(*cell).or_default();
+            *sum = [sum[0] + numbers[0], sum[1] + numbers[1]];
         }
     }
 }
+
+/// Edges of figure 9.2-1, without those that only a partner of another make, or a safe period, takes.
+const REQUIRED_EDGES: [(FailoverState, FailoverState); 1] = [(FailoverState::Startup, FailoverState::Normal)];
+
+/// Cells of figure 7.1.3-1 that two Tandems reach by no road that is known.
+const UNUSUAL_CELLS: [(BindingStatus, BindingStatus); 0] = [];
 
 #[cfg(test)]
 mod tests {
@@ -171,11 +290,15 @@ mod tests {
         for count in Count::ALL {
             counts.one(*count);
         }
-        assert_eq!(counts.missing(), Vec::<&str>::new());
+        assert_eq!(counts.missing(Kind::Single), Vec::<String>::new());
         let mut other = Counts::default();
         other.add(Count::Naks, 3);
         other.merge(&counts);
         assert_eq!((other.get(Count::Naks), other.get(Count::Grants)), (4, 1));
-        assert_eq!(Counts::default().missing().len(), Count::ALL.len());
+        let missing = Counts::default().missing(Kind::Pair);
+        assert!(
+            missing.contains(&"sent BNDUPD".to_owned()) && missing.contains(&"ACTIVE x ACTIVE".to_owned())
+        );
+        assert!(!Counts::default().missing(Kind::Single).contains(&"sent BNDUPD".to_owned()));
     }
 }

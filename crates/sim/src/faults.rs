@@ -6,6 +6,7 @@
 
 use crate::net::Weather;
 use crate::random::Random;
+use crate::scene::Scene;
 
 /// What can befall a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +56,61 @@ const TROUBLES: [Trouble; 14] = [
     Trouble::WallStep,
     Trouble::Cut,
     Trouble::Storm,
+];
+
+/// What the two servers of a pair know of each other's machines: the same troubles, but for storms.
+const TROUBLES_IN_A_PAIR: usize = 13;
+
+/// What can befall a pair.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PairTrouble {
+    /// Nothing passes between the two for a while; nobody is told.
+    Cut,
+    /// Nothing passes from one to the other for a while.
+    OneWay,
+    /// Nothing passes between the two for so short a while that they may not notice.
+    Stall,
+    /// Everything between the two takes seconds for a while.
+    Slow,
+    /// Their connection is reset, perhaps in the middle of a message.
+    Reset,
+    /// Both end at once.
+    KillBoth,
+    /// One is down for long, and perhaps cut off when it comes back.
+    Outage,
+    /// The operator says of a server that is down that it is.
+    PartnerDown,
+    /// The operator says of a server that is down, and has not been alone, that the other may serve.
+    ServeAlone,
+    /// One loses its disk.
+    LostDisk,
+    /// An older copy of one's store takes its place.
+    Restore,
+    /// One leaves for long, and says so.
+    Shutdown,
+    /// One restarts in order, then the other.
+    RollingRestart,
+    /// The operator wants everything to be sent once more.
+    Resync,
+    /// The operator says of a server that it is down, whatever is true.
+    WrongPartnerDown,
+}
+
+const PAIR_TROUBLES: [PairTrouble; 14] = [
+    PairTrouble::Cut,
+    PairTrouble::OneWay,
+    PairTrouble::Stall,
+    PairTrouble::Slow,
+    PairTrouble::Reset,
+    PairTrouble::KillBoth,
+    PairTrouble::Outage,
+    PairTrouble::PartnerDown,
+    PairTrouble::ServeAlone,
+    PairTrouble::LostDisk,
+    PairTrouble::Restore,
+    PairTrouble::Shutdown,
+    PairTrouble::RollingRestart,
+    PairTrouble::Resync,
 ];
 
 /// What a client may do besides living by RFC 2131.
@@ -115,6 +171,10 @@ pub(crate) struct Faults {
     pub(crate) wrong_battery_clock: bool,
     /// The network's time is found long after a start, if at all.
     pub(crate) late_network_time: bool,
+    /// Each as often as it weighs; empty where there is no pair, or all is well between the two.
+    pub(crate) pair_troubles: Vec<PairTrouble>,
+    /// Mean time between two troubles of a pair, in milliseconds.
+    pub(crate) pair_trouble_every: u64,
 }
 
 impl Faults {
@@ -139,7 +199,30 @@ impl Faults {
             wishes: rate(random, &[100, 500]),
             wrong_battery_clock: random.chance(500),
             late_network_time: random.chance(500),
+            pair_troubles: Vec::new(),
+            pair_trouble_every: u64::MAX / 100,
         }
+    }
+
+    /// Draws for a pair. Times are in proportion to its MCLT: most of what can go wrong takes one.
+    pub(crate) fn draw_pair(random: &mut Random, scene: &Scene) -> Faults {
+        let mut faults = Faults::draw(random, scene.pace);
+        let mclt = scene.terms.map_or(60_000, |terms| terms.mclt.as_millis());
+        faults.troubles =
+            if random.chance(400) { Vec::new() } else { draw(random, &TROUBLES[..TROUBLES_IN_A_PAIR]) };
+        faults.trouble_every = mclt * random.between(2, 10);
+        faults.habit_every = scene.pace.min(600_000) * random.between(2, 12);
+        // Who has had an address released in its name, and still uses it, is believed by a server that is cut off (trap T20):
+        // no rule of the drafts prevents it.
+        faults.habits.retain(|habit| !matches!(habit, Habit::ForgedRelease | Habit::ReleaseAgain));
+        // A clock that nobody has set right yet may be behind by any time, and its leases reach that much farther.
+        faults.late_network_time = false;
+        faults.pair_troubles = draw(random, &PAIR_TROUBLES);
+        if scene.terms.is_some_and(|terms| terms.wrong_operator) {
+            faults.pair_troubles.extend([PairTrouble::WrongPartnerDown; 4]);
+        }
+        faults.pair_trouble_every = mclt.max(120_000) * random.between(1, 6) / 2;
+        faults
     }
 }
 

@@ -8,7 +8,8 @@ use crate::clock::Moment;
 use crate::count::Counts;
 use crate::net::Network;
 use crate::report::Clocked;
-use engine::Destination;
+use crate::server::partner::Doing;
+use engine::{Destination, LinkId};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -47,6 +48,16 @@ pub(crate) enum Event {
     NetworkTime { server: usize },
     /// Space on a server's disk is freed.
     SpaceFreed { server: usize },
+    /// Something arrives on a connection between the two servers of a pair.
+    AtPartner { server: usize, link: LinkId },
+    /// A connection that was asked for does not come about.
+    NoPartner { server: usize, incarnation: u64 },
+    /// An operator sees to a server whose partner is down.
+    Operator { server: usize },
+    /// It is time that something befalls the pair, or that its operator does something.
+    PairTrouble,
+    /// A server that was told to pause or to shut down may end.
+    Leaving { server: usize, incarnation: u64, tries: u32 },
 }
 
 /// A reply that has left a server.
@@ -68,11 +79,17 @@ pub(crate) struct Outside {
     pub(crate) checkers: Checkers,
     pub(crate) counts: Counts,
     pub(crate) sent: Vec<Sent>,
+    /// What servers did on their connections to each other.
+    pub(crate) doings: Vec<(usize, Doing)>,
+    /// Processes that ended, and whether their machine did too.
+    pub(crate) ended: Vec<(usize, bool)>,
     /// Lines for people; `None` when nobody reads them.
     trace: Option<Vec<String>>,
     /// Of all that happened: two runs with the same digest were the same.
     pub(crate) digest: u64,
     pub(crate) steps: u64,
+    /// By how much engine times have jumped, all together, in milliseconds.
+    pub(crate) lost_time: u64,
 }
 
 impl Outside {
@@ -86,9 +103,12 @@ impl Outside {
             checkers,
             counts: Counts::default(),
             sent: Vec::new(),
+            doings: Vec::new(),
+            ended: Vec::new(),
             trace: traced.then(Vec::new),
             digest: 0xcbf2_9ce4_8422_2325,
             steps: 0,
+            lost_time: 0,
         }
     }
 

@@ -3,6 +3,8 @@
 //! *Lives here:* [`Planted`], the names by which each is chosen.
 //! *Must not know:* which checker finds it.
 
+use crate::run::Kind;
+
 /// Which bugs are in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Planted {
@@ -16,8 +18,8 @@ pub struct Planted {
 
 type Plant = fn(&mut Planted);
 
-/// Each bug by its name.
-const ALL: &[(&str, Plant)] = &[
+/// Each bug of one server by its name.
+const SINGLE: &[(&str, Plant)] = &[
     ("ack-before-stable", |planted| planted.engine.ack_before_stable = true),
     ("offer-leased", |planted| planted.engine.offer_leased = true),
     ("expire-early", |planted| planted.engine.expire_early = true),
@@ -33,10 +35,32 @@ const ALL: &[(&str, Plant)] = &[
     ("release-unsynced", |planted| planted.release_unsynced = true),
 ];
 
+/// Each bug of a pair by its name, where runs by chance find it.
+const PAIR: &[(&str, Plant)] = &[
+    ("drop-mclt", |planted| planted.engine.drop_mclt = true),
+    ("times-outlive-client", |planted| planted.engine.times_outlive_client = true),
+    ("always-alive", |planted| planted.engine.always_alive = true),
+    ("bndack-before-stable", |planted| planted.engine.bndack_before_stable = true),
+    ("state-before-stable", |planted| planted.engine.state_before_stable = true),
+    ("skip-recover-wait", |planted| planted.engine.skip_recover_wait = true),
+    ("swap-pools", |planted| planted.engine.swap_pools = true),
+    ("keeps-what-it-gave", |planted| planted.engine.keeps_what_it_gave = true),
+    ("short-wait", |planted| planted.engine.short_wait = true),
+    ("updates-cross", |planted| planted.engine.updates_cross = true),
+    ("stale-active-wins", |planted| planted.engine.stale_active_wins = true),
+    ("updone-early", |planted| planted.engine.updone_early = true),
+    ("seen-over-reconnection", |planted| planted.engine.seen_over_reconnection = true),
+    ("expired-freed-alone", |planted| planted.engine.expired_freed_alone = true),
+    ("ack-frees-whatever", |planted| planted.engine.ack_frees_whatever = true),
+    ("same-client-after-told", |planted| planted.engine.same_client_after_told = true),
+    ("ignore-unagreed", |planted| planted.engine.ignore_unagreed = true),
+    ("no-raise", |planted| planted.engine.no_raise = true),
+];
+
 impl Planted {
     /// The bug with this name.
     pub fn named(name: &str) -> Option<Planted> {
-        let (_, plant) = ALL.iter().find(|(known, _)| *known == name)?;
+        let (_, plant) = SINGLE.iter().chain(PAIR).find(|(known, _)| *known == name)?;
         let mut planted = Planted::default();
         plant(&mut planted);
         Some(planted)
@@ -44,6 +68,11 @@ impl Planted {
 
     /// The names of all bugs.
     pub fn names() -> impl Iterator<Item = &'static str> {
-        ALL.iter().map(|(name, _)| *name)
+        SINGLE.iter().chain(PAIR).map(|(name, _)| *name)
+    }
+
+    /// In which worlds the bug with this name shows.
+    pub fn kind(name: &str) -> Kind {
+        if PAIR.iter().any(|(known, _)| *known == name) { Kind::Pair } else { Kind::Single }
     }
 }

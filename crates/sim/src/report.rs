@@ -5,6 +5,7 @@
 
 use crate::checkers::Violation;
 use crate::count::Counts;
+use crate::run::Kind;
 use dhcp::{ClientIdentity, Message};
 use std::fmt;
 
@@ -47,6 +48,8 @@ pub(crate) fn describe(message: &Message<'_>) -> String {
 pub struct Report {
     /// What it was made from.
     pub seed: u64,
+    /// How many servers there were.
+    pub kind: Kind,
     /// How long it lasted in virtual time, in milliseconds.
     pub virtual_millis: u64,
     /// Events that were handled.
@@ -78,7 +81,8 @@ impl fmt::Display for Report {
             }
             writeln!(f, "seed {seed}: {violation}")?;
             let planted = self.planted.as_ref().map_or(String::new(), |name| format!(" --planted {name}"));
-            writeln!(f, "again: tandem sim --replay {seed}{planted}")?;
+            let kind = if self.kind == Kind::Pair { "--pair" } else { "--single" };
+            writeln!(f, "again: tandem sim {kind} --replay {seed}{planted}")?;
         }
         Ok(())
     }
@@ -87,6 +91,8 @@ impl fmt::Display for Report {
 /// Many runs.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Summary {
+    /// How many servers each had.
+    pub kind: Kind,
     /// Runs made.
     pub seeds: u64,
     /// The first of them.
@@ -105,8 +111,8 @@ pub struct Summary {
 
 impl Summary {
     /// What never happened, where that proves the runs too quiet.
-    pub fn missing(&self) -> Vec<&'static str> {
-        self.counts.missing()
+    pub fn missing(&self) -> Vec<String> {
+        self.counts.missing(self.kind)
     }
 
     /// Nothing was violated, and everything has happened.
@@ -120,7 +126,7 @@ impl fmt::Display for Summary {
         for report in &self.failures {
             write!(f, "{report}")?;
         }
-        for (name, number) in self.counts.iter() {
+        for (name, number) in self.counts.iter(self.kind) {
             writeln!(f, "{number:>12} {name}")?;
         }
         for name in self.missing() {
@@ -128,7 +134,8 @@ impl fmt::Display for Summary {
         }
         writeln!(
             f,
-            "{} seeds from {} on, {} simulated hours, {} steps: {} failed",
+            "{}: {} seeds from {} on, {} simulated hours, {} steps: {} failed",
+            if self.kind == Kind::Pair { "pairs" } else { "single servers" },
             self.seeds,
             self.first_seed,
             self.virtual_millis / 3_600_000,

@@ -3,9 +3,11 @@
 //! *Lives here:* [`run`], [`run_seeds`], [`find_planted`]; the parts of a run.
 //! *Must not know:* terminals, arguments.
 
-use crate::checkers::l5;
+use crate::checkers::{l1, l2, l3, l5};
+use crate::count::Count;
 use crate::planted::Planted;
 use crate::report::{Report, Summary};
+use crate::scene::Terms;
 use crate::world::World;
 
 /// Failing runs that a summary keeps with their traces.
@@ -14,9 +16,21 @@ const KEPT: usize = 3;
 /// How many times the longest lease an address may take to come back.
 const PATIENCE: u32 = 24;
 
+/// How many servers there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Kind {
+    /// One, or two that share nothing.
+    #[default]
+    Single,
+    /// Two that share all their pools.
+    Pair,
+}
+
 /// How runs are made.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Options {
+    /// How many servers there are.
+    pub kind: Kind,
     /// Bugs put in on purpose, by their name.
     pub planted: Option<(String, Planted)>,
     /// Lines of all that happens.
@@ -26,11 +40,13 @@ pub struct Options {
 /// One run. The same seed and options give the same report.
 pub fn run(seed: u64, options: &Options) -> Report {
     let (planted_name, planted) = options.planted.clone().unzip();
-    let mut world = World::new(seed, planted.unwrap_or_default(), options.traced);
+    let mut world = World::new(seed, options.kind, planted.unwrap_or_default(), options.traced);
     live(&mut world);
+    world.count_at_end();
     let outside = &mut world.outside;
     Report {
         seed,
+        kind: options.kind,
         virtual_millis: outside.now,
         steps: outside.steps,
         digest: outside.digest,
@@ -49,10 +65,15 @@ fn live(world: &mut World) {
         world.outside.checkers.judge("L4", Err("a server did not serve again when all was well".to_owned()));
         return;
     }
+    if let Some(terms) = world.scene.terms {
+        come_together(world, terms);
+    }
     world.run_until(world.outside.now + (world.scene.pace * 30).min(world.scene.longest));
     world.empty();
     let probation = world.scene.decline_time.as_millis();
-    let forgotten = world.scene.longest.max(probation) / 1000 * 1003 + 60_000;
+    // A pair raises ends by MCLT when one has lost its disk, and tells of them by MCLT more.
+    let raised = world.scene.terms.map_or(0, |terms| 2 * terms.mclt.as_millis() + 120_000);
+    let forgotten = world.scene.longest.max(probation) / 1000 * 1003 + 60_000 + raised;
     // An address is kept for as much longer as time was lost and found while it was leased: again and again, but not for ever.
     for _ in 0..PATIENCE {
         world.run_until(world.outside.now + forgotten);
@@ -65,14 +86,67 @@ fn live(world: &mut World) {
     }
     let verdict = l5::after_all_leases(&world.views());
     world.outside.checkers.judge("L5", verdict);
+    if let Some(terms) = world.scene.terms {
+        come_to_rest(world);
+        if terms.delayed_service.is_none() {
+            // A client that is the partner's waits until the pools are level again, one address at a time.
+            return;
+        }
+    }
     let free = world.newcomers();
     world.run_until(world.outside.now + 1_800_000);
     let verdict = l5::newcomers(free, world.served());
     world.outside.checkers.judge("L5", verdict);
 }
 
+/// What the two must do when faults have stopped: be in NORMAL (L1), and know the same (L2).
+fn come_together(world: &mut World, terms: Terms) {
+    let within = l1::bound(terms.mclt);
+    let began = world.outside.now;
+    while !world.are_normal() && world.outside.now < began + within && !world.has_failed() {
+        world.run_until(world.outside.now + 1000);
+    }
+    let verdict = l1::both_normal(&world.endpoints());
+    world.outside.checkers.judge("L1", verdict);
+    world.outside.counts.add(Count::NormalAtLast, u64::from(world.are_normal()));
+    world.hold_clients(true);
+    let deadline = world.outside.now + within;
+    while know_the_same(world).is_err() && world.outside.now < deadline && !world.has_failed() {
+        world.run_until(world.outside.now + 5000);
+    }
+    let verdict = know_the_same(world);
+    world.outside.checkers.judge("L2", verdict);
+    world.hold_clients(false);
+    world.run_until(world.outside.now + 30_000);
+    if !terms.wrong_operator {
+        world.outside.checkers.healed();
+    }
+}
+
+fn know_the_same(world: &World) -> Result<(), String> {
+    let checkers = &world.outside.checkers;
+    l2::know_the_same(
+        &world.both_views(),
+        &world.endpoints(),
+        |address| checkers.is_shared(address),
+        checkers.ahead(),
+        world.outside.lost_time,
+    )
+}
+
+/// Nobody asks for anything any more: pools are level, and nothing passes between the two but signs of life (L3).
+fn come_to_rest(world: &mut World) {
+    let verdict = know_the_same(world);
+    world.outside.checkers.judge("L2", verdict);
+    let verdict = l3::level(&world.scene.servers[0], &world.both_views()[0]);
+    world.outside.checkers.judge("L3", verdict);
+    let before = world.outside.checkers.talk();
+    world.run_until(world.outside.now + 2 * l3::INTERVAL);
+    let verdict = l3::quiet(before, world.outside.checkers.talk());
+    world.outside.checkers.judge("L3", verdict);
+}
+
 fn network_counts(outside: &mut crate::outside::Outside) -> crate::count::Counts {
-    use crate::count::Count;
     let tally = outside.network.tally;
     let mut counts = outside.counts.clone();
     counts.add(Count::Lost, tally.lost);
@@ -84,7 +158,7 @@ fn network_counts(outside: &mut crate::outside::Outside) -> crate::count::Counts
 /// Runs `count` seeds from `first_seed` on. `progress` hears how many are done. A run that fails is made once more with a
 /// trace.
 pub fn run_seeds(first_seed: u64, count: u64, options: &Options, progress: &mut dyn FnMut(u64)) -> Summary {
-    let mut summary = Summary { first_seed, ..Summary::default() };
+    let mut summary = Summary { kind: options.kind, first_seed, ..Summary::default() };
     for seed in first_seed..first_seed.saturating_add(count) {
         let report = run(seed, options);
         summary.seeds += 1;
@@ -115,7 +189,8 @@ pub struct Found {
 /// or when there is no bug of this name.
 pub fn find_planted(name: &str, first_seed: u64, most: u64) -> Option<Found> {
     let planted = Some((name.to_owned(), Planted::named(name)?));
-    let options = Options { planted, traced: false };
+    let kind = Planted::kind(name);
+    let options = Options { kind, planted, traced: false };
     let end = first_seed.saturating_add(most);
     let seed = (first_seed..end).find(|seed| run(*seed, &options).violation.is_some())?;
     Some(Found { seeds: seed - first_seed + 1, report: run(seed, &Options { traced: true, ..options }) })

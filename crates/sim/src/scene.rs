@@ -9,9 +9,10 @@ use crate::net::Link;
 use crate::random::Random;
 use dhcp::HardwareAddress;
 use engine::config::{
-    Boot, LeaseTimes, OptionSet, Parts, PoolParts, ReservationKey, ReservationParts, SharedNetworkParts,
-    SubnetParts,
+    Boot, LeaseTimes, OptionSet, Parts, PoolParts, RelationshipParts, ReservationKey, ReservationParts,
+    SharedNetworkParts, SubnetParts,
 };
+use failover::state::Role;
 use failover::time::Interval;
 use ipnet::Ipv4Net;
 use std::net::Ipv4Addr;
@@ -23,9 +24,26 @@ pub(crate) struct Reserved {
     pub(crate) key: ReservationKey,
 }
 
+/// On what terms two servers share their pools.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Terms {
+    pub(crate) mclt: Interval,
+    /// Clients that have waited longer are answered by either server.
+    pub(crate) delayed_service: Option<u8>,
+    split: u16,
+    receive_timer: Interval,
+    max_unacked: u32,
+    /// By how much the clock of the second server is ahead of the truth, in milliseconds.
+    pub(crate) skew: i64,
+    /// The operator says `partner-down` of a partner that is alive: then no checker asks who holds what.
+    pub(crate) wrong_operator: bool,
+}
+
 /// What a seed begins with.
 #[derive(Debug, Clone)]
 pub(crate) struct Scene {
+    /// Two servers share all pools.
+    pub(crate) terms: Option<Terms>,
     /// The configuration of each server. Without failover, no address is in two of them.
     pub(crate) servers: Vec<Parts>,
     pub(crate) clients: Vec<(Person, Link)>,
@@ -76,25 +94,17 @@ impl Scene {
         let second_subnet = random.chance(400);
         let servers = (0..=u8::from(two_servers))
             .map(|server| Parts {
-                relationships: Vec::new(),
                 shared_networks: networks(server, pool, second_subnet, &times, &reserved),
                 options: OptionSet::default(),
                 offer_time,
                 decline_time,
+                relationships: Vec::new(),
             })
             .collect();
         let pace = times.leases.iter().copied().min().unwrap_or(60) * 1000;
-        let gossip: Vec<Ipv4Addr> = (10..10 + u8::try_from(pool).unwrap_or(1))
-            .flat_map(|last| [Ipv4Addr::new(10, 0, 0, last), Ipv4Addr::new(10, 9, 0, last)])
-            .chain(reserved.iter().map(|reserved| reserved.address))
-            .collect();
-        let clients = (1..=client_count)
-            .map(|number| {
-                let link = if random.chance(350) { Link::Far } else { Link::Wire };
-                (person(number, pace, &gossip, random), link)
-            })
-            .collect();
+        let clients = draw_clients(client_count, pool, pace, &reserved, random);
         Scene {
+            terms: None,
             servers,
             clients,
             reserved,
@@ -106,6 +116,62 @@ impl Scene {
         }
     }
 
+    /// Two servers that share all pools. Time is short here: endpoints record that they are alive every few seconds.
+    pub(crate) fn draw_pair(random: &mut Random) -> Scene {
+        let lease = |random: &mut Random| random.pick(&[90, 120, 300, 600, 600, 1200, 2400]);
+        let times = Times {
+            leases: [lease(random), lease(random), lease(random)],
+            endless: random.chance(30),
+            fixed_renewal: random.chance(150),
+        };
+        let terms = Terms {
+            mclt: Interval::from_seconds(random.pick(&[60, 90, 120, 300, 600])),
+            delayed_service: random.chance(900).then(|| random.pick(&[2, 4, 10])),
+            split: random.pick(&[0, 64, 128, 128, 128, 256]),
+            receive_timer: Interval::from_seconds(random.pick(&[5, 20, 20, 60])),
+            max_unacked: random.pick(&[1, 2, 10, 64]),
+            skew: random.pick(&[0, 0, -700, 5000, -90_000, 3_600_000, 86_400_000]),
+            wrong_operator: random.chance(120),
+        };
+        let pool = random.between(2, 9);
+        let client_count = u8::try_from(pool + random.between(1, pool)).unwrap_or(9);
+        let reserved = if random.chance(400) { reservations(random) } else { Vec::new() };
+        let offer_time = Interval::from_seconds(random.pick(&[20, 60]));
+        let decline_time = Interval::from_seconds(random.pick(&[300, 1800]));
+        let second_subnet = random.chance(300);
+        let servers = [Role::Primary, Role::Secondary]
+            .into_iter()
+            .map(|role| {
+                let mut shared_networks = networks(0, pool, second_subnet, &times, &reserved);
+                for subnet in shared_networks.iter_mut().flat_map(|network| &mut network.subnets) {
+                    for pool in &mut subnet.pools {
+                        pool.failover = Some(0);
+                    }
+                }
+                Parts {
+                    shared_networks,
+                    options: OptionSet::default(),
+                    offer_time,
+                    decline_time,
+                    relationships: vec![terms.relationship(role)],
+                }
+            })
+            .collect();
+        let pace = times.leases.iter().copied().min().unwrap_or(60) * 1000;
+        let clients = draw_clients(client_count, pool, pace, &reserved, random);
+        Scene {
+            terms: Some(terms),
+            servers,
+            clients,
+            reserved,
+            pace,
+            longest: times.leases.iter().copied().max().unwrap_or(60) * 4000,
+            decline_time,
+            offer_time,
+            lasts: random.between(20, 80) * terms.mclt.as_millis().max(180_000),
+        }
+    }
+
     /// Whether a lease of this client may be moved to an address that is reserved for it.
     pub(crate) fn has_reservation(&self, hardware: [u8; 6], identifier: Option<&[u8]>) -> bool {
         self.reserved.iter().any(|reserved| match &reserved.key {
@@ -113,6 +179,37 @@ impl Scene {
             ReservationKey::ClientIdentifier(key) => identifier == Some(key),
         })
     }
+}
+
+impl Terms {
+    fn relationship(&self, role: Role) -> RelationshipParts {
+        RelationshipParts {
+            delayed_service: self.delayed_service,
+            split: self.split,
+            receive_timer: self.receive_timer,
+            max_unacked: self.max_unacked,
+            ..RelationshipParts::new("pair", role, self.mclt)
+        }
+    }
+}
+
+fn draw_clients(
+    count: u8,
+    pool: u64,
+    pace: u64,
+    reserved: &[Reserved],
+    random: &mut Random,
+) -> Vec<(Person, Link)> {
+    let gossip: Vec<Ipv4Addr> = (10..10 + u8::try_from(pool).unwrap_or(1))
+        .flat_map(|last| [Ipv4Addr::new(10, 0, 0, last), Ipv4Addr::new(10, 9, 0, last)])
+        .chain(reserved.iter().map(|reserved| reserved.address))
+        .collect();
+    (1..=count)
+        .map(|number| {
+            let link = if random.chance(350) { Link::Far } else { Link::Wire };
+            (person(number, pace, &gossip, random), link)
+        })
+        .collect()
 }
 
 fn person(number: u8, pace: u64, gossip: &[Ipv4Addr], random: &mut Random) -> Person {
@@ -168,10 +265,10 @@ fn networks(
             options: OptionSet::default(),
             boot: Boot::default(),
             pools: vec![PoolParts {
-                failover: None,
                 first: at(first),
                 last: at(first + size - 1),
                 options: OptionSet::default(),
+                failover: None,
             }],
             reservations: reservations
                 .map(|reserved| ReservationParts {

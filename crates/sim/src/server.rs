@@ -9,11 +9,13 @@
 
 mod journal;
 mod life;
+pub(crate) mod partner;
 
 use crate::checkers::{At, Queues, Seen};
 use crate::clock::{Machine, Moment};
 use crate::count::Count;
 use crate::disk::{DiskTally, VirtualDisk};
+use crate::line::Arrival;
 use crate::outside::{Datagram, Event, Outside, Sent};
 use crate::planted::Planted;
 use crate::random::Random;
@@ -22,8 +24,8 @@ use engine::clock::{Change, Clock};
 use engine::config::Config;
 use engine::counter::Counter;
 use engine::{
-    Batch, Destination, Engine, Input, Interface, InterfaceId, LeaseFilter, LeaseView, Outbox, Packet,
-    Position, SnapshotCursor, StorageHealth,
+    Batch, Destination, Engine, Input, Interface, InterfaceId, LeaseFilter, LeaseView, LinkId, Outbox,
+    Packet, Position, SnapshotCursor, StorageHealth,
 };
 use failover::time::{Interval, Time};
 use std::collections::VecDeque;
@@ -106,6 +108,10 @@ pub(crate) struct Server {
     /// The machine too.
     pub(crate) frozen: bool,
     socket: VecDeque<Arrived>,
+    /// What came on connections to the partner.
+    inbox: VecDeque<(LinkId, Arrival)>,
+    /// Entropy of the next store that is made.
+    store_identity: u8,
     /// Syncs take seconds until then.
     pub(crate) slow_until: Moment,
     /// How the next crash inside of a call ends.
@@ -116,6 +122,8 @@ pub(crate) struct Server {
     pub(crate) late_network_time: bool,
     /// How often it looks at its clocks, at least; in milliseconds.
     pub(crate) look_every: u64,
+    /// How long it is away when its process ends the next time.
+    pub(crate) away: Option<u64>,
     healed: bool,
     tally: DiskTally,
     random: Random,
@@ -123,8 +131,10 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn new(number: usize, config: Config, planted: Planted, mut random: Random) -> Server {
+        // All that came from a partner while a process stood still is decided in one turn.
+        let is_pair = !config.relationships().is_empty();
         let store_options = store::Options {
-            segment_size: random.pick(&[8192, 16_384, 65_536]),
+            segment_size: random.pick(if is_pair { &[65_536, 131_072] } else { &[8192, 16_384, 65_536] }),
             snapshot_at_least: random.pick(&[4096, 12_000, 40_000]),
             snapshot_sync_every: random.pick(&[256, 1024, 8192]),
             planted: planted.store,
@@ -141,12 +151,15 @@ impl Server {
             stands_until: 0,
             frozen: false,
             socket: VecDeque::new(),
+            inbox: VecDeque::new(),
+            store_identity: u8::try_from(number).unwrap_or(0),
             slow_until: 0,
             ending: Ending::Killed,
             crashes_in_recovery: false,
             wrong_battery_clock: false,
             late_network_time: false,
             look_every: 20_000,
+            away: None,
             healed: false,
             tally: DiskTally::default(),
             random,
@@ -236,6 +249,8 @@ impl Server {
         };
         handle(process, Input::Storage(storage));
         handle(process, Input::Wake);
+        self.hear_partner(outside, at);
+        let Some(process) = &mut self.process else { return };
         while !process.outbox.is_full() || self.planted.read_past_bound {
             let Some(arrived) = self.socket.pop_front() else { break };
             let received = process.clock.as_ref().map_or(at.engine, |clock| clock.at(arrived.at));
@@ -256,14 +271,27 @@ impl Server {
         let Some(process) = &mut self.process else { return };
         if !process.outbox.is_empty() {
             let batch = process.outbox.seal(Batch::default());
+            for event in batch.events().0 {
+                outside.note(|| format!("server {}: {event}", at.server));
+            }
             (queues.replies, queues.events) = (batch.waiting(), batch.events().0.len());
             let records = Seen::all(batch.records().2);
             let views = views_of(&process.engine, &records);
-            outside.checkers.sealed(at, batch.end().0, &records, views);
+            outside.checkers.sealed(at, &batch, &records, views);
             process.jobs.push_back(Job::Batch(batch));
             let stable = Position(process.store.stable_position().0);
             if let Some(Job::Batch(batch)) = process.jobs.back_mut() {
                 release(outside, &self.disk, at, batch, stable);
+            }
+            // Of what is for the partner only CONTACT overtakes.
+            let (waiting, last) = (process.jobs.len() + process.in_flight.len(), process.jobs.pop_back());
+            if let Some(Job::Batch(mut batch)) = last {
+                if waiting == 1 {
+                    partner::release_to_partner(process, outside, at, &mut batch, stable);
+                } else {
+                    partner::release_contacts(process, outside, at, &mut batch);
+                }
+                process.jobs.push_back(Job::Batch(batch));
             }
         }
         queues.batches = (process.jobs.iter().filter(|job| matches!(job, Job::Batch(_))).count(), BATCHES);
@@ -284,7 +312,7 @@ impl Server {
             let wait = self.random.below(2);
             self.call_journal(outside, wait);
         }
-        if more || !self.socket.is_empty() {
+        if more || !self.socket.is_empty() || !self.inbox.is_empty() {
             let wait = self.random.between(1, 20);
             self.call_owner(outside, outside.now + wait);
         }
@@ -316,6 +344,7 @@ impl Server {
             }
             Change::TimeLost { by } => {
                 outside.counts.one(Count::TimeLost);
+                outside.lost_time += by.as_millis();
                 outside.note(|| format!("server {server}: engine time jumps by {by}"));
             }
         }

@@ -5,6 +5,7 @@
 //! *May know:* everything of this crate.
 //! *Must not know:* what is right: that is the checkers'.
 
+mod pair;
 mod trouble;
 
 use crate::checkers::Checkers;
@@ -12,10 +13,12 @@ use crate::client::{Client, How, NEVER, Person, State, Step, Why, message::RELAY
 use crate::clock::{Moment, Oscillator};
 use crate::count::Count;
 use crate::faults::Faults;
+use crate::line::Lines;
 use crate::net::{Link, Network};
 use crate::outside::{Datagram, Event, Outside, Sent};
 use crate::planted::Planted;
 use crate::random::Random;
+use crate::run::Kind;
 use crate::scene::{Scene, server_address};
 use crate::server::Server;
 use dhcp::Message;
@@ -40,17 +43,43 @@ pub(crate) struct World {
     random: Random,
     /// Faults have stopped.
     healed: bool,
+    pair: Option<pair::Pair>,
+    clients_held: bool,
 }
 
 impl World {
-    pub(crate) fn new(seed: u64, planted: Planted, traced: bool) -> World {
+    pub(crate) fn new(seed: u64, kind: Kind, planted: Planted, traced: bool) -> World {
         let mut random = Random::new(seed);
-        let scene = Scene::draw(&mut random);
-        let faults = Faults::draw(&mut random, scene.pace);
+        let (scene, faults) = match kind {
+            Kind::Single => {
+                let scene = Scene::draw(&mut random);
+                let faults = Faults::draw(&mut random, scene.pace);
+                (scene, faults)
+            }
+            Kind::Pair => {
+                let scene = Scene::draw_pair(&mut random);
+                let faults = Faults::draw_pair(&mut random, &scene);
+                (scene, faults)
+            }
+        };
         let network = Network::new(scene.servers.len(), faults.weather, random.split());
         let outside = Outside::new(network, Checkers::new(&scene), traced);
-        let mut world =
-            World { servers: Vec::new(), actors: Vec::new(), healed: false, scene, faults, outside, random };
+        let pair = scene.terms.map(|_| pair::Pair::new(Lines::new(random.split())));
+        let mut world = World {
+            servers: Vec::new(),
+            actors: Vec::new(),
+            healed: false,
+            clients_held: false,
+            scene,
+            faults,
+            outside,
+            random,
+            pair,
+        };
+        if !world.faults.pair_troubles.is_empty() {
+            let wait = world.random.wait(world.faults.pair_trouble_every);
+            world.outside.schedule(wait, Event::PairTrouble);
+        }
         world.add_servers(planted);
         for (person, link) in world.scene.clients.clone() {
             let person = Person { declines: world.faults.declines, wishes: world.faults.wishes, ..person };
@@ -67,6 +96,9 @@ impl World {
             server.wrong_battery_clock = self.faults.wrong_battery_clock;
             server.look_every = (self.scene.pace / 30).clamp(20_000, 300_000);
             server.late_network_time = self.faults.late_network_time;
+            if let (1, Some(terms)) = (number, self.scene.terms) {
+                server.machine.skew = terms.skew;
+            }
             self.outside.schedule(0, Event::Start { server: number, incarnation: 0 });
             self.servers.push(server);
             if !self.faults.troubles.is_empty() {
@@ -98,6 +130,7 @@ impl World {
                 return;
             };
             self.happens(event);
+            self.carry_between();
             while let Some(sent) = self.outside.sent.pop() {
                 self.deliver(&sent);
             }
@@ -117,7 +150,12 @@ impl World {
             return;
         }
         match event {
-            Event::Client { client, due } if self.actors[client].client.due == due => self.wake(client),
+            Event::Client { client, due } if self.actors[client].client.due == due => {
+                if self.clients_held {
+                    return self.outside.schedule(self.outside.now + 10_000, Event::Client { client, due });
+                }
+                self.wake(client);
+            }
             Event::Habit { client } => self.habit(client),
             Event::AtServer { server, datagram } => {
                 self.outside.stir(&datagram.bytes);
@@ -137,6 +175,11 @@ impl World {
                 self.servers[server].count_disk_faults(&mut self.outside);
             }
             Event::Trouble { server } => self.trouble(server),
+            Event::AtPartner { server, link } => self.at_partner(server, link),
+            Event::NoPartner { server, incarnation } => self.no_partner(server, incarnation),
+            Event::PairTrouble => self.pair_trouble(),
+            Event::Operator { server } => self.operator(server),
+            Event::Leaving { server, incarnation, tries } => self.leaving(server, incarnation, tries),
             Event::NetworkTime { server } => {
                 let error = i64::try_from(self.random.below(40)).unwrap_or(0) - 20;
                 self.servers[server].machine.synchronise(error);
@@ -154,7 +197,7 @@ impl World {
 
     fn look(&mut self, server: usize) {
         let server = &mut self.servers[server];
-        if server.is_quiet() && self.random.chance(20) {
+        if server.is_quiet() && self.random.chance(if self.pair.is_some() { 4 } else { 20 }) {
             server.rebuild(&mut self.outside);
         }
         server.look(&mut self.outside);
@@ -309,6 +352,9 @@ impl World {
     pub(crate) fn heal(&mut self) -> bool {
         self.healed = true;
         self.outside.network.heal();
+        if let Some(pair) = &mut self.pair {
+            pair.lines.heal();
+        }
         self.outside.note(|| "all is well from now on".to_owned());
         for server in &mut self.servers {
             server.heal();
@@ -323,7 +369,9 @@ impl World {
                 return false;
             }
         }
-        self.outside.checkers.healed();
+        if self.pair.is_none() {
+            self.outside.checkers.healed();
+        }
         self.all_well()
     }
 
@@ -344,10 +392,13 @@ impl World {
 
     /// As many new clients come to each network as it has free addresses for everybody; how many.
     pub(crate) fn newcomers(&mut self) -> usize {
-        let free: Vec<Ipv4Addr> = self
-            .views()
+        use failover::binding::BindingStatus;
+        // A pair's addresses are shown by both.
+        let views = if self.pair.is_some() { self.servers[0].views() } else { self.views() };
+        let free: Vec<Ipv4Addr> = views
             .into_iter()
-            .filter(|view| view.status == failover::binding::BindingStatus::Free && !view.reserved)
+            .filter(|view| matches!(view.status, BindingStatus::Free | BindingStatus::Backup))
+            .filter(|view| !view.reserved)
             .map(|view| view.address)
             .collect();
         for (address, number) in free.iter().zip(NEWCOMER..) {

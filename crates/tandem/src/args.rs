@@ -248,6 +248,12 @@ pub(crate) struct SimArguments {
     /// Put a bug in, and see it found
     #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(sim::Planted::names()))]
     pub(crate) planted: Option<String>,
+    /// Only worlds of one server
+    #[arg(long, conflicts_with = "pair")]
+    pub(crate) single: bool,
+    /// Only worlds of a pair
+    #[arg(long)]
+    pub(crate) pair: bool,
 }
 
 #[cfg(test)]

@@ -10,7 +10,13 @@ use ::sim::cli::{Arguments, sim};
 
 /// Runs seeds.
 pub(crate) fn run(arguments: &SimArguments, output: &mut Output) -> Result<Code, Stop> {
+    let kind = match (arguments.single, arguments.pair) {
+        (true, _) => Some(::sim::Kind::Single),
+        (_, true) => Some(::sim::Kind::Pair),
+        _ => None,
+    };
     let arguments = Arguments {
+        kind,
         seeds: arguments.seeds,
         first_seed: arguments.first_seed,
         replay: arguments.replay,

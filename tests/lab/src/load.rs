@@ -24,11 +24,31 @@ impl Load {
         (rate, seconds, clients): (u32, u32, u32),
         base: &str,
     ) -> Load {
+        Load::to(node, interface, &server.to_string(), (rate, seconds, clients), base)
+    }
+
+    /// The same, to all servers on the wire.
+    pub fn start_for_all(
+        node: &Node,
+        interface: &str,
+        (rate, seconds, clients): (u32, u32, u32),
+        base: &str,
+    ) -> Load {
+        Load::to(node, interface, "all", (rate, seconds, clients), base)
+    }
+
+    fn to(
+        node: &Node,
+        interface: &str,
+        server: &str,
+        (rate, seconds, clients): (u32, u32, u32),
+        base: &str,
+    ) -> Load {
         let numbers = [rate, clients, seconds].map(|number| number.to_string());
-        let (base, server) = (format!("mac={base}"), server.to_string());
+        let base = format!("mac={base}");
         let [rate, clients, seconds] = &numbers;
         let arguments = ["-4", "-l", interface, "-r", rate, "-R", clients, "-p", seconds, "-d", "8"];
-        Load(node.spawn("perfdhcp", &[&arguments[..], &["-b", &base, &server]].concat()))
+        Load(node.spawn("perfdhcp", &[&arguments[..], &["-b", &base, server]].concat()))
     }
 
     /// The program.

@@ -38,6 +38,8 @@ pub struct Said {
     pub xid: u32,
     /// server-state of a STATE.
     pub state: Option<u8>,
+    /// Whether a STATE has the flag STARTUP.
+    pub startup: bool,
 }
 
 /// All messages of a capture, in order.
@@ -86,10 +88,11 @@ fn messages(layers: &serde_json::Value) -> Vec<(Said, Option<String>)> {
         let xid = u32::from_str_radix(xid.trim_start_matches("0x"), 16).unwrap_or(0);
         let whole = message.to_string();
         let state = field(&whole, "dhcpfo.serverstatus").and_then(|state| state.parse().ok());
+        let startup = field(&whole, "dhcpfo.serverflag").is_some_and(|flags| flags != "0");
         let is_bad = kind == "UNKNOWN"
             || ["_ws.expert", "_ws.malformed", "dhcpfo.bad_length"].iter().any(|word| whole.contains(word));
         let objection = malformed.clone().or_else(|| is_bad.then(|| whole.clone()));
-        (Said { at, from, kind, xid, state }, objection)
+        (Said { at, from, kind, xid, state, startup }, objection)
     };
     match &layers["dhcpfo"] {
         serde_json::Value::Array(many) => many.iter().map(one).collect(),

@@ -120,8 +120,9 @@ impl Engine {
             return;
         }
         let address = self.table.get(slot).ip();
-        if rejection.reason == RejectReason::LESS_CRITICAL_BINDING_INFORMATION {
-            // Updates that cross (trap T22): said again once the partner's own is through, and owed until then.
+        if rejection.reason == RejectReason::LESS_CRITICAL_BINDING_INFORMATION && sent.crossed {
+            // Updates that cross (trap T22): said again once the partner's own is through, and owed until then. Its own came
+            // before this answer; where none did, this is the figure's (ABANDONED), and an answer like others.
             let again = now.plus(Interval::from_seconds(1));
             self.endpoint_mut(relationship).refused.insert(slot, again);
             return;
@@ -133,9 +134,14 @@ impl Engine {
         if sent.changed {
             return;
         }
+        self.endpoint_mut(relationship).refused.insert(slot, now.plus(RETRY));
+        let said = rejection.reason == RejectReason::ILLEGAL_IP_ADDRESS;
+        if said && self.endpoint(relationship).terms_differ {
+            // Once for all of them: the pools differ.
+            return;
+        }
         let name = self.config.relationship(relationship).name.clone();
         outbox.event(Event::UpdateRejected { relationship: name, address, reason: rejection.reason });
-        self.endpoint_mut(relationship).refused.insert(slot, now.plus(RETRY));
     }
 
     /// Puts what was refused back into the queue when its time has come.

@@ -267,7 +267,9 @@ impl Engine {
                 }
                 Output::OpenOwn => {
                     let endpoint = self.endpoint(relationship);
-                    if endpoint.link.is_none() && !endpoint.is_connecting {
+                    // One that refused us, or whom we refused, is not to drive us round in a circle.
+                    let is_time = !endpoint.is_refused || endpoint.connect_at <= now;
+                    if endpoint.link.is_none() && !endpoint.is_connecting && is_time {
                         self.connect(now, relationship, outbox);
                     }
                 }
@@ -307,7 +309,13 @@ impl Engine {
             self.on_link(now, old, outbox, Connection::lost);
         }
         let name = self.config.relationship(relationship).name.clone();
-        outbox.event(Event::PartnerConnected { relationship: name, clock: established.delta.0 });
+        outbox.event(Event::PartnerConnected { relationship: name.clone(), clock: established.delta.0 });
+        let own = self.config.digest_of(relationship);
+        let differ = established.tandem.is_some_and(|tandem| tandem.configuration != own);
+        self.endpoint_mut(relationship).terms_differ = differ;
+        if differ {
+            outbox.event(Event::TermsDiffer { relationship: name, mclt: established.mclt });
+        }
         self.take_terms(relationship, established, outbox);
         let endpoint = self.endpoint_mut(relationship);
         endpoint.link = Some(link);
@@ -322,14 +330,15 @@ impl Engine {
         outbox: &mut Outbox,
     ) {
         outbox.partner(ToPartner::Close { link });
+        if matches!(cause, Cause::Stimulus) {
+            return;
+        }
         let endpoint = self.endpoint_mut(relationship);
         let worked = endpoint.link == Some(link);
         // A connection that came and went beside the one that works says nothing about it.
         if worked || endpoint.link.is_none() {
             endpoint.connect_at = endpoint.retry.next(now, cause, worked);
-        }
-        if matches!(cause, Cause::Stimulus) {
-            return;
+            endpoint.is_refused = cause.is_refusal() && !worked;
         }
         let name = self.config.relationship(relationship).name.clone();
         outbox.event(Event::PartnerDisconnected { relationship: name, cause: cause.to_string() });

@@ -23,6 +23,8 @@ pub(super) struct Sent {
     pub(super) potential: Stamp,
     /// The binding changed since.
     pub(super) changed: bool,
+    /// The partner's own update of the address came meanwhile.
+    pub(super) crossed: bool,
     /// It left after the UPDREQ that is being answered, or no such is.
     pub(super) counts: bool,
 }
@@ -50,6 +52,13 @@ impl Outstanding {
     pub(super) fn changed(&mut self, slot: Slot) {
         if let Some((_, sent)) = self.by_slot.get_mut(&slot) {
             sent.changed = true;
+        }
+    }
+
+    /// The partner speaks of this address while what we said is under way.
+    pub(super) fn crossed(&mut self, slot: Slot) {
+        if let Some((_, sent)) = self.by_slot.get_mut(&slot) {
+            sent.crossed = true;
         }
     }
 
@@ -93,6 +102,7 @@ mod tests {
             status: BindingStatus::Active,
             potential: Stamp::NONE,
             changed: false,
+            crossed: false,
             counts: true,
         }
     }

@@ -33,6 +33,9 @@ impl Engine {
         for update in &updates.updates {
             let received = Update::received(update, delta);
             let claim = Claim::of(update);
+            if let Some(slot) = self.table.at(update.address) {
+                self.endpoint_mut(relationship).outstanding.crossed(slot);
+            }
             let ack = match self.judged(now, relationship, update, &received, &claim) {
                 Ok((slot, apply)) => {
                     self.counters.count(Counter::BndupdAccepted);
@@ -138,6 +141,10 @@ impl Engine {
             reason,
             RejectReason::LESS_CRITICAL_BINDING_INFORMATION | RejectReason::OUTDATED_BINDING_INFORMATION
         ) {
+            return;
+        }
+        if reason == RejectReason::ILLEGAL_IP_ADDRESS && self.endpoint(relationship).terms_differ {
+            // Said once for all of them: the pools differ.
             return;
         }
         let name = self.config.relationship(relationship).name.clone();

@@ -113,6 +113,7 @@ impl Engine {
             status: update.status,
             potential: if update.status == BindingStatus::Active { potential } else { Stamp::NONE },
             changed: false,
+            crossed: false,
             counts: true,
         };
         Some((update, sent))

@@ -117,7 +117,9 @@ impl Engine {
         // What was heard since this process started says nothing about the store that it found.
         let first = !std::mem::replace(&mut endpoint.was_compared, true);
         let stored = endpoint.machine.stored();
-        let known = stored.storage_lost || stored.first_run || heard == Time::ZERO;
+        // An old copy may come from a time at which it was just being refilled: its wait was for another loss.
+        let is_new = endpoint.started_from == Time::ZERO;
+        let known = is_new && (stored.storage_lost || stored.first_run) || heard == Time::ZERO;
         if first && !known && heard > endpoint.started_from.plus(MUCH_AHEAD) {
             let lost = Happening::Command(Command::StorageLost { down_since: None });
             self.happens(now, relationship, lost, outbox);

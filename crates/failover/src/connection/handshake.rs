@@ -105,6 +105,11 @@ impl Connection {
                     self.connect_ack_came(now, sent, ack, out);
                 }
             }
+            (Role::Primary, Message::Connect(_)) => {
+                let text = "both servers are primary of this relationship: make one of them secondary";
+                let why = Rejection::saying(RejectReason::INVALID_PARTNER, text.to_owned());
+                self.reject_connect(xid, None, why, out);
+            }
             (Role::Secondary, _) => {
                 self.end(Cause::Unexpected("the partner began with another message than CONNECT"), out);
             }
@@ -174,7 +179,8 @@ impl Connection {
             return Some(Rejection::because(reason));
         }
         if connect.relationship != settings.partner {
-            return Some(Rejection::because(RejectReason::INVALID_PARTNER));
+            let text = "the two give the relationship different names: set the same `name` on both servers";
+            return Some(Rejection::saying(RejectReason::INVALID_PARTNER, text.to_owned()));
         }
         if settings.codec.has_secret() && !self.connected_once && sent <= settings.last_connect {
             let text =

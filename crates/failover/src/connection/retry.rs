@@ -19,6 +19,8 @@ pub enum Cause {
     NotAcking,
     /// No CONNECT, or no CONNECTACK, within the time for it (F07-7.8.2-02, D12-7.9.2-01).
     NoHandshake,
+    /// The partner opened it and closed it without CONNECT, as one does that is secondary too.
+    NoConnect,
     /// It was opened by the secondary and only told the primary to open its own (D12-8.2-02, -04).
     Stimulus,
     /// The partner rejected our CONNECT.
@@ -51,6 +53,9 @@ impl fmt::Display for Cause {
             Cause::NoTraffic => f.write_str("the partner was not heard within the receive timer"),
             Cause::NotAcking => f.write_str("the partner does not acknowledge updates"),
             Cause::NoHandshake => f.write_str("the partner did not complete the handshake"),
+            Cause::NoConnect => f.write_str(
+                "the partner closed the connection without CONNECT: if it is secondary too, make one of the two primary",
+            ),
             Cause::Stimulus => f.write_str("it only told the primary to connect"),
             Cause::RejectedByPartner(why) => rejection(f, "the partner rejected us", why),
             Cause::RejectedByUs(why) => rejection(f, "we rejected the partner", why),
@@ -74,7 +79,12 @@ impl Cause {
             | Cause::OutOfStep(_)
             | Cause::Unexpected(_) => true,
             Cause::Disconnected(why) => why.reason != RejectReason::NO_TRAFFIC,
-            Cause::Lost | Cause::NoTraffic | Cause::NotAcking | Cause::NoHandshake | Cause::Stimulus => false,
+            Cause::Lost
+            | Cause::NoTraffic
+            | Cause::NotAcking
+            | Cause::NoHandshake
+            | Cause::NoConnect
+            | Cause::Stimulus => false,
         }
     }
 }

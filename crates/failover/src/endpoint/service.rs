@@ -158,9 +158,12 @@ impl Endpoint {
                 .is_some_and(|partner| partner.state == FailoverState::Normal && !partner.startup)
     }
 
-    /// Whether BNDUPDs may be sent: once STATE was heard, in every state (Q29), but not while leaving.
+    /// Whether BNDUPDs may be sent: once STATE was heard, in every state (Q29), but not while leaving. What an old copy of a
+    /// store says must not reach a partner that knows better: a stale RESET would end a lease (S13, D12 5.16).
     pub fn may_send_updates(&self) -> bool {
-        self.communications_ok() && !matches!(self.state, FailoverState::Paused | FailoverState::Shutdown)
+        self.communications_ok()
+            && !self.stored.storage_lost
+            && !matches!(self.state, FailoverState::Paused | FailoverState::Shutdown)
     }
 
     fn is_handing_over(&self) -> bool {

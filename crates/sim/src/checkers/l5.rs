@@ -6,11 +6,11 @@ use engine::LeaseView;
 use failover::binding::BindingStatus;
 use failover::time::Time;
 
-/// When nobody has asked for longer than any lease and any probation lasts, every address is FREE, but for those that were
-/// leased without end.
+/// When nobody has asked for longer than any lease and any probation lasts, every address is FREE or BACKUP, but for those that
+/// were leased without end.
 pub(crate) fn after_all_leases(views: &[LeaseView]) -> Result<(), String> {
-    let lost =
-        views.iter().find(|view| view.status != BindingStatus::Free && view.lease_expiration != Time::NEVER);
+    let available = |status| matches!(status, BindingStatus::Free | BindingStatus::Backup);
+    let lost = views.iter().find(|view| !available(view.status) && view.lease_expiration != Time::NEVER);
     lost.map_or(Ok(()), |view| {
         Err(format!(
             "{} is {:?} long after everybody has gone: it is lost for good",

@@ -4,23 +4,27 @@
 //! *Must not know:* the engine's own reader.
 
 use dhcp::ClientIdentity;
+use failover::binding::BindingStatus;
 use failover::time::Time;
 use std::net::Ipv4Addr;
 
 /// Stamps count seconds from 2020-01-01.
 const EPOCH: u64 = 1_577_836_800;
 const BINDING: u8 = 1;
-/// Numbers of binding-status (F07 12.3).
-const ACTIVE: u8 = 2;
-const ABANDONED: u8 = 5;
 
 /// A binding as it was recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Seen {
     pub(crate) address: Ipv4Addr,
-    status: u8,
+    pub(crate) status: BindingStatus,
+    /// The partner has not acknowledged this.
+    pub(crate) is_unseen: bool,
     pub(crate) since: Time,
+    /// client-last-transaction-time.
+    pub(crate) heard: Time,
     pub(crate) end: Time,
+    /// Potential-expiration-times: sent, acked, received.
+    pub(crate) potentials: [Time; 3],
     pub(crate) identity: Option<ClientIdentity>,
 }
 
@@ -44,11 +48,38 @@ impl Seen {
         let identity = rest.get(..usize::from(u16::from_le_bytes(*length)))?;
         Some(Seen {
             address: Ipv4Addr::new(head[4], head[5], head[6], head[7]),
-            status: head[2],
+            status: BindingStatus::from_number(head[2])?,
+            is_unseen: head[3] & 1 != 0,
             since: stamp(8),
+            heard: stamp(12),
             end: stamp(16),
+            potentials: [stamp(20), stamp(24), stamp(28)],
             identity: ClientIdentity::from_bytes(identity),
         })
+    }
+
+    /// An address of which nothing was ever recorded.
+    pub(crate) fn never(address: Ipv4Addr) -> Seen {
+        Seen {
+            address,
+            status: BindingStatus::Free,
+            is_unseen: false,
+            since: Time::ZERO,
+            heard: Time::ZERO,
+            end: Time::ZERO,
+            potentials: [Time::ZERO; 3],
+            identity: None,
+        }
+    }
+
+    /// FREE or BACKUP.
+    pub(crate) fn is_available(&self) -> bool {
+        matches!(self.status, BindingStatus::Free | BindingStatus::Backup)
+    }
+
+    /// The latest of the four times of F07 7.1.5.
+    pub(crate) fn latest(&self) -> Time {
+        self.potentials.into_iter().fold(self.end, Time::max)
     }
 
     /// All bindings in a run of records, each behind its length.
@@ -64,10 +95,10 @@ impl Seen {
     }
 
     pub(crate) fn is_active(&self) -> bool {
-        self.status == ACTIVE
+        self.status == BindingStatus::Active
     }
 
     pub(crate) fn is_abandoned(&self) -> bool {
-        self.status == ABANDONED
+        self.status == BindingStatus::Abandoned
     }
 }

@@ -56,6 +56,11 @@ impl S16 {
         verdict
     }
 
+    /// The store is gone, or another.
+    pub(super) fn lost_store(&mut self) {
+        *self = S16::default();
+    }
+
     fn fold_one(&mut self) {
         if let (Some((end, views)), Some((at, base))) = (self.since.pop_front(), &mut self.base) {
             *at = end;

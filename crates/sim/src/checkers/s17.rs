@@ -18,6 +18,8 @@ const DECIDED_BEFORE: Interval = Interval::from_seconds(6);
 pub(crate) struct S17 {
     reserved: BTreeMap<Ipv4Addr, ReservationKey>,
     decline_time: Interval,
+    /// A partner has the same addresses: what it heard, and when, shows here later or never.
+    is_shared: bool,
     /// Addresses that a client has declined since they were last recorded.
     declined: BTreeSet<Ipv4Addr>,
     /// Since when each ABANDONED address is so.
@@ -25,9 +27,9 @@ pub(crate) struct S17 {
 }
 
 impl S17 {
-    pub(super) fn new(reserved: &[Reserved], decline_time: Interval) -> S17 {
+    pub(super) fn new(reserved: &[Reserved], decline_time: Interval, is_shared: bool) -> S17 {
         let reserved = reserved.iter().map(|reserved| (reserved.address, reserved.key.clone())).collect();
-        S17 { reserved, decline_time, declined: BTreeSet::new(), abandoned: BTreeMap::new() }
+        S17 { reserved, decline_time, is_shared, declined: BTreeSet::new(), abandoned: BTreeMap::new() }
     }
 
     pub(super) fn handled(&mut self, handled: &Handled<'_>) {
@@ -41,11 +43,12 @@ impl S17 {
             let address = seen.address;
             let declined = self.declined.remove(&address);
             if seen.is_abandoned() {
-                if !declined && !self.abandoned.contains_key(&address) {
+                if !declined && !self.is_shared && !self.abandoned.contains_key(&address) {
                     return Err(format!("{address} became ABANDONED, and nobody had declined it"));
                 }
                 self.abandoned.entry(address).or_insert(at.engine);
             } else if let Some(since) = self.abandoned.remove(&address)
+                && !self.is_shared
                 && at.engine.plus(DECIDED_BEFORE) < since.plus(self.decline_time)
             {
                 let after = at.engine.since(since);

@@ -30,6 +30,7 @@ struct Offered {
 
 #[derive(Debug)]
 pub(crate) struct S3 {
+    /// [`Interval::ZERO`] where a partner's word may end an offer at any time.
     offer_time: Interval,
     promises: BTreeMap<Ipv4Addr, Promise>,
     offers: BTreeMap<Ipv4Addr, Offered>,
@@ -50,6 +51,20 @@ impl S3 {
         }
     }
 
+    /// The other server has heard this: it may have given it back there.
+    pub(super) fn handled_by_partner(&mut self, handled: &Handled<'_>) {
+        if let (true, Some(address)) = (handled.gives_back(), handled.address())
+            && self.promises.get(&address).is_some_and(|promise| promise.identity == handled.identity)
+        {
+            self.promises.remove(&address);
+        }
+    }
+
+    /// The store is gone, or another: nothing of it can be expected.
+    pub(super) fn lost_store(&mut self) {
+        self.promises.clear();
+    }
+
     pub(super) fn handled(&mut self, at: At, handled: &Handled<'_>) {
         self.latest = self.latest.max(at.engine);
         let asked = self.asked.entry(handled.identity.clone()).or_default();
@@ -67,9 +82,12 @@ impl S3 {
         }
     }
 
-    /// Time goes on.
-    pub(super) fn sealed(&mut self, at: At) {
+    /// Time goes on. An address that somebody found in use is nobody's (figure 7.1.3-1).
+    pub(super) fn sealed(&mut self, at: At, records: &[Seen]) {
         self.latest = self.latest.max(at.engine);
+        for seen in records.iter().filter(|seen| seen.is_abandoned()) {
+            self.promises.remove(&seen.address);
+        }
     }
 
     /// Offers are not durable.

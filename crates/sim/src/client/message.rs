@@ -81,7 +81,7 @@ impl Client {
             hlen: 6,
             hops: u8::from(relayed),
             xid: TransactionId(self.transaction),
-            secs: 0,
+            secs: u16::try_from(self.now.saturating_sub(self.began) / 1000).unwrap_or(u16::MAX),
             flags: if self.person.broadcast { 0x8000 } else { 0 },
             ciaddr,
             yiaddr: Ipv4Addr::UNSPECIFIED,

@@ -3,7 +3,7 @@
 //! *Lives here:* its turns.
 //! *Must not know:* what is in a record.
 
-use super::{BATCHES, Ending, Job, Journal, Server, release};
+use super::{BATCHES, Ending, Job, Journal, Server, partner, release};
 use crate::count::Count;
 use crate::outside::{Event, Outside};
 use engine::{Batch, Position, SnapshotCursor, StorageHealth};
@@ -74,8 +74,17 @@ impl Server {
         if self.disk.crashed() {
             return Went::Ended;
         }
+        let told = process.in_flight.iter().filter(|batch| batch.waiting_for_partner() > 0);
+        for frames in told.map(|batch| batch.records().2).filter(|frames| !frames.is_empty()) {
+            let is_stable = self.disk.is_stable(frames);
+            let verdict = if is_stable { Ok(()) } else { Err("a sync left records unstable".to_owned()) };
+            outside.checkers.judge("S4", verdict);
+        }
+        outside.checkers.synced(at.server, stable.0);
         for mut batch in std::mem::take(&mut process.in_flight) {
-            release(outside, &self.disk, at, &mut batch, Position(stable.0));
+            let stable = Position(stable.0);
+            release(outside, &self.disk, at, &mut batch, stable);
+            partner::release_to_partner(process, outside, at, &mut batch, stable);
         }
         self.keep_house(outside)
     }

@@ -41,7 +41,12 @@ impl Server {
             Ending::PowerCut if self.machine.is_behind() => Ending::Killed,
             ending => ending,
         };
+        self.tally_engine(outside);
         if let Some(process) = self.process.take() {
+            let untold = |batch: &engine::Batch| batch.records().1 > 0 && batch.waiting_for_partner() > 0;
+            if process.in_flight.iter().any(untold) && ending != Ending::Stopped {
+                outside.counts.one(Count::BetweenRecordAndPartner);
+            }
             if process.clock.is_some() {
                 outside.checkers.ended(server, &all_views(&process.engine));
             }
@@ -64,10 +69,14 @@ impl Server {
             Ending::Failed => {}
         }
         self.socket.clear();
+        self.inbox.clear();
+        outside.ended.push((server, ending == Ending::PowerCut));
         self.incarnation += 1;
         (self.stands_until, self.frozen) = (0, false);
         let away = match self.random.below(10) {
             _ if self.healed => 1000,
+            _ if self.away.is_some() => self.away.take().unwrap_or_default().max(500),
+            9 if !self.config.relationships().is_empty() => self.random.between(60_000, 1_800_000),
             0..6 => self.random.between(500, 5000),
             6..9 => self.random.between(5000, 300_000),
             _ => self.random.between(300_000, 14_400_000),
@@ -118,6 +127,8 @@ impl Server {
         outside.note(|| {
             format!("server {server}: serves from engine time {} on ({origin:?})", now.as_seconds())
         });
+        let identity = (process.store.identity().0, process.store.generation());
+        process.engine.set_store(identity.0, identity.1);
         process.engine.start(now, &mut process.outbox);
         let (position, replayed) = process.replayed.take().unwrap_or_default();
         let views = all_views(&process.engine);
@@ -137,7 +148,7 @@ impl Server {
         let mut engine = Engine::new(self.config.clone(), 3);
         engine.plant(self.planted.engine);
         let mut records = Vec::new();
-        let entropy = [u8::try_from(self.number).unwrap_or(0); 16];
+        let entropy = [self.store_identity; 16];
         let opened = Store::open(self.disk.clone(), self.store_options.clone(), entropy, &mut |record| {
             records.extend(Seen::read(record));
             engine.replay(record).map_err(|error| error.to_string())

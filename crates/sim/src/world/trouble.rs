@@ -22,6 +22,9 @@ impl World {
         self.outside.schedule(self.outside.now + wait, Event::Trouble { server });
         let trouble = self.random.pick(&self.faults.troubles);
         let now = self.outside.now;
+        if self.is_calm() {
+            return;
+        }
         let frozen = self.servers[server].frozen && now < self.servers[server].stands_until;
         if frozen || !self.servers[server].is_serving() {
             return;
@@ -30,6 +33,7 @@ impl World {
         match trouble {
             Trouble::Kill => self.servers[server].end(&mut self.outside, Ending::Killed),
             Trouble::PowerCut => self.servers[server].end(&mut self.outside, Ending::PowerCut),
+            Trouble::Stop if self.pair.is_some() => self.leave(server, failover::endpoint::Command::Pause),
             Trouble::Stop => self.servers[server].stop(&mut self.outside),
             Trouble::KillAtCall => self.crash_at_call(server, Ending::Killed),
             Trouble::PowerCutAtCall => self.crash_at_call(server, Ending::PowerCut),
@@ -80,12 +84,18 @@ impl World {
         self.outside.counts.one(Count::Freezes);
         let most = self.random.pick(&[8000, 300_000, 7_200_000]);
         let span = self.random.between(1000, most);
-        let noticed = self.random.between(1000, 1_800_000);
+        // A pair trusts its clocks as long as they drift by 250 parts in a million at most: it is noticed at once, or no
+        // partner could know how far its leases reach.
+        let noticed = if self.pair.is_some() { 0 } else { self.random.between(1000, 1_800_000) };
         let now = self.outside.now;
         let server_ = &mut self.servers[server];
         (server_.stands_until, server_.frozen) = (now + span, true);
         server_.machine.stood_still(span);
         self.outside.schedule(now + span + noticed, Event::NetworkTime { server });
+        if self.pair.is_some() {
+            let incarnation = self.servers[server].incarnation;
+            self.outside.schedule(now + span, Event::Look { server, incarnation });
+        }
     }
 
     fn step_wall(&mut self, server: usize) {

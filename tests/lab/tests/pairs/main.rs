@@ -4,6 +4,9 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a broken test may stop")]
 
+mod duplicates;
+mod load;
+mod mismatch;
 mod service;
 mod talk;
 mod traps;

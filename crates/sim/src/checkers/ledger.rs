@@ -1,0 +1,702 @@
+//! What the two servers of a pair told each other, told clients and wrote down, as seen from outside.
+//!
+//! *Lives here:* [`Ledger`] with a [`Book`] for each server. The rooms beside it ask it.
+//! *May know:* bytes on the wire, records on disks, commands, the log that people read.
+//! *Must not know:* anything of the engines' insides.
+
+use super::{At, Handled, Seen, s4, s5, s6, s7, s10, s12, s13, s14};
+use crate::clock::Moment;
+use crate::count::Counts;
+use crate::scene::Scene;
+use dhcp::{ClientIdentity, MessageType as DhcpType};
+use engine::event::Event;
+use engine::record::Record;
+use engine::{Batch, LinkId};
+use failover::binding::BindingStatus;
+use failover::dialect::Dialect;
+use failover::endpoint::{Command, Stored};
+use failover::message::{BindingUpdate, Codec, Message, Parsed, Xid, frame_length};
+use failover::state::FailoverState;
+use failover::time::{ClockDelta, Interval, Time};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::Ipv4Addr;
+
+/// A reply leaves at most this long after it was decided.
+pub(super) const DECIDED_BEFORE: Interval = Interval::from_seconds(6);
+
+/// How far two readings of one moment may be apart: recorded seconds are whole, messages take a while, clocks drift.
+pub(super) const BLUR: Interval = Interval::from_seconds(4);
+
+pub(super) type Verdicts = Vec<(&'static str, Result<(), String>)>;
+
+/// What the two have agreed about one client's lease on an address, by one of them.
+#[derive(Debug, Clone)]
+pub(super) struct Agreed {
+    pub(super) client: ClientIdentity,
+    /// The latest potential end that it told, and the partner acknowledged.
+    pub(super) acked: Time,
+    /// The latest that it was told, and acknowledged.
+    pub(super) received: Time,
+}
+
+/// A store that was lost, or replaced by an older one.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Lost {
+    pub(super) at: Moment,
+    /// UPDREQALL was sent since, on this connection.
+    pub(super) asked: Option<(LinkId, Xid)>,
+    /// UPDDONE came for it.
+    pub(super) refilled: bool,
+}
+
+/// A BNDUPD that was heard and is not answered.
+#[derive(Debug, Clone)]
+pub(super) struct Owed {
+    pub(super) updates: Vec<(BindingUpdate, Seen)>,
+    /// How many there were, those that cannot be understood too.
+    pub(super) transactions: usize,
+    pub(super) delta: ClockDelta,
+    /// Records that were made before it was heard.
+    pub(super) position: u64,
+}
+
+/// What a server owes its partner before UPDDONE.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Transfer {
+    pub(super) owed: BTreeSet<Ipv4Addr>,
+}
+
+/// One server.
+#[derive(Debug)]
+pub(super) struct Book {
+    /// The latest record of each address, and of each that is stable: with the position behind it.
+    pub(super) sealed: BTreeMap<Ipv4Addr, Seen>,
+    pub(super) stable: BTreeMap<Ipv4Addr, (u64, Seen)>,
+    waiting: VecDeque<(u64, Vec<Seen>, Vec<Stored>)>,
+    /// Records made so far.
+    pub(super) position: u64,
+    /// What is recorded of the endpoint.
+    stored: Option<Stored>,
+    /// States that are stable with what goes with them, the latest last: one batch may have several.
+    pub(super) stable_states: VecDeque<Stored>,
+    /// States of this process, each with when it was entered; the last is the present one.
+    pub(super) states: VecDeque<(Time, FailoverState)>,
+    /// This process was in NORMAL or CONFLICT-DONE, or was told to serve alone.
+    proven: bool,
+    /// This process was told `partner-down` then.
+    told_partner_down: Option<Time>,
+    /// When an earlier process that was proven was last seen.
+    alive_before: Time,
+    last_seen: Time,
+    pub(super) agreed: BTreeMap<Ipv4Addr, Agreed>,
+    /// The partner said on its present connection that its store is lost.
+    pub(super) partner_forgot: bool,
+    /// Told as EXPIRED, RELEASED or RESET since it is so.
+    pub(super) told: BTreeSet<Ipv4Addr>,
+    /// When the lease on each address began here.
+    pub(super) granted: BTreeMap<Ipv4Addr, Time>,
+    pub(super) lost: Option<Lost>,
+    /// What was accepted and answered: what was recorded of it since, oldest first (S4).
+    pub(super) answered: BTreeMap<Ipv4Addr, Vec<Seen>>,
+    /// Of this turn: addresses of the partner's updates, answers that let an address go, requests that name an address as
+    /// theirs, and requests of which a record was made.
+    pub(super) touched: BTreeSet<Ipv4Addr>,
+    pub(super) let_go: BTreeSet<Ipv4Addr>,
+    settled: BTreeSet<Ipv4Addr>,
+    pub(super) claims: BTreeSet<(Ipv4Addr, ClientIdentity)>,
+    pub(super) grants: BTreeSet<(Ipv4Addr, ClientIdentity)>,
+    /// Engine time minus true time.
+    offset: i128,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    pub(super) mclt: Interval,
+    reserved: BTreeSet<Ipv4Addr>,
+    /// Pools that the two share: first and last address.
+    pools: Vec<(Ipv4Addr, Ipv4Addr)>,
+    pub(super) books: [Book; 2],
+    codec: Codec,
+    /// Of each connection what came to each end and is no whole message yet.
+    streams: BTreeMap<(LinkId, usize), Vec<u8>>,
+    /// BNDUPDs by who said them, not answered.
+    pub(super) said: BTreeMap<(LinkId, usize, Xid), Vec<BindingUpdate>>,
+    /// BNDUPDs by who heard them, not answered.
+    pub(super) owed: BTreeMap<(LinkId, usize, Xid), Owed>,
+    pub(super) transfers: BTreeMap<(LinkId, usize, Xid), Transfer>,
+    /// max-unacked-bndupd as each said on a connection.
+    pub(super) windows: BTreeMap<(LinkId, usize), u32>,
+    pub(super) have_been_normal: bool,
+    pub(super) talk: u64,
+}
+
+impl Book {
+    pub(super) fn new() -> Book {
+        Book {
+            sealed: BTreeMap::new(),
+            stable: BTreeMap::new(),
+            waiting: VecDeque::new(),
+            position: 0,
+            stored: None,
+            stable_states: VecDeque::new(),
+            states: VecDeque::from([(Time::ZERO, FailoverState::Startup)]),
+            proven: false,
+            told_partner_down: None,
+            alive_before: Time::ZERO,
+            last_seen: Time::ZERO,
+            agreed: BTreeMap::new(),
+            partner_forgot: false,
+            told: BTreeSet::new(),
+            granted: BTreeMap::new(),
+            lost: None,
+            answered: BTreeMap::new(),
+            touched: BTreeSet::new(),
+            let_go: BTreeSet::new(),
+            settled: BTreeSet::new(),
+            claims: BTreeSet::new(),
+            grants: BTreeSet::new(),
+            offset: 0,
+        }
+    }
+
+    pub(super) fn state(&self) -> FailoverState {
+        self.states.back().map_or(FailoverState::Startup, |(_, state)| *state)
+    }
+
+    /// The states in which a server was from `since` on.
+    pub(super) fn states_since(&self, since: Time) -> impl Iterator<Item = FailoverState> {
+        let after = self.states.iter().skip(1).map(|(entered, _)| Some(*entered)).chain([None]);
+        let lasted = self.states.iter().zip(after);
+        lasted.filter(move |(_, left)| left.is_none_or(|left| left >= since)).map(|((_, state), _)| *state)
+    }
+
+    pub(super) fn seen(&self, address: Ipv4Addr) -> Seen {
+        self.sealed.get(&address).cloned().unwrap_or_else(|| Seen::never(address))
+    }
+
+    /// When PARTNER-DOWN was entered, by what is recorded.
+    pub(super) fn partner_down_since(&self) -> Option<Time> {
+        let stored = self.stored?;
+        (stored.state == FailoverState::PartnerDown).then_some(stored.entered)
+    }
+
+    /// Trap T15: when this server was last known to its partner to be alive.
+    pub(super) fn alive(&self, now: Time, mclt: Interval) -> Time {
+        let waited = self.told_partner_down.is_some_and(|told| now >= told.plus(mclt));
+        if self.proven || waited { now } else { self.alive_before }
+    }
+
+    fn end_turn(&mut self) {
+        self.touched.clear();
+        self.let_go.clear();
+        self.settled.clear();
+        self.claims.clear();
+        self.grants.clear();
+    }
+
+    /// An address has another status or client now.
+    fn changed_hands(&mut self, at: At, before: &Seen, after: &Seen) {
+        let address = after.address;
+        if after.status != before.status {
+            self.told.remove(&address);
+        }
+        if after.is_available() || after.identity != before.identity {
+            let same = self
+                .agreed
+                .get(&address)
+                .is_some_and(|agreed| Some(&agreed.client) == after.identity.as_ref());
+            if after.is_available() || !same {
+                self.agreed.remove(&address);
+            }
+        }
+        if after.is_active() && (!before.is_active() || after.identity != before.identity) {
+            self.granted.insert(address, at.engine);
+        }
+        if let Some(since) = self.answered.get_mut(&address) {
+            since.push(after.clone());
+            if since.len() > 64 {
+                // All but the last are long stable.
+                since.drain(..32);
+            }
+        }
+    }
+}
+
+impl Ledger {
+    pub(super) fn new(mclt: Interval, scene: &Scene) -> Ledger {
+        let networks = scene.servers.iter().flat_map(|parts| &parts.shared_networks);
+        let pools = networks.flat_map(|network| &network.subnets).flat_map(|subnet| &subnet.pools);
+        Ledger {
+            mclt,
+            reserved: scene.reserved.iter().map(|reserved| reserved.address).collect(),
+            pools: pools.map(|pool| (pool.first, pool.last)).collect(),
+            books: [Book::new(), Book::new()],
+            codec: Codec::new(Dialect::Draft12, Ipv4Addr::UNSPECIFIED),
+            streams: BTreeMap::new(),
+            said: BTreeMap::new(),
+            owed: BTreeMap::new(),
+            transfers: BTreeMap::new(),
+            windows: BTreeMap::new(),
+            have_been_normal: false,
+            talk: 0,
+        }
+    }
+
+    pub(super) fn is_reserved(&self, address: Ipv4Addr) -> bool {
+        self.reserved.contains(&address)
+    }
+
+    pub(crate) fn is_shared(&self, address: Ipv4Addr) -> bool {
+        self.pools.iter().any(|(first, last)| (*first..=*last).contains(&address))
+    }
+
+    fn sees(&mut self, at: At) {
+        let book = &mut self.books[at.server];
+        book.offset = i128::from(at.engine.as_millis()) - i128::from(at.now);
+        book.last_seen = book.last_seen.max(at.engine);
+    }
+
+    pub(super) fn ahead(&self) -> i128 {
+        self.books[1].offset - self.books[0].offset
+    }
+
+    /// What is added to times of the other server.
+    fn delta(&self, server: usize) -> ClockDelta {
+        let millis = self.books[server].offset - self.books[1 - server].offset;
+        ClockDelta(i64::try_from(millis.div_euclid(1000)).unwrap_or(0))
+    }
+
+    pub(super) fn handled(&mut self, at: At, handled: &Handled<'_>) {
+        self.sees(at);
+        let Some(address) = handled.address() else { return };
+        let book = &mut self.books[at.server];
+        if handled.message.message_type() == Some(DhcpType::Request) {
+            let who = (address, handled.identity.clone());
+            if !handled.message.ciaddr().is_unspecified() {
+                book.claims.insert(who.clone());
+            }
+            if handled.recorded {
+                book.grants.insert(who);
+            }
+        }
+    }
+
+    pub(super) fn commanded(&mut self, at: At, command: Command) {
+        let book = &mut self.books[at.server];
+        match command {
+            Command::ServeAlone => book.proven = true,
+            Command::PartnerDown => book.told_partner_down = Some(at.engine),
+            _ => {}
+        }
+    }
+
+    /// A server has made a batch.
+    pub(super) fn sealed(&mut self, at: At, batch: &Batch, records: &[Seen]) -> Verdicts {
+        self.sees(at);
+        let server = at.server;
+        let changes = batch.events().0.iter().filter_map(|event| match event {
+            Event::StateChanged { from, to, .. } => Some((*from, *to)),
+            _ => None,
+        });
+        let changes: Vec<(FailoverState, FailoverState)> = changes.collect();
+        let entered: Vec<FailoverState> = changes.iter().map(|(_, to)| *to).collect();
+        // The partner's SHUTDOWN is its word.
+        if changes
+            .iter()
+            .any(|(from, to)| *to == FailoverState::PartnerDown && *from != FailoverState::Startup)
+        {
+            self.books[server].told_partner_down.get_or_insert(at.engine);
+        }
+        let possible: Vec<FailoverState> =
+            [self.books[server].state()].into_iter().chain(entered.iter().copied()).collect();
+        let stored = stored_in(batch.records().2);
+        if let Some(latest) = stored.last() {
+            self.books[server].stored = Some(*latest);
+        }
+        let mut verdicts = Verdicts::new();
+        for seen in records {
+            let before = self.books[server].seen(seen.address);
+            verdicts.push(("S5", s5::recorded(self, at, seen)));
+            verdicts.push(("S6", s6::recorded(self, at, &before, seen, &possible)));
+            let (checker, verdict) = s7::recorded(self, at, &before, seen, &possible);
+            verdicts.push((checker, verdict));
+            let book = &mut self.books[server];
+            book.changed_hands(at, &before, seen);
+            book.sealed.insert(seen.address, seen.clone());
+        }
+        if entered.iter().any(|state| matches!(state, FailoverState::Normal | FailoverState::RecoverDone)) {
+            verdicts.push(("S12", s12::came_back(self, at)));
+        }
+        let book = &mut self.books[server];
+        for state in entered {
+            book.states.push_back((at.engine, state));
+            if matches!(state, FailoverState::Normal | FailoverState::ConflictDone) {
+                book.proven = true;
+            }
+            if matches!(state, FailoverState::Normal | FailoverState::RecoverDone) {
+                book.lost = None;
+            }
+        }
+        while book.states.len() > 2 && book.states[1].0 < at.engine.minus(DECIDED_BEFORE) {
+            book.states.pop_front();
+        }
+        book.position = batch.end().0;
+        book.waiting.push_back((batch.end().0, records.to_vec(), stored));
+        book.end_turn();
+        self.have_been_normal |= self.books.iter().all(|book| book.state() == FailoverState::Normal);
+        verdicts
+    }
+
+    /// All records up to this one are stable.
+    pub(super) fn synced(&mut self, server: usize, position: u64) {
+        let book = &mut self.books[server];
+        while let Some((end, records, stored)) = book.waiting.pop_front_if(|(end, _, _)| *end <= position) {
+            for seen in records {
+                book.stable.insert(seen.address, (end, seen));
+            }
+            for stored in stored {
+                if book.stable_states.back() != Some(&stored) {
+                    book.stable_states.push_back(stored);
+                }
+            }
+            while book.stable_states.len() > 16 {
+                book.stable_states.pop_front();
+            }
+        }
+    }
+
+    /// A process ended.
+    pub(super) fn ended(&mut self, server: usize) {
+        let book = &mut self.books[server];
+        if book.alive(book.last_seen, self.mclt) == book.last_seen {
+            book.alive_before = book.last_seen;
+        }
+        (book.proven, book.told_partner_down, book.partner_forgot) = (false, None, false);
+        book.waiting.clear();
+        book.end_turn();
+        book.states = VecDeque::from([(Time::ZERO, FailoverState::Startup)]);
+        self.streams.retain(|(_, end), _| *end != server);
+        self.said.retain(|(_, end, _), _| *end != server);
+        self.owed.retain(|(_, end, _), _| *end != server);
+        self.transfers.retain(|(_, end, _), _| *end != server);
+    }
+
+    pub(super) fn lost_store(&mut self, server: usize, now: Moment) {
+        let have_been_normal = self.have_been_normal;
+        let book = &mut self.books[server];
+        book.answered.clear();
+        book.agreed.clear();
+        book.told.clear();
+        book.stored = None;
+        book.stable_states.clear();
+        if have_been_normal {
+            book.lost = Some(Lost { at: now, asked: None, refilled: false });
+        }
+    }
+
+    pub(super) fn recovered(&mut self, at: At, records: &[Seen]) -> Result<(), String> {
+        self.sees(at);
+        let verdict = s4::recovered(&self.books[at.server], records);
+        let book = &mut self.books[at.server];
+        book.sealed = records.iter().map(|seen| (seen.address, seen.clone())).collect();
+        book.stable = book.sealed.iter().map(|(address, seen)| (*address, (0, seen.clone()))).collect();
+        // Of what was agreed, what is recorded is known.
+        let before = std::mem::take(&mut book.agreed);
+        for seen in book.sealed.values().filter(|seen| !seen.is_available()) {
+            let Some(client) = seen.identity.clone() else { continue };
+            let known = before.get(&seen.address).filter(|agreed| agreed.client == client);
+            let (acked, received) =
+                known.map_or((Time::ZERO, Time::ZERO), |agreed| (agreed.acked, agreed.received));
+            let [_, stored_acked, stored_received] = seen.potentials;
+            let agreed =
+                Agreed { client, acked: acked.max(stored_acked), received: received.max(stored_received) };
+            book.agreed.insert(seen.address, agreed);
+        }
+        verdict
+    }
+}
+
+/// The wire.
+impl Ledger {
+    /// A message has left.
+    pub(super) fn said(&mut self, at: At, link: LinkId, bytes: &[u8]) -> (Option<String>, Verdicts) {
+        self.sees(at);
+        let Ok(Parsed::Message(envelope)) = self.codec.parse(bytes) else {
+            return (None, vec![("S14", Err("a message was sent that nobody understands".to_owned()))]);
+        };
+        let (server, xid) = (at.server, envelope.xid);
+        let mut verdicts = Verdicts::new();
+        match &envelope.message {
+            Message::BndUpd(updates) => {
+                self.talk += 1;
+                for update in &updates.updates {
+                    let gone = matches!(
+                        update.status,
+                        BindingStatus::Expired | BindingStatus::Released | BindingStatus::Reset
+                    );
+                    if gone {
+                        self.books[server].told.insert(update.address);
+                    }
+                }
+                self.said.insert((link, server, xid), updates.updates.clone());
+                verdicts.push(("S14", s14::window(self, link, server)));
+            }
+            Message::BndAck(acks) => {
+                let owed = self.owed.remove(&(link, server, xid));
+                verdicts.push(("S14", s14::answer(owed.as_ref(), acks)));
+                if let Some(owed) = owed {
+                    verdicts.push(("S4", s4::answered(self, at, &owed, acks)));
+                    verdicts.push(("S13", s13::answered(at, &owed, acks)));
+                    self.accept(at, link, &owed, acks);
+                }
+            }
+            Message::State(state) => {
+                verdicts.push(("S10", s10::said(&self.books[server], state)));
+            }
+            Message::UpdReqAll => {
+                if let Some(lost) = &mut self.books[server].lost {
+                    lost.asked = Some((link, xid));
+                }
+            }
+            Message::UpdDone => verdicts.push(("S14", s14::done(self, link, server, xid))),
+            Message::Connect(connect) => {
+                self.windows.insert((link, server), connect.max_unacked_bndupd);
+            }
+            Message::ConnectAck(ack) => {
+                if let Ok(accepted) = &ack.answer {
+                    self.windows.insert((link, server), accepted.max_unacked_bndupd);
+                }
+            }
+            Message::PoolReq => self.talk += 1,
+            _ => {}
+        }
+        (line(link, &envelope.message), verdicts)
+    }
+
+    /// The updates that this server accepts with its answer.
+    fn accept(&mut self, at: At, link: LinkId, owed: &Owed, acks: &[failover::message::BindingAck]) {
+        let book = &mut self.books[at.server];
+        for (update, _) in &owed.updates {
+            let accepted = acks.iter().any(|ack| ack.address == update.address && ack.rejected.is_none());
+            if !accepted {
+                continue;
+            }
+            let own = self.transfers.iter_mut().filter(|(key, _)| key.0 == link && key.1 == at.server);
+            for (_, transfer) in own {
+                transfer.owed.remove(&update.address);
+            }
+            let now = book.sealed.get(&update.address).cloned();
+            if let Some(now) = now {
+                book.answered.insert(update.address, vec![now]);
+            }
+            if let (BindingStatus::Active, Some(client)) = (update.status, client_of(update)) {
+                let until = until(update, owed.delta);
+                let agreed = book.agreed.entry(update.address).or_insert_with(|| Agreed {
+                    client: client.clone(),
+                    acked: Time::ZERO,
+                    received: Time::ZERO,
+                });
+                if agreed.client == client {
+                    agreed.received = agreed.received.max(until);
+                } else {
+                    *agreed = Agreed { client, acked: Time::ZERO, received: until };
+                }
+            }
+        }
+    }
+
+    /// Bytes that a server takes in.
+    pub(super) fn heard(&mut self, at: At, link: LinkId, bytes: &[u8], counts: &mut Counts) -> Verdicts {
+        self.sees(at);
+        let mut stream = self.streams.remove(&(link, at.server)).unwrap_or_default();
+        stream.extend_from_slice(bytes);
+        let mut verdicts = Verdicts::new();
+        while let Ok(Some(length)) = frame_length(&stream) {
+            if stream.len() < length {
+                break;
+            }
+            let rest = stream.split_off(length);
+            if let Ok(Parsed::Message(envelope)) = self.codec.parse(&stream) {
+                verdicts.extend(self.message(at, link, envelope.xid, &envelope.message, counts));
+            }
+            stream = rest;
+        }
+        self.streams.insert((link, at.server), stream);
+        verdicts
+    }
+
+    fn message(
+        &mut self,
+        at: At,
+        link: LinkId,
+        xid: Xid,
+        message: &Message,
+        counts: &mut Counts,
+    ) -> Verdicts {
+        let server = at.server;
+        let delta = self.delta(server);
+        match message {
+            Message::BndUpd(updates) => {
+                let book = &mut self.books[server];
+                let judged = updates.updates.iter().map(|update| (update.clone(), book.seen(update.address)));
+                let mut judged: Vec<(BindingUpdate, Seen)> = judged.collect();
+                // Of what changed in this very turn nobody outside knows how it stood.
+                judged.retain(|(update, _)| !book.touched.contains(&update.address));
+                for (update, seen) in &judged {
+                    counts.cell(seen.status, update.status, false);
+                }
+                book.touched.extend(updates.updates.iter().map(|update| update.address));
+                let owed = Owed {
+                    updates: judged,
+                    transactions: updates.malformed.len() + updates.updates.len(),
+                    delta,
+                    position: book.position,
+                };
+                self.owed.insert((link, server, xid), owed);
+            }
+            Message::BndAck(acks) => {
+                let Some(updates) = self.said.remove(&(link, server, xid)) else { return Verdicts::new() };
+                self.acknowledged(server, link, &updates, acks);
+            }
+            Message::State(state) => {
+                let forgot = state.tandem.is_some_and(|tandem| tandem.storage_lost);
+                self.books[server].partner_forgot = forgot;
+            }
+            Message::UpdReq | Message::UpdReqAll => {
+                let all = *message == Message::UpdReqAll;
+                let (book, pools) = (&self.books[server], &self.pools);
+                let is_shared =
+                    |address| pools.iter().any(|(first, last)| (*first..=*last).contains(&address));
+                let owed = book
+                    .sealed
+                    .values()
+                    .filter(|seen| if all { seen.status != BindingStatus::Free } else { seen.is_unseen });
+                // What was settled in this very turn is not written down yet.
+                let settled =
+                    |address: &Ipv4Addr| book.touched.contains(address) || book.settled.contains(address);
+                let owed = owed.map(|seen| seen.address);
+                let owed = owed.filter(|address| is_shared(*address) && !settled(address)).collect();
+                self.transfers.insert((link, server, xid), Transfer { owed });
+            }
+            Message::UpdDone => {
+                if let Some(lost) = &mut self.books[server].lost
+                    && lost.asked == Some((link, xid))
+                {
+                    lost.refilled = true;
+                }
+            }
+            _ => {}
+        }
+        Verdicts::new()
+    }
+
+    fn acknowledged(
+        &mut self,
+        server: usize,
+        link: LinkId,
+        updates: &[BindingUpdate],
+        acks: &[failover::message::BindingAck],
+    ) {
+        for (key, transfer) in &mut self.transfers {
+            if key.0 == link && key.1 == server {
+                for ack in acks {
+                    transfer.owed.remove(&ack.address);
+                }
+            }
+        }
+        let book = &mut self.books[server];
+        book.settled.extend(acks.iter().map(|ack| ack.address));
+        for update in updates {
+            let accepted = acks.iter().any(|ack| ack.address == update.address && ack.rejected.is_none());
+            if !accepted {
+                continue;
+            }
+            match (update.status, client_of(update)) {
+                (BindingStatus::Active, Some(client)) if !book.partner_forgot => {
+                    let until = until(update, ClockDelta::default());
+                    let agreed = book.agreed.entry(update.address).or_insert_with(|| Agreed {
+                        client: client.clone(),
+                        acked: Time::ZERO,
+                        received: Time::ZERO,
+                    });
+                    if agreed.client == client {
+                        agreed.acked = agreed.acked.max(until);
+                    } else {
+                        *agreed = Agreed { client, acked: until, received: Time::ZERO };
+                    }
+                }
+                (
+                    BindingStatus::Expired
+                    | BindingStatus::Released
+                    | BindingStatus::Reset
+                    | BindingStatus::Free,
+                    _,
+                ) => {
+                    book.let_go.insert(update.address);
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// The later of the two ends that an update tells.
+pub(super) fn until(update: &BindingUpdate, delta: ClockDelta) -> Time {
+    let ends = [update.lease_expiration, update.potential_expiration];
+    ends.into_iter().flatten().map(|end| end.to_time(delta)).max().unwrap_or(Time::ZERO)
+}
+
+/// Whom an update is about.
+pub(super) fn client_of(update: &BindingUpdate) -> Option<ClientIdentity> {
+    let by_identifier = update.client_identifier.as_deref().and_then(ClientIdentity::from_client_identifier);
+    by_identifier.or_else(|| {
+        let hardware = update.hardware.as_ref()?;
+        ClientIdentity::from_hardware(hardware.htype, &hardware.address)
+    })
+}
+
+fn stored_in(mut frames: &[u8]) -> Vec<Stored> {
+    let mut all = Vec::new();
+    while let Some((length, rest)) = frames.split_first_chunk::<4>() {
+        let length = usize::try_from(u32::from_le_bytes(*length)).unwrap_or(usize::MAX);
+        let Some((record, rest)) = rest.split_at_checked(length) else { break };
+        if let Ok(Record::Endpoint(endpoint)) = Record::decode(record) {
+            all.extend(endpoint.stored);
+        }
+        frames = rest;
+    }
+    all
+}
+
+fn line(link: LinkId, message: &Message) -> Option<String> {
+    let what = match message {
+        Message::Contact => return None,
+        Message::BndUpd(updates) => {
+            let each = updates.updates.iter().map(|update| {
+                let who = client_of(update).map_or_else(String::new, |client| format!(" of {client}"));
+                let end = update.lease_expiration.map_or_else(String::new, |end| format!(" until {}", end.0));
+                format!("{} {:?}{who}{end}", update.address, update.status)
+            });
+            each.collect::<Vec<_>>().join("; ")
+        }
+        Message::BndAck(acks) => {
+            let each = acks.iter().map(|ack| match &ack.rejected {
+                None => format!("{} yes", ack.address),
+                Some(why) => format!("{} no ({})", ack.address, why.reason.0),
+            });
+            each.collect::<Vec<_>>().join("; ")
+        }
+        Message::State(state) => {
+            let lost = state.tandem.is_some_and(|tandem| tandem.storage_lost);
+            format!(
+                "{}{}{}",
+                state.state,
+                if state.startup { " (STARTUP)" } else { "" },
+                if lost { " (lost)" } else { "" }
+            )
+        }
+        _ => String::new(),
+    };
+    Some(format!("{} {what} on {}", message.message_type(), link.0))
+}

@@ -1,0 +1,57 @@
+//! S7: while the other may allocate too, the primary allocates FREE only and the secondary BACKUP only. S8: the partner's
+//! addresses stay untouched until MCLT after PARTNER-DOWN was entered (F07 5.4, 9.4.2, 9.7.2).
+//!
+//! *Lives here:* [`recorded`].
+
+use super::ledger::{BLUR, Ledger};
+use super::{At, Seen};
+use failover::binding::BindingStatus;
+use failover::state::FailoverState;
+
+/// A server has recorded a binding. `possible`: the states in which it was meanwhile.
+pub(super) fn recorded(
+    ledger: &Ledger,
+    at: At,
+    before: &Seen,
+    seen: &Seen,
+    possible: &[FailoverState],
+) -> (&'static str, Result<(), String>) {
+    let book = &ledger.books[at.server];
+    let (address, primary) = (seen.address, at.server == 0);
+    if book.touched.contains(&address) || !ledger.is_shared(address) || ledger.is_reserved(address) {
+        return ("S7", Ok(()));
+    }
+    if (before.status, seen.status) == (BindingStatus::Backup, BindingStatus::Free) {
+        let taken = primary && book.let_go.contains(&address);
+        let verdict =
+            if taken { Ok(()) } else { Err(format!("{address}: BACKUP became FREE without BNDACK")) };
+        return ("S7", verdict);
+    }
+    let Some(client) = seen.identity.clone().filter(|_| seen.is_active() && before.is_available()) else {
+        return ("S7", Ok(()));
+    };
+    let own = (before.status == BindingStatus::Free) == primary;
+    let who = (address, client);
+    if own || !book.grants.contains(&who) {
+        return ("S7", Ok(()));
+    }
+    // Trap T20: a client that says that it has the address, while the partner cannot be asked.
+    let claims = book.claims.contains(&who);
+    if claims && possible.iter().any(|state| *state != FailoverState::Normal) {
+        return ("S7", Ok(()));
+    }
+    if !possible.contains(&FailoverState::PartnerDown) {
+        return (
+            "S7",
+            Err(format!("{address} was {:?}, the partner's, and went to {}", before.status, who.1)),
+        );
+    }
+    let Some(entered) = book.partner_down_since() else { return ("S8", Ok(())) };
+    let from = entered.plus(ledger.mclt);
+    let verdict = if at.engine.plus(BLUR) >= from {
+        Ok(())
+    } else {
+        Err(format!("{address}, the partner's, went to {} {} too early", who.1, from.since(at.engine)))
+    };
+    ("S8", verdict)
+}

@@ -1,0 +1,387 @@
+//! What is between the two servers of a pair, and what befalls both.
+//!
+//! *Lives here:* [`Pair`]; connections carried from one to the other; troubles of the pair; the operator.
+//! *May know:* what a good operator knows: which process runs.
+//! *Must not know:* what is right: that is the checkers'.
+
+use super::World;
+use crate::clock::Moment;
+use crate::count::Count;
+use crate::disk::VirtualDisk;
+use crate::faults::PairTrouble;
+use crate::line::{Arrival, Lines};
+use crate::outside::Event;
+use crate::server::Ending;
+use crate::server::partner::Doing;
+use engine::LinkId;
+use failover::endpoint::Command;
+use failover::state::FailoverState;
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Pair {
+    pub(super) lines: Lines,
+    /// When the process of each server ended last.
+    ended: [Moment; 2],
+    /// The state that it was in then.
+    ended_in: [Option<FailoverState>; 2],
+    /// A copy of the folder of each store, and when it was made.
+    backups: [Option<(Moment, VirtualDisk)>; 2],
+    /// A store was replaced by an older one: nothing fails until its server has met its partner, which alone can notice it.
+    pub(super) is_calm: Option<usize>,
+}
+
+impl Pair {
+    pub(super) fn new(lines: Lines) -> Pair {
+        Pair { lines, ended: [0; 2], ended_in: [None; 2], backups: [None, None], is_calm: None }
+    }
+}
+
+impl World {
+    /// What the two did on their connections, and the ends of connections whose process ended.
+    pub(super) fn carry_between(&mut self) {
+        for (server, doing) in std::mem::take(&mut self.outside.doings) {
+            match doing {
+                Doing::Connect => self.connect(server),
+                Doing::Send { link, bytes } => self.carry_bytes(server, link, bytes),
+                Doing::Close { link } => {
+                    self.close(server, link, false);
+                    self.servers[server].hears(&mut self.outside, link, Arrival::End);
+                }
+            }
+        }
+        for (server, silently) in std::mem::take(&mut self.outside.ended) {
+            let now = self.outside.now;
+            let state = self.outside.checkers.state_of(server);
+            let Some(pair) = &mut self.pair else { continue };
+            (pair.ended[server], pair.ended_in[server]) = (now, state);
+            for link in pair.lines.of(server) {
+                self.close(server, link, silently);
+            }
+        }
+    }
+
+    fn carry_bytes(&mut self, from: usize, link: LinkId, mut bytes: Vec<u8>) {
+        let now = self.outside.now;
+        let Some(pair) = &mut self.pair else { return };
+        // A stream knows no messages.
+        let second = if self.random.chance(100) { bytes.split_off(bytes.len() / 3) } else { Vec::new() };
+        for part in [bytes, second].into_iter().filter(|part| !part.is_empty()) {
+            if let Some(at) = pair.lines.send(now, from, link, Arrival::Bytes(part)) {
+                self.outside.schedule(at, Event::AtPartner { server: 1 - from, link });
+            }
+        }
+    }
+
+    fn close(&mut self, server: usize, link: LinkId, silently: bool) {
+        let now = self.outside.now;
+        let Some(pair) = &mut self.pair else { return };
+        if let Some(at) = pair.lines.close(now, server, link, silently) {
+            self.outside.schedule(at, Event::AtPartner { server: 1 - server, link });
+        }
+    }
+
+    fn connect(&mut self, server: usize) {
+        let (now, other) = (self.outside.now, 1 - server);
+        let frozen = self.is_frozen(other);
+        let incarnations = [0, 1].map(|n| self.servers[n].incarnation);
+        let Some(pair) = &mut self.pair else { return };
+        if !frozen && pair.lines.is_whole(now) && self.servers[other].listens() {
+            let (link, at) = pair.lines.open(now, server, incarnations);
+            self.outside.counts.one(Count::PartnerConnections);
+            for n in 0..2 {
+                self.outside.schedule(at[n], Event::AtPartner { server: n, link });
+            }
+            return;
+        }
+        let refused = !frozen && pair.lines.is_whole(now);
+        let wait = if refused { self.random.between(1, 5) } else { self.random.between(3000, 15_000) };
+        let incarnation = incarnations[server];
+        self.outside.schedule(now + wait, Event::NoPartner { server, incarnation });
+    }
+
+    pub(super) fn at_partner(&mut self, server: usize, link: LinkId) {
+        if self.is_frozen(server) {
+            let until = self.servers[server].stands_until;
+            return self.outside.schedule(until, Event::AtPartner { server, link });
+        }
+        let incarnation = self.servers[server].incarnation;
+        let arrival = self.pair.as_mut().and_then(|pair| pair.lines.arrives(server, link, incarnation));
+        if let Some(arrival) = arrival {
+            self.servers[server].hears(&mut self.outside, link, arrival);
+        }
+    }
+
+    pub(super) fn no_partner(&mut self, server: usize, incarnation: u64) {
+        if self.lives(server, incarnation) {
+            self.servers[server].hears(&mut self.outside, LinkId(0), Arrival::Failed);
+        }
+    }
+
+    fn is_frozen(&self, server: usize) -> bool {
+        self.servers[server].frozen && self.outside.now < self.servers[server].stands_until
+    }
+
+    /// Whether nothing may fail for now.
+    pub(super) fn is_calm(&mut self) -> bool {
+        let Some(server) = self.pair.as_ref().and_then(|pair| pair.is_calm) else { return false };
+        let met = self.servers[server].endpoint(&self.outside).is_some_and(|view| view.in_contact);
+        if met && let Some(pair) = &mut self.pair {
+            pair.is_calm = None;
+        }
+        !met
+    }
+}
+
+/// Troubles of both.
+impl World {
+    pub(super) fn pair_trouble(&mut self) {
+        if self.healed {
+            return;
+        }
+        let wait = self.random.wait(self.faults.pair_trouble_every);
+        self.outside.schedule(self.outside.now + wait, Event::PairTrouble);
+        self.back_up();
+        if self.is_calm() {
+            return;
+        }
+        let trouble = self.random.pick(&self.faults.pair_troubles);
+        let server = usize::try_from(self.random.below(2)).unwrap_or(0);
+        self.outside.note(|| format!("the pair: trouble: {trouble:?} ({server})"));
+        let now = self.outside.now;
+        let lasts = self.how_long();
+        match trouble {
+            PairTrouble::Cut => self.cut([now + lasts; 2]),
+            PairTrouble::OneWay => {
+                let mut silent = [0; 2];
+                silent[server] = now + lasts;
+                self.cut(silent);
+            }
+            PairTrouble::Stall => {
+                let lasts = self.random.between(500, 30_000);
+                self.cut([now + lasts; 2]);
+            }
+            PairTrouble::Slow => {
+                if let Some(pair) = &mut self.pair {
+                    pair.lines.slow_until = now + lasts;
+                }
+            }
+            PairTrouble::Reset => self.reset(),
+            PairTrouble::KillBoth => {
+                self.outside.counts.one(Count::BothKilled);
+                let ending = self.random.pick(&[Ending::Killed, Ending::PowerCut]);
+                for server in 0..2 {
+                    self.take_down(server, ending, lasts / 4);
+                }
+            }
+            PairTrouble::Outage => self.outage(server, lasts),
+            PairTrouble::PartnerDown | PairTrouble::ServeAlone => self.operator(server),
+            PairTrouble::LostDisk => self.lose_disk(server),
+            PairTrouble::Restore => self.restore(server),
+            PairTrouble::Shutdown => self.leave(server, Command::Shutdown),
+            PairTrouble::RollingRestart => {
+                self.leave(server, Command::Pause);
+                let wait = self.random.between(5000, 120_000);
+                self.outside.schedule(now + wait, Event::Operator { server: 2 + (1 - server) });
+            }
+            PairTrouble::Resync => {
+                self.servers[server].command(&mut self.outside, Command::Resync);
+            }
+            PairTrouble::WrongPartnerDown => {
+                if self.servers[server].command(&mut self.outside, Command::PartnerDown) {
+                    self.outside.counts.one(Count::WrongPartnerDowns);
+                }
+            }
+        }
+    }
+
+    fn how_long(&mut self) -> u64 {
+        let mclt = self.scene.terms.map_or(60_000, |terms| terms.mclt.as_millis());
+        match self.random.below(4) {
+            0 => self.random.between(1000, 60_000),
+            1 | 2 => self.random.between(10_000, 2 * mclt),
+            _ => self.random.between(mclt, 5 * mclt),
+        }
+    }
+
+    fn cut(&mut self, silent: [Moment; 2]) {
+        self.outside.counts.one(Count::PartnerCuts);
+        let now = self.outside.now;
+        let noticed = [0, 1].map(|_| self.random.chance(250));
+        let Some(pair) = &mut self.pair else { return };
+        pair.lines.silent = [0, 1].map(|n| pair.lines.silent[n].max(silent[n]));
+        // An end may see its cable pulled; the other learns nothing.
+        for server in (0..2).filter(|server| noticed[*server]) {
+            for link in pair.lines.of(server) {
+                pair.lines.close(now, server, link, true);
+                self.servers[server].hears(&mut self.outside, link, Arrival::End);
+            }
+        }
+    }
+
+    fn reset(&mut self) {
+        self.outside.counts.one(Count::PartnerResets);
+        let now = self.outside.now;
+        let Some(pair) = &mut self.pair else { return };
+        for link in pair.lines.of(0) {
+            let at = pair.lines.reset(now, link);
+            for n in 0..2 {
+                self.outside.schedule(at[n], Event::AtPartner { server: n, link });
+            }
+        }
+    }
+
+    fn take_down(&mut self, server: usize, ending: Ending, lasts: u64) {
+        if self.servers[server].is_down() || self.is_frozen(server) {
+            return;
+        }
+        self.servers[server].away = Some(lasts);
+        self.servers[server].end(&mut self.outside, ending);
+    }
+
+    /// A server is down for long; an operator sees to the other. The switch may have failed with it, and for longer.
+    fn outage(&mut self, server: usize, lasts: u64) {
+        let now = self.outside.now;
+        let ending = self.random.pick(&[Ending::Killed, Ending::PowerCut]);
+        self.take_down(server, ending, lasts);
+        if self.random.chance(500) {
+            let longer = self.how_long();
+            self.cut([now + lasts + longer; 2]);
+        }
+        if self.faults.pair_troubles.contains(&PairTrouble::PartnerDown) {
+            let wait = self.random.below(lasts + 1);
+            self.outside.schedule(now + wait, Event::Operator { server: 1 - server });
+        }
+    }
+
+    /// The operator says `partner-down`, or `serve-alone`, where it is true. Numbers from 2 on: restarts a server instead.
+    pub(super) fn operator(&mut self, server: usize) {
+        if self.healed || self.is_calm() {
+            return;
+        }
+        if server >= 2 {
+            return self.leave(server - 2, Command::Pause);
+        }
+        let other = 1 - server;
+        if !self.servers[other].is_down() || !self.servers[server].is_serving() {
+            return;
+        }
+        let Some(pair) = &self.pair else { return };
+        // It has not run since this server went down, and was not alone before.
+        let fell_first = pair.ended[other] < pair.ended[server]
+            && pair.ended_in[other] != Some(FailoverState::PartnerDown);
+        let unproven = self.servers[server].endpoint(&self.outside).is_some_and(|view| view.alive.is_some());
+        let alone = self.faults.pair_troubles.contains(&PairTrouble::ServeAlone);
+        if unproven && fell_first && alone && self.random.chance(500) {
+            if self.servers[server].command(&mut self.outside, Command::ServeAlone) {
+                self.outside.counts.one(Count::ServedAlone);
+            }
+        } else if self.faults.pair_troubles.contains(&PairTrouble::PartnerDown)
+            && self.servers[server].command(&mut self.outside, Command::PartnerDown)
+        {
+            self.outside.counts.one(Count::PartnerDowns);
+        }
+    }
+
+    /// A server goes in order: it says so to its partner, and then ends.
+    pub(super) fn leave(&mut self, server: usize, command: Command) {
+        if !self.is_frozen(server)
+            && self.servers[server].is_serving()
+            && self.servers[server].command(&mut self.outside, command)
+        {
+            let shuts = command == Command::Shutdown;
+            self.outside.counts.one(if shuts { Count::Shutdowns } else { Count::PausesTold });
+            let incarnation = self.servers[server].incarnation;
+            self.outside.schedule(self.outside.now + 50, Event::Leaving { server, incarnation, tries: 0 });
+        }
+    }
+
+    pub(super) fn leaving(&mut self, server: usize, incarnation: u64, tries: u32) {
+        if !self.lives(server, incarnation) {
+            return;
+        }
+        if self.servers[server].has_stopped() || tries > 100 {
+            return self.servers[server].stop(&mut self.outside);
+        }
+        let event = Event::Leaving { server, incarnation, tries: tries + 1 };
+        self.outside.schedule(self.outside.now + 100, event);
+    }
+
+    /// A disk is lost only while the other server has everything: what both have lost nobody can bring back.
+    fn lose_disk(&mut self, server: usize) {
+        let checkers = &self.outside.checkers;
+        if checkers.has_everything(0) && checkers.has_everything(1) && !self.is_frozen(server) {
+            self.outside.counts.one(Count::LostDisks);
+            if let Some(pair) = &mut self.pair {
+                pair.backups[server] = None;
+            }
+            self.servers[server].away = Some(self.how_long() / 2);
+            self.servers[server].lose_disk(&mut self.outside);
+        }
+    }
+
+    fn back_up(&mut self) {
+        let now = self.outside.now;
+        let servers = &self.servers;
+        let Some(pair) = &mut self.pair else { return };
+        for (server, backup) in servers.iter().zip(&mut pair.backups) {
+            let old = backup.as_ref().is_none_or(|(made, _)| *made + 1_200_000 < now);
+            if old && server.is_serving() && server.is_quiet() {
+                *backup = Some((now, server.disk.copy()));
+            }
+        }
+    }
+
+    /// An older copy of a store takes its place, while both are in NORMAL. The partner notices it by when it was heard last
+    /// (D12 5.16), so that it must be a good while older, and the two must meet first of all.
+    fn restore(&mut self, server: usize) {
+        let now = self.outside.now;
+        let normal = (0..2).all(|n| self.servers[n].state(&self.outside) == Some(FailoverState::Normal));
+        let whole = (0..2).all(|n| self.outside.checkers.has_everything(n));
+        let is_frozen = self.is_frozen(0) || self.is_frozen(1);
+        let Some(pair) = &mut self.pair else { return };
+        let old = pair.backups[server].as_ref().is_some_and(|(made, _)| *made + 200_000 < now);
+        if !normal || !whole || !old || is_frozen || !pair.lines.is_whole(now) {
+            return;
+        }
+        let Some((_, copy)) = pair.backups[server].take() else { return };
+        pair.is_calm = Some(server);
+        self.outside.counts.one(Count::Restored);
+        self.servers[server].away = Some(2000);
+        self.servers[server].restore(&mut self.outside, copy);
+    }
+}
+
+/// The second part of a run: faults stop.
+impl World {
+    /// Both are in NORMAL, and each knows it of the other.
+    pub(crate) fn are_normal(&self) -> bool {
+        (0..2).all(|n| self.servers[n].state(&self.outside) == Some(FailoverState::Normal))
+    }
+
+    /// What each shows of its endpoint.
+    pub(crate) fn endpoints(&self) -> Vec<engine::EndpointView> {
+        self.servers.iter().filter_map(|server| server.endpoint(&self.outside)).collect()
+    }
+
+    /// What each shows of all addresses.
+    pub(crate) fn both_views(&self) -> Vec<Vec<engine::LeaseView>> {
+        self.servers.iter().map(crate::server::Server::views).collect()
+    }
+
+    pub(crate) fn has_failed(&self) -> bool {
+        self.outside.checkers.violation.is_some()
+    }
+
+    /// Counts what the processes that still run have counted.
+    pub(crate) fn count_at_end(&mut self) {
+        for server in &self.servers {
+            server.tally_engine(&mut self.outside);
+        }
+    }
+
+    /// Clients do nothing for a while.
+    pub(crate) fn hold_clients(&mut self, hold: bool) {
+        self.clients_held = hold;
+    }
+}

@@ -1,0 +1,60 @@
+//! Many clients through the pair, and a kill in the middle.
+
+use crate::nobody_shares;
+use lab::load::{Load, granted};
+use lab::pair::usual;
+use lab::{Pair, Side, seconds};
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+/// A minute of 500 leases a second, one of the two killed after half of it, and started again while it goes on: then both
+/// say the same of every address, and every lease that was told to a client is there.
+fn kill_under_load(side: Side) {
+    let mut pair = Pair::start(&format!("load-{}", side.name()), |side| {
+        let mut setup = usual(side, 60);
+        setup.subnets[0].prefix = "10.0.0.0/8";
+        setup.subnets[0].pool = (Ipv4Addr::new(10, 8, 0, 0), Ipv4Addr::new(10, 8, 255, 255));
+        setup.subnets[0].times = (4000, 2000, 3500);
+        setup.log_level = "info";
+        setup
+    });
+    pair.wait_for_normal(30);
+    let relay = pair.lab.node("relay");
+    pair.lab.connect("lan", &relay, "eth0", "10.1.0.9/8");
+    let mut load = Load::start_for_all(&relay, "eth0", (500, 60, 60_000), "02:0c:00:00:00:00");
+    std::thread::sleep(seconds(30));
+    pair.kill(side);
+    std::thread::sleep(seconds(8));
+    pair.restart(side);
+    load.process().wait(Duration::from_mins(2));
+    pair.say("the load is over");
+    pair.wait_for_normal(60);
+    let count = pair.wait_until_equal(90);
+    assert_eq!(count, 65_536);
+    let seen = pair.clients.stop();
+    let promised: BTreeMap<Ipv4Addr, u64> =
+        granted(&seen).into_iter().map(|granted| (granted.address, granted.ends)).collect();
+    pair.say(&format!("{} leases were told to clients", promised.len()));
+    assert!(promised.len() > 10_000, "only {} leases", promised.len());
+    for side in Side::BOTH {
+        let member = pair.of(side);
+        let leases = member.server.leases(&member.node);
+        let missing = promised
+            .iter()
+            .filter(|(address, ends)| leases.get(*address).is_none_or(|lease| lease.ends + 1 < **ends))
+            .count();
+        assert_eq!(missing, 0, "{} does not know of leases that were told to clients", side.name());
+    }
+    nobody_shares(&mut pair);
+}
+
+#[test]
+fn the_primary_is_killed_under_load() {
+    kill_under_load(Side::A);
+}
+
+#[test]
+fn the_secondary_is_killed_under_load() {
+    kill_under_load(Side::B);
+}
