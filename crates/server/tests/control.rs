@@ -74,7 +74,7 @@ fn answered(name: &str, health: Health) -> (PathBuf, ControlHandle) {
                     drop(answer.send(engine.leases(&filter, limit)));
                 }
                 Question::Command { relationship, command, answer } => {
-                    drop(answer.send(commanded(relationship, command)));
+                    drop(answer.send(commanded(relationship.as_deref(), command)));
                 }
             }
         }
@@ -85,9 +85,9 @@ fn answered(name: &str, health: Health) -> (PathBuf, ControlHandle) {
 }
 
 /// What an owner in NORMAL with one relationship answers.
-fn commanded(relationship: Option<String>, command: Command) -> CommandAnswer {
+fn commanded(relationship: Option<&str>, command: Command) -> CommandAnswer {
     let campus = "campus".to_owned();
-    match (relationship.as_deref(), command) {
+    match (relationship, command) {
         (Some(name), _) if name != "campus" => CommandAnswer::Which(vec![campus]),
         (_, Command::FirstRun) => {
             CommandAnswer::Refused { relationship: campus, why: Refusal::InState(FailoverState::Normal) }
