@@ -78,6 +78,8 @@ pub(crate) struct Endpoint {
     /// Bindings that are owed before UPDDONE.
     owed: u32,
     look_at_pools: Time,
+    /// The last look at the balance gave a part of what the secondary lacks: the next one gives on.
+    is_giving: bool,
     stamp_at: Time,
     /// The last time of operation that the store knew at the start of this process.
     started_from: Time,
@@ -175,6 +177,7 @@ impl Endpoint {
             raise: None,
             owed: 0,
             look_at_pools: Time::ZERO,
+            is_giving: false,
             stamp_at: Time::ZERO,
             started_from: Time::ZERO,
             started_at: Time::ZERO,

@@ -99,9 +99,13 @@ struct Pair {
 
 impl Pair {
     fn new(lease: u64) -> Pair {
+        Pair::of(|role| parts(role, lease))
+    }
+
+    fn of(parts: impl Fn(Role) -> Parts) -> Pair {
         let now = Time::from_seconds(START);
         let node = |role, address: &str, store| {
-            let parts = parts(role, lease);
+            let parts = parts(role);
             let config = Config::check(&parts).expect("a configuration without faults");
             Node {
                 engine: Engine::new(config, 7),
@@ -409,6 +413,56 @@ fn everything_in_one_segment_is_heard_in_its_order() {
         pair.pass(seconds(6));
         assert_eq!(pair.states(), (FailoverState::Normal, FailoverState::Normal), "no need of STARTUP's end");
     }
+}
+
+#[test]
+fn a_large_pool_is_shared_within_a_minute() {
+    let mut pair = Pair::of(|role| {
+        let mut parts = parts(role, 3600);
+        let subnet = &mut parts.shared_networks[0].subnets[0];
+        subnet.prefix = "10.0.0.0/16".parse().expect("a prefix");
+        (subnet.pools[0].first, subnet.pools[0].last) = (ip("10.0.16.0"), ip("10.0.63.255"));
+        parts
+    });
+    pair.pass(seconds(60));
+    let (free, backup) = pair.counts(0);
+    // Within the misbalance that the rule leaves alone (D12-5.4-05).
+    assert!(
+        free + backup == 12_288 && backup.abs_diff(free) <= 12_288 * 3 / 10,
+        "{free} FREE, {backup} BACKUP"
+    );
+    pair.pass(seconds(5));
+    assert_eq!(pair.counts(0), pair.counts(1));
+    pair.assert_equal();
+}
+
+#[test]
+fn a_secondary_with_nearly_everything_gives_back_no_more_than_its_surplus() {
+    let mut pair = Pair::of(|role| {
+        let mut parts = parts(role, 3600);
+        let subnet = &mut parts.shared_networks[0].subnets[0];
+        subnet.prefix = "10.0.0.0/16".parse().expect("a prefix");
+        (subnet.pools[0].first, subnet.pools[0].last) = (ip("10.0.16.0"), ip("10.0.31.255"));
+        if role == Role::Primary {
+            // It serves all clients, from FREE addresses.
+            parts.relationships[0].split = 256;
+        }
+        parts
+    });
+    pair.pass(seconds(60));
+    for number in 0..1500_u16 {
+        let [high, low] = number.to_be_bytes();
+        let mut client = Client::new(0);
+        client.hardware = dhcp::HardwareAddress::new(1, &[2, 0, 0, 1, high, low]).expect("six bytes");
+        assert!(pair.bind(&client).is_some());
+    }
+    assert_eq!(pair.counts(0), (548, 2048));
+    // Leases of the MCLT: they have not ended yet.
+    pair.pass(seconds(120));
+    let (free, backup) = pair.counts(0);
+    assert_eq!(free + backup, 2596);
+    assert!(backup.abs_diff(free) <= 2596 * 3 / 10, "{free} FREE, {backup} BACKUP");
+    pair.assert_equal();
 }
 
 #[test]

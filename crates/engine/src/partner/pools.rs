@@ -21,6 +21,9 @@ pub(super) const INTERVAL: Interval = Interval::from_seconds(30);
 /// Addresses that one look moves at most: work per call is bounded, and the next look goes on.
 const AT_ONCE: u32 = 200;
 
+/// How soon the next look goes on, where one did not move all.
+const GO_ON: Interval = Interval::from_millis(100);
+
 impl Engine {
     /// The secondary asks for addresses: how many it gets is said at once, which they are comes by BNDUPD (F07-7.6.2-01).
     pub(super) fn pool_request(
@@ -43,8 +46,14 @@ impl Engine {
     pub(super) fn look_at_pools(&mut self, now: Time, relationship: RelationshipId, outbox: &mut Outbox) {
         self.endpoint_mut(relationship).look_at_pools = now.plus(INTERVAL);
         match self.endpoint(relationship).role() {
+            Role::Primary if self.table.queue.len(relationship) >= AT_ONCE => {
+                // What was moved before is told before more is.
+                self.endpoint_mut(relationship).look_at_pools = now.plus(GO_ON);
+            }
             Role::Primary => {
-                self.balance(now, relationship, Occasion::Change, outbox);
+                let goes_on = self.endpoint(relationship).is_giving;
+                let occasion = if goes_on { Occasion::PoolReq } else { Occasion::Change };
+                self.balance(now, relationship, occasion, outbox);
             }
             Role::Secondary => {
                 let rule = PoolRule::default();
@@ -69,14 +78,28 @@ impl Engine {
         if !self.endpoint(relationship).machine.may_move_pools() {
             return 0;
         }
-        let mut given = 0;
+        let (mut given, mut gives_on, mut goes_on) = (0, false, false);
         let pools: Vec<PoolId> = self.pools_of(relationship).collect();
         for pool in pools {
             match PoolRule::default().primary_moves(self.counts(pool), occasion) {
                 Move::Nothing => {}
-                Move::ToSecondary(count) => given += self.give(now, pool, count, outbox),
-                Move::ToPrimary(count) => self.recall(relationship, pool, count),
+                Move::ToSecondary(count) => {
+                    gives_on |= count > AT_ONCE;
+                    given += self.give(now, pool, count, outbox);
+                }
+                Move::ToPrimary(count) => {
+                    let endpoint = self.endpoint(relationship);
+                    let asked = endpoint.recalled.iter().filter(|slot| self.table.pool(**slot) == Some(pool));
+                    let count = count.saturating_sub(u32::try_from(asked.count()).unwrap_or(u32::MAX));
+                    goes_on |= count > AT_ONCE;
+                    self.recall(relationship, pool, count);
+                }
             }
+        }
+        let endpoint = self.endpoint_mut(relationship);
+        endpoint.is_giving = gives_on;
+        if gives_on || goes_on {
+            endpoint.look_at_pools = now.plus(GO_ON);
         }
         given
     }

@@ -22,6 +22,8 @@ impl Engine {
     pub(crate) fn changed(&mut self, slot: Slot, outbox: &mut Outbox) {
         if let Some(relationship) = self.table.relationship(slot) {
             self.table.set_flags(slot, Flags::UNSEEN, true);
+            // It is not BACKUP any more: what was asked of the partner about it is void.
+            self.endpoint_mut(relationship).recalled.remove(&slot);
             self.tell_of(relationship, slot);
         }
         self.record(slot, outbox);
