@@ -26,8 +26,6 @@ impl fmt::Display for Clocked {
 
 /// One line for a message.
 pub(crate) fn describe(message: &Message<'_>) -> String {
-    use std::fmt::Write;
-    // A String takes everything.
     let kind = message.message_type().map_or("BOOTP", dhcp::MessageType::name);
     let who = ClientIdentity::from_message(message).map_or("nobody".to_owned(), |client| client.to_string());
     let mut line = format!("{kind} of {who}, xid {:08x}", message.xid().0);
