@@ -83,8 +83,6 @@ pub(crate) struct Endpoint {
     stamp_at: Time,
     /// The last time of operation that the store knew at the start of this process.
     started_from: Time,
-    /// When this process started.
-    started_at: Time,
     /// The memories of the two were compared since the start of this process.
     was_compared: bool,
     has_stopped: bool,
@@ -180,7 +178,6 @@ impl Endpoint {
             is_giving: false,
             stamp_at: Time::ZERO,
             started_from: Time::ZERO,
-            started_at: Time::ZERO,
             was_compared: false,
             has_stopped: false,
             lead_time_is_over: false,

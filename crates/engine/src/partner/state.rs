@@ -56,7 +56,6 @@ impl Engine {
             endpoint.connect_at = now;
             endpoint.stamp_at = now;
             endpoint.started_from = endpoint.record.last_operation;
-            endpoint.started_at = now;
             if endpoint.record.is_raising {
                 self.raise_from_start(relationship);
             }
@@ -121,9 +120,7 @@ impl Engine {
         // An old copy may come from a time at which it was just being refilled: its wait was for another loss.
         let is_new = endpoint.started_from == Time::ZERO;
         let known = is_new && (stored.storage_lost || stored.first_run) || heard == Time::ZERO;
-        // A partner may have heard this very process, on a connection that never came to stand here.
-        let before = heard <= endpoint.started_at.plus(Interval::from_seconds(1));
-        if first && before && !known && heard > endpoint.started_from.plus(MUCH_AHEAD) {
+        if first && !known && heard > endpoint.started_from.plus(MUCH_AHEAD) {
             let lost = Happening::Command(Command::StorageLost { down_since: None });
             self.happens(now, relationship, lost, outbox);
         }

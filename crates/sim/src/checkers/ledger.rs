@@ -448,7 +448,8 @@ impl Ledger {
                 if let Some(owed) = owed {
                     verdicts.push(("S4", s4::answered(self, at, &owed, acks)));
                     // One that lost its store promises nothing, and takes what its partner says.
-                    if self.books[server].lost.is_none() {
+                    let book = &self.books[server];
+                    if book.lost.is_none() && !book.stored.is_some_and(|stored| stored.storage_lost) {
                         verdicts.push(("S13", s13::answered(at, &owed, acks)));
                     }
                     self.accept(at, link, &owed, acks);

@@ -346,6 +346,9 @@ impl World {
         }
         let Some((_, copy)) = pair.backups[server].take() else { return };
         pair.is_calm = Some(server);
+        for server in &mut self.servers {
+            (server.slow_until, server.stands_until) = (0, 0);
+        }
         self.outside.counts.one(Count::Restored);
         self.servers[server].away = Some(2000);
         self.servers[server].restore(&mut self.outside, copy);
