@@ -1,5 +1,7 @@
 //! The codec: a request is looked at, a reply is written.
 
+mod common;
+
 use benches::{Client, Kind};
 use criterion::{Criterion, criterion_group, criterion_main};
 use dhcp::{Message, MessageType, ReplyHeader, Writer, code};
@@ -48,14 +50,5 @@ fn codec(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group! { name = all; config = quick(); targets = codec }
+criterion_group! { name = all; config = common::quick(); targets = codec }
 criterion_main!(all);
-
-fn quick() -> Criterion {
-    use std::time::Duration;
-    Criterion::default()
-        .sample_size(20)
-        .warm_up_time(Duration::from_millis(500))
-        .measurement_time(Duration::from_secs(2))
-        .without_plots()
-}

@@ -1,10 +1,11 @@
 //! The engine: from a packet to the reply that leaves, without sockets and disk.
 
+mod common;
+
 use benches::{Client, Kind, Site};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
 use std::net::Ipv4Addr;
-use std::time::Duration;
 
 /// Addresses of the pool, and clients that have one.
 const LEASES: u32 = 100_000;
@@ -58,13 +59,5 @@ fn decisions(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group! { name = all; config = quick(); targets = decisions }
+criterion_group! { name = all; config = common::quick(); targets = decisions }
 criterion_main!(all);
-
-fn quick() -> Criterion {
-    Criterion::default()
-        .sample_size(20)
-        .warm_up_time(Duration::from_millis(500))
-        .measurement_time(Duration::from_secs(2))
-        .without_plots()
-}

@@ -1,10 +1,11 @@
 //! The store: a batch of records is appended and made stable, on the disk that holds `target`.
 
+mod common;
+
 use benches::{Client, Kind, Site};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use std::net::Ipv4Addr;
 use std::path::Path;
-use std::time::Duration;
 use store::{LinuxDisk, Options, RecordsRef, Store};
 
 /// Records as the engine makes them for new clients.
@@ -53,13 +54,5 @@ fn log(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group! { name = all; config = quick(); targets = log }
+criterion_group! { name = all; config = common::quick(); targets = log }
 criterion_main!(all);
-
-fn quick() -> Criterion {
-    Criterion::default()
-        .sample_size(20)
-        .warm_up_time(Duration::from_millis(500))
-        .measurement_time(Duration::from_secs(2))
-        .without_plots()
-}

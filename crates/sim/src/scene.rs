@@ -69,6 +69,18 @@ struct Times {
     fixed_renewal: bool,
 }
 
+impl Times {
+    /// Shortest lease time, in milliseconds.
+    fn pace(&self) -> u64 {
+        self.leases.iter().copied().min().unwrap_or(60) * 1000
+    }
+
+    /// Longest lease time that is not endless, in milliseconds: a client may ask for four times the usual.
+    fn longest(&self) -> u64 {
+        self.leases.iter().copied().max().unwrap_or(60) * 4000
+    }
+}
+
 impl Scene {
     pub(crate) fn draw(random: &mut Random) -> Scene {
         const SHORT: [u64; 4] = [60, 90, 120, 300];
@@ -101,7 +113,7 @@ impl Scene {
                 relationships: Vec::new(),
             })
             .collect();
-        let pace = times.leases.iter().copied().min().unwrap_or(60) * 1000;
+        let pace = times.pace();
         let clients = draw_clients(client_count, pool, pace, &reserved, random);
         Scene {
             terms: None,
@@ -109,7 +121,7 @@ impl Scene {
             clients,
             reserved,
             pace,
-            longest: times.leases.iter().copied().max().unwrap_or(60) * 4000,
+            longest: times.longest(),
             decline_time,
             offer_time,
             lasts: (pace * random.between(60, 240)).min(20 * 86_400_000),
@@ -157,7 +169,7 @@ impl Scene {
                 }
             })
             .collect();
-        let pace = times.leases.iter().copied().min().unwrap_or(60) * 1000;
+        let pace = times.pace();
         let clients = draw_clients(client_count, pool, pace, &reserved, random);
         Scene {
             terms: Some(terms),
@@ -165,7 +177,7 @@ impl Scene {
             clients,
             reserved,
             pace,
-            longest: times.leases.iter().copied().max().unwrap_or(60) * 4000,
+            longest: times.longest(),
             decline_time,
             offer_time,
             lasts: random.between(20, 80) * terms.mclt.as_millis().max(180_000),

@@ -195,10 +195,14 @@ impl Server {
         At { now, server: self.number, engine: clock.map_or(Time::ZERO, |clock| clock.at(since_boot)) }
     }
 
+    /// Whether the whole machine stands still, its clock too.
+    pub(crate) fn is_frozen(&self, now: Moment) -> bool {
+        self.frozen && now < self.stands_until
+    }
+
     /// A datagram reaches the machine.
     pub(crate) fn arrives(&mut self, outside: &mut Outside, datagram: Datagram) {
-        let frozen = self.frozen && outside.now < self.stands_until;
-        if frozen || !self.is_serving() || self.socket.len() >= SOCKET {
+        if self.is_frozen(outside.now) || !self.is_serving() || self.socket.len() >= SOCKET {
             return;
         }
         self.socket.push_back(Arrived { datagram, at: self.machine.since_boot(outside.now) });

@@ -10,7 +10,6 @@ use crate::client::Server;
 use crate::exit::{Code, Stop};
 use crate::output::Output;
 use server::control::json::{Commanded, Relationship, Status};
-use std::fmt::Write;
 use std::io::{BufRead, IsTerminal};
 
 const PARTNER_DOWN: &str = "\
@@ -86,13 +85,10 @@ fn command(
     down_since: Option<&str>,
     output: &mut Output,
 ) -> Result<Code, Stop> {
-    let mut uri = format!("/v1/failover/{name}");
     let parameters = [("relationship", arguments.name.as_deref()), ("down-since", down_since)];
-    let given = parameters.iter().filter_map(|(key, value)| Some((key, (*value)?)));
-    for (n, (key, value)) in given.enumerate() {
-        // Writing to a String cannot fail.
-        let _ = write!(uri, "{}{key}={}", if n == 0 { '?' } else { '&' }, escaped(value));
-    }
+    let given = parameters.into_iter().filter_map(|(key, value)| Some((key, value?)));
+    let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(given).finish();
+    let uri = format!("/v1/failover/{name}?{query}");
     let done: Commanded = Server::of(&arguments.server)?.command(&uri)?;
     let Commanded { relationship_name, state_before, state } = done;
     output.line(&if state_before == state {
@@ -101,19 +97,6 @@ fn command(
         format!("{relationship_name}: done; {state_before} -> {state}")
     })?;
     Ok(Code::Ok)
-}
-
-/// As a value in the query of a URI (RFC 3986 2.1).
-fn escaped(value: &str) -> String {
-    value.bytes().fold(String::new(), |mut text, byte| {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            text.push(char::from(byte));
-        } else {
-            // Writing to a String cannot fail.
-            let _ = write!(text, "%{byte:02X}");
-        }
-        text
-    })
 }
 
 fn status(arguments: &PairStatusArguments, output: &mut Output) -> Result<Code, Stop> {
@@ -130,9 +113,7 @@ fn status(arguments: &PairStatusArguments, output: &mut Output) -> Result<Code, 
         return Err(Stop::Because(Code::Usage, text));
     }
     if arguments.json {
-        let text = serde_json::to_string_pretty(&shown)
-            .map_err(|error| Stop::Because(Code::Failed, format!("error: no JSON: {error}")))?;
-        output.line(&text)?;
+        output.json(&shown)?;
     } else {
         output.line(&render(&shown, output.color()))?;
     }

@@ -3,7 +3,8 @@
 //! *Lives here:* [`Output`], and whether it may use colour.
 //! *Must not know:* what is printed.
 
-use crate::exit::Stop;
+use crate::exit::{Code, Stop};
+use serde::Serialize;
 use std::io::{BufWriter, IsTerminal, Write};
 
 /// Standard output, or a buffer in tests.
@@ -45,6 +46,13 @@ impl Output {
 
     pub(crate) fn line(&mut self, text: &str) -> Result<(), Stop> {
         writeln!(self.to, "{text}").map_err(Stop::from)
+    }
+
+    /// The value as JSON, for people too.
+    pub(crate) fn json(&mut self, value: &impl Serialize) -> Result<(), Stop> {
+        let text = serde_json::to_string_pretty(value)
+            .map_err(|error| Stop::Because(Code::Failed, format!("error: no JSON: {error}")))?;
+        self.line(&text)
     }
 
     /// For who writes pieces of lines.

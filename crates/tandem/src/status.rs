@@ -18,9 +18,7 @@ pub(crate) fn run(arguments: &StatusArguments, output: &mut Output) -> Result<Co
     let server = Server::of(&arguments.server)?;
     let status: Status = server.ask("/v1/status")?;
     if arguments.json {
-        let text = serde_json::to_string_pretty(&status)
-            .map_err(|error| Stop::Because(Code::Failed, format!("error: no JSON: {error}")))?;
-        output.line(&text)?;
+        output.json(&status)?;
     } else {
         output.line(&render(&status, output.color()))?;
     }

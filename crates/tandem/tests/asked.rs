@@ -232,7 +232,7 @@ fn commands_say_what_became_of_them() {
         insta::assert_snapshot!(format!("asked_before_{}", arguments[0]), err);
     }
     assert_eq!(asked.lock().unwrap().len(), before, "a command was sent that nobody confirmed");
-    assert_eq!(asked.lock().unwrap()[1], "/v1/failover/resync?relationship=a%20b%2F%C3%A9");
+    assert_eq!(asked.lock().unwrap()[1], "/v1/failover/resync?relationship=a+b%2F%C3%A9");
     assert_eq!(asked.lock().unwrap()[2], "/v1/failover/storage-lost?down-since=2026-11-24T23%3A06%3A58Z");
     let (_, _, err) = command(&["recover", "--first-run", "--yes-it-never-served"]);
     assert_eq!(err, "error: campus: refused: this is not possible in NORMAL\n");

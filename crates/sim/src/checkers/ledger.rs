@@ -39,6 +39,22 @@ pub(super) struct Agreed {
     pub(super) received: Time,
 }
 
+impl Agreed {
+    /// What is agreed about this client: nothing yet, if it was about another until now.
+    fn about(
+        agreed: &mut BTreeMap<Ipv4Addr, Agreed>,
+        address: Ipv4Addr,
+        client: ClientIdentity,
+    ) -> &mut Agreed {
+        let nothing = Agreed { client, acked: Time::ZERO, received: Time::ZERO };
+        let agreed = agreed.entry(address).or_insert_with(|| nothing.clone());
+        if agreed.client != nothing.client {
+            *agreed = nothing;
+        }
+        agreed
+    }
+}
+
 /// A store that was lost, or replaced by an older one.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Lost {
@@ -495,17 +511,8 @@ impl Ledger {
                 book.answered.insert(update.address, vec![now]);
             }
             if let (BindingStatus::Active, Some(client)) = (update.status, client_of(update)) {
-                let until = until(update, owed.delta);
-                let agreed = book.agreed.entry(update.address).or_insert_with(|| Agreed {
-                    client: client.clone(),
-                    acked: Time::ZERO,
-                    received: Time::ZERO,
-                });
-                if agreed.client == client {
-                    agreed.received = agreed.received.max(until);
-                } else {
-                    *agreed = Agreed { client, acked: Time::ZERO, received: until };
-                }
+                let agreed = Agreed::about(&mut book.agreed, update.address, client);
+                agreed.received = agreed.received.max(until(update, owed.delta));
             }
         }
     }
@@ -618,17 +625,8 @@ impl Ledger {
             }
             match (update.status, client_of(update)) {
                 (BindingStatus::Active, Some(client)) if !book.partner_forgot => {
-                    let until = until(update, ClockDelta::default());
-                    let agreed = book.agreed.entry(update.address).or_insert_with(|| Agreed {
-                        client: client.clone(),
-                        acked: Time::ZERO,
-                        received: Time::ZERO,
-                    });
-                    if agreed.client == client {
-                        agreed.acked = agreed.acked.max(until);
-                    } else {
-                        *agreed = Agreed { client, acked: until, received: Time::ZERO };
-                    }
+                    let agreed = Agreed::about(&mut book.agreed, update.address, client);
+                    agreed.acked = agreed.acked.max(until(update, ClockDelta::default()));
                 }
                 (
                     BindingStatus::Expired

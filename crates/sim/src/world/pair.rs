@@ -83,7 +83,7 @@ impl World {
 
     fn connect(&mut self, server: usize) {
         let (now, other) = (self.outside.now, 1 - server);
-        let frozen = self.is_frozen(other);
+        let frozen = self.servers[other].is_frozen(now);
         let incarnations = [0, 1].map(|n| self.servers[n].incarnation);
         let Some(pair) = &mut self.pair else { return };
         if !frozen && pair.lines.is_whole(now) && self.servers[other].listens() {
@@ -101,7 +101,7 @@ impl World {
     }
 
     pub(super) fn at_partner(&mut self, server: usize, link: LinkId) {
-        if self.is_frozen(server) {
+        if self.servers[server].is_frozen(self.outside.now) {
             let until = self.servers[server].stands_until;
             return self.outside.schedule(until, Event::AtPartner { server, link });
         }
@@ -116,10 +116,6 @@ impl World {
         if self.lives(server, incarnation) {
             self.servers[server].hears(&mut self.outside, LinkId(0), Arrival::Failed);
         }
-    }
-
-    fn is_frozen(&self, server: usize) -> bool {
-        self.servers[server].frozen && self.outside.now < self.servers[server].stands_until
     }
 
     /// Whether nothing may fail for now.
@@ -232,7 +228,7 @@ impl World {
     }
 
     fn take_down(&mut self, server: usize, ending: Ending, lasts: u64) {
-        if self.servers[server].is_down() || self.is_frozen(server) {
+        if self.servers[server].is_down() || self.servers[server].is_frozen(self.outside.now) {
             return;
         }
         self.servers[server].away = Some(lasts);
@@ -285,7 +281,7 @@ impl World {
 
     /// A server goes in order: it says so to its partner, and then ends.
     pub(super) fn leave(&mut self, server: usize, command: Command) {
-        if !self.is_frozen(server)
+        if !self.servers[server].is_frozen(self.outside.now)
             && self.servers[server].is_serving()
             && self.servers[server].command(&mut self.outside, command)
         {
@@ -310,7 +306,10 @@ impl World {
     /// A disk is lost only while the other server has everything: what both have lost nobody can bring back.
     fn lose_disk(&mut self, server: usize) {
         let checkers = &self.outside.checkers;
-        if checkers.has_everything(0) && checkers.has_everything(1) && !self.is_frozen(server) {
+        if checkers.has_everything(0)
+            && checkers.has_everything(1)
+            && !self.servers[server].is_frozen(self.outside.now)
+        {
             self.outside.counts.one(Count::LostDisks);
             if let Some(pair) = &mut self.pair {
                 pair.backups[server] = None;
@@ -338,7 +337,7 @@ impl World {
         let now = self.outside.now;
         let normal = (0..2).all(|n| self.servers[n].state(&self.outside) == Some(FailoverState::Normal));
         let whole = (0..2).all(|n| self.outside.checkers.has_everything(n));
-        let is_frozen = self.is_frozen(0) || self.is_frozen(1);
+        let is_frozen = self.servers.iter().any(|server| server.is_frozen(now));
         let Some(pair) = &mut self.pair else { return };
         let old = pair.backups[server].as_ref().is_some_and(|(made, _)| *made + 200_000 < now);
         if !normal || !whole || !old || is_frozen || !pair.lines.is_whole(now) {

@@ -25,8 +25,7 @@ impl World {
         if self.is_calm() {
             return;
         }
-        let frozen = self.servers[server].frozen && now < self.servers[server].stands_until;
-        if frozen || !self.servers[server].is_serving() {
+        if self.servers[server].is_frozen(now) || !self.servers[server].is_serving() {
             return;
         }
         self.outside.note(|| format!("server {server}: trouble: {trouble:?}"));
