@@ -73,6 +73,10 @@ pub(crate) struct Endpoint {
     refused: BTreeMap<Slot, Time>,
     /// BACKUP addresses that the primary asks back.
     recalled: BTreeSet<Slot>,
+    /// Addresses that were given on this connection and are not acknowledged yet.
+    giving: BTreeSet<Slot>,
+    /// Addresses that the partner, as it said on this connection, does not have: they are not given to it again.
+    unknown: BTreeSet<Slot>,
     transfer: Option<Transfer>,
     raise: Option<Raise>,
     /// Bindings that are owed before UPDDONE.
@@ -171,6 +175,8 @@ impl Endpoint {
             outstanding: Outstanding::default(),
             refused: BTreeMap::new(),
             recalled: BTreeSet::new(),
+            giving: BTreeSet::new(),
+            unknown: BTreeSet::new(),
             transfer: None,
             raise: None,
             owed: 0,

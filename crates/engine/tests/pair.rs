@@ -776,3 +776,36 @@ fn an_old_backup_has_no_say_against_the_partner() {
         assert_eq!((lease.status, &lease.client), (BindingStatus::Active, &expected), "node {n}");
     }
 }
+
+fn with_pool_of(role: Role, pool: (u8, u8)) -> Parts {
+    let mut parts = parts(role, 3600);
+    let range = &mut parts.shared_networks[0].subnets[0].pools[0];
+    (range.first, range.last) = (ip(&format!("10.0.0.{}", pool.0)), ip(&format!("10.0.0.{}", pool.1)));
+    parts
+}
+
+#[test]
+fn where_pools_overlap_the_secondary_gets_of_those_that_both_have() {
+    let mut pair = Pair::of(|role| match role {
+        Role::Primary => with_pool_of(role, (100, 199)),
+        Role::Secondary => with_pool_of(role, (150, 220)),
+    });
+    pair.pass(seconds(120));
+    assert_eq!(pair.counts(0), (75, 25), "half of the fifty that both have");
+    assert_eq!(pair.counts(1).1, 25);
+    let served = (0..20).filter(|number| pair.bind(&Client::new(*number)).is_some()).count();
+    assert_eq!(served, 20);
+}
+
+#[test]
+fn a_client_whose_server_has_no_address_for_it_is_served_by_the_other() {
+    // Nothing in common; and one address, which the balance leaves to the primary.
+    for pools in [[(100, 119), (150, 169)], [(100, 100), (100, 100)]] {
+        for number in 0..8 {
+            let mut pair = Pair::of(|role| with_pool_of(role, pools[usize::from(role == Role::Secondary)]));
+            pair.pass(seconds(120));
+            assert_eq!(pair.counts(0).1, 0);
+            assert!(pair.bind(&Client::new(number)).is_some(), "client {number} of {pools:?}");
+        }
+    }
+}

@@ -201,7 +201,9 @@ fn cell(ours: BindingStatus, received: BindingStatus) -> Cell {
         S::Free | S::Backup => [Accept,        Accept,        Accept,        Accept],
         S::Reset =>            [Time3,         Accept,        Accept,        Accept],
         S::Abandoned => return match received {
-            S::Reset | S::Abandoned => Accept,
+            // When it was taken over from the partner a client of ours may have held the address, and still does.
+            S::Reset => Time2,
+            S::Abandoned => Accept,
             _ => less_critical,
         },
     };
@@ -246,6 +248,16 @@ fn taken(update: &Update, ours: &Binding, now: Time, displaced: bool) -> Apply {
             apply.client = Client::Nobody;
             apply.client_last_transaction_time = None;
             apply.wait_until = ours.times.latest();
+            // Until then a client that declined nothing may use the address: no RESET frees it before.
+            let held_until = match ours.status {
+                S::Active => ours.times.lease_expiration.plus(ours.granted.slack()),
+                S::Abandoned => ours.times.lease_expiration,
+                _ => Time::ZERO,
+            };
+            let end = held_until.max(update.lease_expiration.unwrap_or(Time::ZERO));
+            if end > now {
+                apply.times.lease_expiration = end;
+            }
         }
         _ => apply.wait_until = ours.times.latest(),
     }
@@ -334,6 +346,8 @@ mod tests {
             (S::Free,      0,        [YES,   YES,   YES,   YES,  YES,  YES, YES]),
             (S::Backup,    0,        [YES,   YES,   YES,   YES,  YES,  YES, YES]),
             (S::Abandoned, 0,        [NO,    NO,    NO,    NO,   NO,   YES, YES]),
+            // Somebody held it when it was taken over as ABANDONED, and may still.
+            (S::Abandoned, NOW + 5,  [NO,    NO,    NO,    NO,   NO,   RUNS, YES]),
         ];
         for (status, end, cells) in rows {
             for (received, expected) in columns.into_iter().zip(cells) {
@@ -469,6 +483,15 @@ mod tests {
             (apply.status, apply.client, apply.client_last_transaction_time),
             (S::Abandoned, Client::Nobody, None)
         );
+        // Until when somebody may use it, by our own promise, or by what the partner knows of one.
+        assert_eq!(apply.times.lease_expiration, at(NOW + 500));
+        let held = Update { lease_expiration: None, ..update(S::Abandoned, 9999) };
+        let apply = verdict(&held, &ours(S::Active, NOW + 5), Role::Primary).unwrap();
+        assert_eq!(apply.times.lease_expiration, at(NOW + 5).plus(Interval::from_seconds(1000).slack()));
+        let apply = verdict(&held, &ours(S::Abandoned, NOW + 90), Role::Primary).unwrap();
+        assert_eq!(apply.times.lease_expiration, at(NOW + 90));
+        let apply = verdict(&held, &ours(S::Expired, NOW - 5), Role::Primary).unwrap();
+        assert_eq!(apply.times, Times::NONE);
     }
 
     #[test]

@@ -39,7 +39,7 @@ fn planted_bugs_are_found() {
         ("always-alive", &["S2"]),
         ("bndack-before-stable", &["S4"]),
         ("state-before-stable", &["S10"]),
-        ("skip-recover-wait", &["S10", "S12"]),
+        ("skip-recover-wait", &["S9", "S10", "S12"]),
         ("swap-pools", &["S7"]),
         ("keeps-what-it-gave", &["S7"]),
         ("short-wait", &["S6"]),

@@ -133,6 +133,8 @@ impl Engine {
         endpoint.asked.clear();
         endpoint.transfer = None;
         endpoint.recalled.clear();
+        endpoint.giving.clear();
+        endpoint.unknown.clear();
         let under_way = endpoint.outstanding.abandon();
         let refused = std::mem::take(&mut endpoint.refused).into_keys();
         for slot in under_way.into_iter().chain(refused) {
