@@ -466,6 +466,20 @@ fn a_secondary_with_nearly_everything_gives_back_no_more_than_its_surplus() {
 }
 
 #[test]
+fn who_has_paused_talks_to_nobody_again() {
+    for (command, other) in [
+        (Command::Pause, FailoverState::CommunicationsInterrupted),
+        (Command::Shutdown, FailoverState::PartnerDown),
+    ] {
+        let mut pair = Pair::normal(3600);
+        assert!(matches!(pair.command(0, command), Commanded::Done(_)));
+        pair.pass(seconds(300));
+        assert_eq!((pair.view(0).in_contact, pair.view(1).in_contact), (false, false), "{command:?}");
+        assert_eq!(pair.view(1).state, other, "{command:?}");
+    }
+}
+
+#[test]
 fn each_client_is_answered_by_one_and_known_to_both() {
     let mut pair = Pair::normal(3600);
     let mut by = [0, 0];

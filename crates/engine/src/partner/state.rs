@@ -13,7 +13,9 @@ use crate::record::{EndpointRecord, Flags, Record};
 use crate::table::Authority;
 use failover::balance::HashBucketAssignment;
 use failover::connection::Established;
-use failover::endpoint::{Action, Alarm, Command, Endpoint as Machine, Event as Happening, Memory, Refusal};
+use failover::endpoint::{
+    Action, Alarm, Command, Endpoint as Machine, Event as Happening, Memory, Refusal, RejectionKind,
+};
 use failover::message::{Message, RejectReason, Rejection, TandemInfo};
 use failover::state::{FailoverState, Role};
 use failover::time::{Interval, Time};
@@ -273,7 +275,11 @@ impl Engine {
                 Action::Disconnect(kind) => self.hang_up(now, relationship, kind.rejection(), outbox),
                 Action::Alarm(alarm) => self.alarm(relationship, alarm, outbox),
                 Action::Refuse(refusal) => refused = Some(refusal),
-                Action::Stop => self.endpoint_mut(relationship).has_stopped = true,
+                Action::Stop => {
+                    self.endpoint_mut(relationship).has_stopped = true;
+                    // Where it was not closed before: the partner has answered SHUTDOWN, and nothing more is to be said.
+                    self.hang_up(now, relationship, RejectionKind::ShuttingDown.rejection(), outbox);
+                }
             }
         }
         refused
