@@ -209,8 +209,8 @@ impl World {
         // An end may see its cable pulled; the other learns nothing.
         for server in (0..2).filter(|server| noticed[*server]) {
             for link in pair.lines.of(server) {
-                pair.lines.close(now, server, link, true);
-                self.servers[server].hears(&mut self.outside, link, Arrival::End);
+                let arrival = pair.lines.pull(now, server, link);
+                self.servers[server].hears(&mut self.outside, link, arrival);
             }
         }
     }
