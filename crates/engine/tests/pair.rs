@@ -41,6 +41,8 @@ struct Node {
     link: Option<LinkId>,
     is_up: bool,
     replies: Vec<Reply>,
+    /// The numbers of what people were told.
+    told: Vec<&'static str>,
 }
 
 impl Node {
@@ -69,6 +71,7 @@ impl Node {
             self.log.push(record.to_vec());
             frames = rest;
         }
+        self.told.extend(batch.events().0.iter().map(|event| event.entry().id));
         if std::env::var_os("SHOW").is_some() {
             for event in batch.events().0 {
                 eprintln!("{} {} {event}", now.as_seconds() - START, self.address);
@@ -118,6 +121,7 @@ impl Pair {
                 link: None,
                 is_up: false,
                 replies: Vec::new(),
+                told: Vec::new(),
             }
         };
         let mut pair = Pair {
@@ -204,7 +208,16 @@ impl Pair {
                     }
                 }
             }
-            ToPartner::Close { link } => self.close(link),
+            ToPartner::Close { link } => {
+                // What was said before arrives before the end does.
+                while let Some(at) = self.wire.iter().position(|(to, of, _)| (*to, *of) == (1 - n, link)) {
+                    let Some((to, _, bytes)) = self.wire.remove(at) else { break };
+                    if self.nodes[to].link == Some(link) {
+                        self.hand(to, Link::Received { link, at: self.now, bytes: &bytes });
+                    }
+                }
+                self.close(link);
+            }
         }
     }
 
@@ -463,6 +476,18 @@ fn a_secondary_with_nearly_everything_gives_back_no_more_than_its_surplus() {
     assert_eq!(free + backup, 2596);
     assert!(backup.abs_diff(free) <= 2596 * 3 / 10, "{free} FREE, {backup} BACKUP");
     pair.assert_equal();
+}
+
+#[test]
+fn a_partner_that_said_that_it_pauses_alarms_nobody() {
+    let mut pair = Pair::normal(3600);
+    assert!(matches!(pair.command(0, Command::Pause), Commanded::Done(_)));
+    pair.pass(seconds(60));
+    assert!(pair.nodes[1].told.contains(&"TDM-2017") && !pair.nodes[1].told.contains(&"TDM-2004"));
+    let mut pair = Pair::normal(3600);
+    pair.cut();
+    pair.pass(seconds(60));
+    assert!(pair.nodes[1].told.contains(&"TDM-2004") && !pair.nodes[1].told.contains(&"TDM-2017"));
 }
 
 #[test]

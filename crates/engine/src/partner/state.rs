@@ -309,8 +309,11 @@ impl Engine {
                 &mut Vec::new(),
             );
         }
+        let partner = self.endpoint(relationship).machine.partner();
+        let partner_paused = to == FailoverState::CommunicationsInterrupted
+            && partner.is_some_and(|partner| partner.state == FailoverState::Paused);
         let name = self.config.relationship(relationship).name.clone();
-        outbox.event(Event::StateChanged { relationship: name, from, to });
+        outbox.event(Event::StateChanged { relationship: name, from, to, partner_paused });
     }
 
     fn set_authority(&mut self, relationship: RelationshipId) {
