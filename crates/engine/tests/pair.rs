@@ -721,6 +721,29 @@ fn an_old_copy_of_a_store_that_was_being_refilled_waits_anew() {
 }
 
 #[test]
+fn a_partner_that_noticed_late_that_we_were_gone_shows_no_old_store() {
+    let mut pair = Pair::of(|role| {
+        let mut parts = parts(role, 3600);
+        parts.relationships[0].receive_timer = seconds(60);
+        parts
+    });
+    pair.pass(seconds(64));
+    assert_eq!(pair.states(), (FailoverState::Normal, FailoverState::Normal));
+    // The last stamps were not stable when the power went, and nothing told the partner of it.
+    let stamped = pair.nodes[1].log.len();
+    pair.pass(seconds(18));
+    pair.nodes[1].log.truncate(stamped);
+    (pair.nodes[1].is_up, pair.nodes[1].link) = (false, None);
+    pair.wire.clear();
+    pair.pass(seconds(100));
+    assert!(!pair.view(0).in_contact);
+    pair.kill(1);
+    pair.start(1);
+    pair.pass(seconds(30));
+    assert!(!pair.view(1).storage_lost && pair.view(1).in_contact);
+}
+
+#[test]
 fn a_refusal_for_what_is_abandoned_is_an_answer() {
     let mut pair = Pair::normal(3600);
     let client = Client::new(1);

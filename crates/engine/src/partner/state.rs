@@ -23,7 +23,8 @@ use failover::time::{Interval, Time};
 /// How long this server may be unable to serve before it leaves NORMAL (L8).
 pub(super) const UNFIT_WAIT: Interval = Interval::from_seconds(30);
 
-/// A partner's last-communicated time that is so much later than ours means that our store is not what it was (D12-5.16-02).
+/// A partner's last-communicated time that is so much later than ours, beyond its receive timer, means that our store is not
+/// what it was (D12-5.16-02).
 const MUCH_AHEAD: Interval = Interval::from_seconds(60);
 
 impl Engine {
@@ -122,7 +123,9 @@ impl Engine {
         // An old copy may come from a time at which it was just being refilled: its wait was for another loss.
         let is_new = endpoint.started_from == Time::ZERO;
         let known = is_new && (stored.storage_lost || stored.first_run) || heard == Time::ZERO;
-        if first && !known && heard > endpoint.started_from.plus(MUCH_AHEAD) {
+        // It thought that it was in contact until its receive timer was over.
+        let margin = MUCH_AHEAD.plus(established.receive_timer);
+        if first && !known && heard > endpoint.started_from.plus(margin) {
             let lost = Happening::Command(Command::StorageLost { down_since: None });
             self.happens(now, relationship, lost, outbox);
         }
