@@ -41,6 +41,8 @@ struct Node {
     link: Option<LinkId>,
     is_up: bool,
     replies: Vec<Reply>,
+    /// The numbers of what people were told.
+    told: Vec<&'static str>,
 }
 
 impl Node {
@@ -69,6 +71,7 @@ impl Node {
             self.log.push(record.to_vec());
             frames = rest;
         }
+        self.told.extend(batch.events().0.iter().map(|event| event.entry().id));
         if std::env::var_os("SHOW").is_some() {
             for event in batch.events().0 {
                 eprintln!("{} {} {event}", now.as_seconds() - START, self.address);
@@ -118,6 +121,7 @@ impl Pair {
                 link: None,
                 is_up: false,
                 replies: Vec::new(),
+                told: Vec::new(),
             }
         };
         let mut pair = Pair {
@@ -204,7 +208,16 @@ impl Pair {
                     }
                 }
             }
-            ToPartner::Close { link } => self.close(link),
+            ToPartner::Close { link } => {
+                // What was said before arrives before the end does.
+                while let Some(at) = self.wire.iter().position(|(to, of, _)| (*to, *of) == (1 - n, link)) {
+                    let Some((to, _, bytes)) = self.wire.remove(at) else { break };
+                    if self.nodes[to].link == Some(link) {
+                        self.hand(to, Link::Received { link, at: self.now, bytes: &bytes });
+                    }
+                }
+                self.close(link);
+            }
         }
     }
 
@@ -466,6 +479,32 @@ fn a_secondary_with_nearly_everything_gives_back_no_more_than_its_surplus() {
 }
 
 #[test]
+fn a_partner_that_said_that_it_pauses_alarms_nobody() {
+    let mut pair = Pair::normal(3600);
+    assert!(matches!(pair.command(0, Command::Pause), Commanded::Done(_)));
+    pair.pass(seconds(60));
+    assert!(pair.nodes[1].told.contains(&"TDM-2017") && !pair.nodes[1].told.contains(&"TDM-2004"));
+    let mut pair = Pair::normal(3600);
+    pair.cut();
+    pair.pass(seconds(60));
+    assert!(pair.nodes[1].told.contains(&"TDM-2004") && !pair.nodes[1].told.contains(&"TDM-2017"));
+}
+
+#[test]
+fn who_has_paused_talks_to_nobody_again() {
+    for (command, other) in [
+        (Command::Pause, FailoverState::CommunicationsInterrupted),
+        (Command::Shutdown, FailoverState::PartnerDown),
+    ] {
+        let mut pair = Pair::normal(3600);
+        assert!(matches!(pair.command(0, command), Commanded::Done(_)));
+        pair.pass(seconds(300));
+        assert_eq!((pair.view(0).in_contact, pair.view(1).in_contact), (false, false), "{command:?}");
+        assert_eq!(pair.view(1).state, other, "{command:?}");
+    }
+}
+
+#[test]
 fn each_client_is_answered_by_one_and_known_to_both() {
     let mut pair = Pair::normal(3600);
     let mut by = [0, 0];
@@ -679,6 +718,29 @@ fn an_old_copy_of_a_store_that_was_being_refilled_waits_anew() {
         FailoverState::RecoverWait,
         "it may have promised anything until just now"
     );
+}
+
+#[test]
+fn a_partner_that_noticed_late_that_we_were_gone_shows_no_old_store() {
+    let mut pair = Pair::of(|role| {
+        let mut parts = parts(role, 3600);
+        parts.relationships[0].receive_timer = seconds(60);
+        parts
+    });
+    pair.pass(seconds(64));
+    assert_eq!(pair.states(), (FailoverState::Normal, FailoverState::Normal));
+    // The last stamps were not stable when the power went, and nothing told the partner of it.
+    let stamped = pair.nodes[1].log.len();
+    pair.pass(seconds(18));
+    pair.nodes[1].log.truncate(stamped);
+    (pair.nodes[1].is_up, pair.nodes[1].link) = (false, None);
+    pair.wire.clear();
+    pair.pass(seconds(100));
+    assert!(!pair.view(0).in_contact);
+    pair.kill(1);
+    pair.start(1);
+    pair.pass(seconds(30));
+    assert!(!pair.view(1).storage_lost && pair.view(1).in_contact);
 }
 
 #[test]

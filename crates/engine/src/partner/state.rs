@@ -13,7 +13,9 @@ use crate::record::{EndpointRecord, Flags, Record};
 use crate::table::Authority;
 use failover::balance::HashBucketAssignment;
 use failover::connection::Established;
-use failover::endpoint::{Action, Alarm, Command, Endpoint as Machine, Event as Happening, Memory, Refusal};
+use failover::endpoint::{
+    Action, Alarm, Command, Endpoint as Machine, Event as Happening, Memory, Refusal, RejectionKind,
+};
 use failover::message::{Message, RejectReason, Rejection, TandemInfo};
 use failover::state::{FailoverState, Role};
 use failover::time::{Interval, Time};
@@ -21,7 +23,8 @@ use failover::time::{Interval, Time};
 /// How long this server may be unable to serve before it leaves NORMAL (L8).
 pub(super) const UNFIT_WAIT: Interval = Interval::from_seconds(30);
 
-/// A partner's last-communicated time that is so much later than ours means that our store is not what it was (D12-5.16-02).
+/// A partner's last-communicated time that is so much later than ours, beyond its receive timer, means that our store is not
+/// what it was (D12-5.16-02).
 const MUCH_AHEAD: Interval = Interval::from_seconds(60);
 
 impl Engine {
@@ -120,7 +123,9 @@ impl Engine {
         // An old copy may come from a time at which it was just being refilled: its wait was for another loss.
         let is_new = endpoint.started_from == Time::ZERO;
         let known = is_new && (stored.storage_lost || stored.first_run) || heard == Time::ZERO;
-        if first && !known && heard > endpoint.started_from.plus(MUCH_AHEAD) {
+        // It thought that it was in contact until its receive timer was over.
+        let margin = MUCH_AHEAD.plus(established.receive_timer);
+        if first && !known && heard > endpoint.started_from.plus(margin) {
             let lost = Happening::Command(Command::StorageLost { down_since: None });
             self.happens(now, relationship, lost, outbox);
         }
@@ -275,7 +280,11 @@ impl Engine {
                 Action::Disconnect(kind) => self.hang_up(now, relationship, kind.rejection(), outbox),
                 Action::Alarm(alarm) => self.alarm(relationship, alarm, outbox),
                 Action::Refuse(refusal) => refused = Some(refusal),
-                Action::Stop => self.endpoint_mut(relationship).has_stopped = true,
+                Action::Stop => {
+                    self.endpoint_mut(relationship).has_stopped = true;
+                    // Where it was not closed before: the partner has answered SHUTDOWN, and nothing more is to be said.
+                    self.hang_up(now, relationship, RejectionKind::ShuttingDown.rejection(), outbox);
+                }
             }
         }
         refused
@@ -305,8 +314,11 @@ impl Engine {
                 &mut Vec::new(),
             );
         }
+        let partner = self.endpoint(relationship).machine.partner();
+        let partner_paused = to == FailoverState::CommunicationsInterrupted
+            && partner.is_some_and(|partner| partner.state == FailoverState::Paused);
         let name = self.config.relationship(relationship).name.clone();
-        outbox.event(Event::StateChanged { relationship: name, from, to });
+        outbox.event(Event::StateChanged { relationship: name, from, to, partner_paused });
     }
 
     fn set_authority(&mut self, relationship: RelationshipId) {
