@@ -80,7 +80,12 @@ impl Engine {
             same_client: claim.client.is_some() && claim.client == binding.client,
             reserved: binding.reserved,
             outstanding: crosses && !forgot,
-            probation_over: binding.start_time_of_state.time().plus(self.config.decline_time()) <= now,
+            probation_over: binding
+                .start_time_of_state
+                .time()
+                .plus(self.config.decline_time())
+                .max(binding.lease_expiration.time())
+                <= now,
         };
         let mut received = *received;
         if self.planted.stale_active_wins && received.lease_expiration.is_some() {
