@@ -117,3 +117,72 @@ fn an_old_copy_that_crashes_while_it_recovers_goes_on_recovering() {
         assert!(waits(&pair, n), "node {n}");
     }
 }
+
+/// Something that clients or the world do.
+fn happens(pair: &mut Pair, random: &mut u64, held: &mut Vec<(u8, usize, std::net::Ipv4Addr)>) {
+    let mut below = |bound: u64| {
+        *random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (*random >> 33) % bound
+    };
+    let number = u8::try_from(1 + below(30)).expect("a small number");
+    let client = Client::new(number);
+    let place = held.iter().position(|(of, ..)| *of == number);
+    match (below(8), place) {
+        (0..3, None) => {
+            if let Some((n, address, _)) = pair.bind(&client) {
+                held.push((number, n, address));
+            }
+        }
+        (0, Some(at)) => {
+            let (_, n, address) = held.remove(at);
+            pair.release(&client, n, address);
+        }
+        (1, Some(at)) => {
+            let (_, n, address) = held.remove(at);
+            pair.decline(&client, n, address);
+        }
+        (2, Some(at)) => {
+            let (_, n, address) = held[at];
+            if pair.renew(&client, n, address).is_none_or(|reply| reply.kind() != dhcp::MessageType::Ack) {
+                held.remove(at);
+            }
+        }
+        (3, _) => pair.cut(),
+        (4, _) => pair.mend(),
+        _ => pair.pass(seconds(below(400))),
+    }
+}
+
+/// Whatever changed since the copy was made, nothing stale of it is left, what the partner has as FREE again included; also where
+/// the partner lost its own disk meanwhile. And without any copy the two become equal too.
+#[test]
+fn an_old_copy_becomes_equal_to_what_the_partner_has() {
+    for seed in 0..120 {
+        let (mut random, mut held) = (seed, Vec::new());
+        let n = usize::from(seed % 2 == 1);
+        let mut pair = Pair::new(600);
+        for _ in 0..60 {
+            happens(&mut pair, &mut random, &mut held);
+        }
+        let backup = copy(&pair, n);
+        if seed % 6 == 4 {
+            pair.lose_disk(1 - n);
+            pair.start(1 - n);
+            pair.mend();
+            pair.pass(seconds(2 * MCLT));
+        }
+        for _ in 0..60 {
+            happens(&mut pair, &mut random, &mut held);
+        }
+        pair.mend();
+        pair.pass(seconds(100));
+        if seed % 3 != 0 {
+            restore(&mut pair, n, backup);
+            assert!(pair.view(n).storage_lost, "seed {seed}");
+        }
+        pair.pass(seconds(2 * MCLT));
+        assert_eq!(pair.states(), NORMAL, "seed {seed}");
+        pair.pass(seconds(7200));
+        pair.assert_equal();
+    }
+}

@@ -8,9 +8,9 @@ use failover::dialect::Dialect;
 use failover::digest::Secret;
 use failover::message::{
     BindingAck, BindingUpdate, ClientHardware, ClientOptions, Codec, Connect, ConnectAccepted, ConnectAck,
-    Ddns, DigestFault, EncodeError, Envelope, Fault, HeardStore, IpFlags, MAX_TRANSACTIONS, Message, ParseError, Parsed,
-    RejectReason, Rejection, Relationship, RelationshipName, StateMessage, TandemInfo, TlsRequest,
-    VENDOR_CLASS, Xid,
+    Ddns, DigestFault, EncodeError, Envelope, Fault, HeardStore, IpFlags, MAX_TRANSACTIONS, Message,
+    ParseError, Parsed, RejectReason, Rejection, Relationship, RelationshipName, StateMessage, TandemInfo,
+    TlsRequest, VENDOR_CLASS, Xid,
 };
 use failover::state::FailoverState;
 use failover::time::{Interval, WireTime};
@@ -481,8 +481,7 @@ fn samples(dialect: Dialect) -> Vec<Message> {
         Relationship::Name(RelationshipName::new(b"campus").unwrap())
     };
     let heard = HeardStore { identity: [0xbb; 16], generation: 7, at: WireTime(9) };
-    let tandem =
-        Some(TandemInfo { store_identity: [0xaa; 16], heard: Some(heard), ..TandemInfo::default() });
+    let tandem = Some(TandemInfo { store_identity: [0xaa; 16], heard: Some(heard), ..TandemInfo::default() });
     let timer = Interval::from_seconds(20);
     let rejection = Rejection::because(RejectReason::TIME_MISMATCH);
     let accepted = ConnectAccepted {

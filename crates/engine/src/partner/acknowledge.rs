@@ -16,6 +16,7 @@ use failover::binding::BindingStatus;
 use failover::connection::Ticket;
 use failover::lease::status_after_ack;
 use failover::message::{BindingAck, RejectReason, Rejection};
+use failover::state::Role;
 use failover::time::{Interval, Time};
 
 /// How long after a refusal the partner is told again (F07-7.2.1-08, F07-7.2.2-04, trap T7).
@@ -120,9 +121,12 @@ impl Engine {
             return;
         }
         let address = self.table.get(slot).ip();
-        if rejection.reason == RejectReason::LESS_CRITICAL_BINDING_INFORMATION && sent.crossed {
-            // Updates that cross (trap T22): said again once the partner's own is through, and owed until then. Its own came
-            // before this answer; where none did, this is the figure's (ABANDONED), and an answer like others.
+        // Only the primary's own update comes before ours (trap T22). A secondary that says so has the address as ABANDONED, and
+        // were both to say theirs again at once, these would cross for ever.
+        let comes_second = sent.crossed && self.endpoint(relationship).role() == Role::Secondary;
+        if rejection.reason == RejectReason::LESS_CRITICAL_BINDING_INFORMATION && comes_second {
+            // Said again once the partner's own is through, and owed until then. Its own came before this answer; where none
+            // did, this is the figure's (ABANDONED), and an answer like others.
             let again = now.plus(Interval::from_seconds(1));
             self.endpoint_mut(relationship).refused.insert(slot, again);
             return;

@@ -46,6 +46,7 @@ impl Engine {
         outbox: &mut Outbox,
     ) {
         let (identity, generation) = self.store;
+        let believes = self.planted.believe_old_copy;
         let endpoint = self.endpoint_mut(relationship);
         let tandem = established.tandem;
         endpoint.partner_store = tandem.map(|tandem| (tandem.store_identity, tandem.store_generation));
@@ -54,7 +55,7 @@ impl Engine {
         let first = !std::mem::replace(&mut endpoint.was_compared, true);
         let Some(heard) = tandem.heard.filter(|_| first && !endpoint.is_known_to_be_new()) else { return };
         let opened_since = heard.identity == identity && heard.generation >= generation;
-        if opened_since || is_later(&heard, endpoint.started_from) {
+        if (opened_since || is_later(&heard, endpoint.started_from)) && !believes {
             let lost = Happening::Command(Command::StorageLost { down_since: None });
             self.happens(now, relationship, lost, outbox);
         }

@@ -1,13 +1,17 @@
 //! Two engines and a link between them, with time that the test moves.
 
-#![allow(dead_code, clippy::expect_used, reason = "each test file uses its part of this, and a broken test may stop")]
+#![allow(
+    dead_code,
+    clippy::expect_used,
+    reason = "each test file uses its part of this, and a broken test may stop"
+)]
 
 use super::common::{Client, INTERFACE, Reply, START, ip, seconds, small};
 use dhcp::MessageType;
 use engine::config::{Config, Parts, RelationshipId, RelationshipParts};
 use engine::{
-    Batch, Commanded, EndpointView, Engine, Input, Interface, LeaseFilter, LeaseView, Link, LinkId, Outbox, Packet,
-    Position, ToPartner,
+    Batch, Commanded, EndpointView, Engine, Input, Interface, LeaseFilter, LeaseView, Link, LinkId, Outbox,
+    Packet, Position, ToPartner,
 };
 use failover::binding::BindingStatus;
 use failover::endpoint::Command;
@@ -368,6 +372,14 @@ impl Pair {
         let request =
             client.message(MessageType::Release, address, &[(dhcp::code::SERVER_IDENTIFIER, &server)]);
         assert!(self.send(client, Some(n), &request).is_empty());
+    }
+
+    pub fn decline(&mut self, client: &Client, n: usize, address: Ipv4Addr) {
+        let server = self.nodes[n].address.octets();
+        let options: [(u8, &[u8]); 2] =
+            [(dhcp::code::REQUESTED_ADDRESS, &address.octets()), (dhcp::code::SERVER_IDENTIFIER, &server)];
+        let decline = client.message(MessageType::Decline, Ipv4Addr::UNSPECIFIED, &options);
+        assert!(self.send(client, Some(n), &decline).is_empty());
     }
 
     pub fn leases(&self, n: usize) -> Vec<LeaseView> {

@@ -584,10 +584,9 @@ impl Ledger {
                 let (book, pools) = (&self.books[server], &self.pools);
                 let is_shared =
                     |address| pools.iter().any(|(first, last)| (*first..=*last).contains(&address));
-                let owed = book
-                    .sealed
-                    .values()
-                    .filter(|seen| if all { seen.status != BindingStatus::Free } else { seen.is_unseen });
+                // An old copy may have what is FREE again as something else.
+                let owed =
+                    book.sealed.values().filter(|seen| if all { seen.has_past() } else { seen.is_unseen });
                 // What was settled in this very turn is not written down yet.
                 let settled =
                     |address: &Ipv4Addr| book.touched.contains(address) || book.settled.contains(address);
