@@ -7,6 +7,7 @@
 //! *Must not know:* sockets, bytes on their way.
 
 mod acknowledge;
+mod age;
 mod command;
 mod link;
 mod outstanding;
@@ -87,7 +88,9 @@ pub(crate) struct Endpoint {
     stamp_at: Time,
     /// The last time of operation that the store knew at the start of this process.
     started_from: Time,
-    /// The memories of the two were compared since the start of this process.
+    /// Identity and generation of the partner's store, as told on the connection that counts.
+    partner_store: Option<([u8; 16], u64)>,
+    /// Our store was compared with what the partner heard, since the start of this process.
     was_compared: bool,
     has_stopped: bool,
     /// People were told that no lease can be given.
@@ -183,6 +186,7 @@ impl Endpoint {
             is_giving: false,
             stamp_at: Time::ZERO,
             started_from: Time::ZERO,
+            partner_store: None,
             was_compared: false,
             has_stopped: false,
             lead_time_is_over: false,

@@ -50,6 +50,8 @@ pub struct Planted {
     pub state_before_stable: bool,
     /// No raise for a partner that lost its store (trap T16).
     pub no_raise: bool,
+    /// A store that is an older copy than the partner knows is taken for sound (S12).
+    pub believe_old_copy: bool,
     /// The same client gets its address back although the partner was told that it is gone (trap T5).
     pub same_client_after_told: bool,
     /// A reserved address is anybody's (S17).

@@ -11,7 +11,7 @@
 //! | --- | --- |
 //! | 1 binding | kind, version, status, flags, address (4), six stamps (24), htype, hlen, chaddr, identity length (2), identity, then items: tag (1), length (2), bytes |
 //! | 2 clock | kind, version, engine time (8), since boot (8), wall (8), boot identity (16), synchronised (1) |
-//! | 3 endpoint | kind, version, flags, delayed service, name length (2), name, last operation (8), alive (8), MCLT (8), time of the last CONNECT (4), then what the flags name: buckets (32), what the state machine stores (flags, three states, four times, loss) |
+//! | 3 endpoint | kind, version, flags, delayed service, name length (2), name, last operation (8), alive (8), MCLT (8), time of the last CONNECT (4), then what the flags name: buckets (32), what the state machine stores (flags, three states, four times, loss), what was heard of the partner's store (identity (16), generation (8), time (4)) |
 
 mod endpoint;
 
@@ -370,7 +370,9 @@ impl<'a> Reader<'a> {
 mod tests {
     use super::*;
     use failover::endpoint::Stored;
+    use failover::message::HeardStore;
     use failover::state::{FailoverState, Role};
+    use failover::time::WireTime;
 
     fn binding() -> BindingRecord<'static> {
         BindingRecord {
@@ -424,6 +426,7 @@ mod tests {
             stored: Some(stored),
             buckets: Some([5; 32]),
             is_raising: true,
+            heard: Some(HeardStore { identity: [8; 16], generation: 9, at: WireTime(10) }),
             mclt: Interval::from_seconds(3600),
             ..EndpointRecord::new("campus", Role::Secondary)
         };

@@ -197,6 +197,7 @@ pub struct Connection {
     partner_max_unacked: u32,
     send_interval: Interval,
     clock: Option<PartnerClock>,
+    partner_time: WireTime,
     highest_xid: Option<Xid>,
     heard_by: Time,
     send_by: Time,
@@ -222,6 +223,7 @@ impl Connection {
             partner_max_unacked: 0,
             send_interval: LONGEST_SILENCE,
             clock: None,
+            partner_time: WireTime(0),
             highest_xid: None,
             heard_by: Time::NEVER,
             send_by: Time::NEVER,
@@ -260,6 +262,11 @@ impl Connection {
     /// What is added to times of the partner; nothing before it was heard.
     pub fn clock_delta(&self) -> ClockDelta {
         self.clock.map_or(ClockDelta::default(), |clock| clock.delta())
+    }
+
+    /// The time in the header of the last message of the partner since the handshake, by its own clock; 0 before one came.
+    pub fn partner_time(&self) -> WireTime {
+        self.partner_time
     }
 
     /// Makes a request, or a message without answer, ready for sending. A BNDUPD takes a place in the window now:
@@ -456,6 +463,7 @@ impl Connection {
 
     fn message(&mut self, now: Time, envelope: Envelope, out: &mut Vec<Output>) {
         self.heard_by = now.plus(self.settings.receive_timer);
+        self.partner_time = self.partner_time.max(envelope.time);
         if !self.take_clock_sample(now, envelope.time, out) {
             return;
         }

@@ -15,7 +15,7 @@ mod vendor;
 pub use encode::{Codec, EncodeError};
 pub use parse::{DigestFault, Fault, ParseError, Parsed, Refusal};
 pub use reason::RejectReason;
-pub use vendor::{TandemInfo, VENDOR_CLASS};
+pub use vendor::{HeardStore, TandemInfo, VENDOR_CLASS};
 
 use crate::balance::HashBucketAssignment;
 use crate::binding::BindingStatus;

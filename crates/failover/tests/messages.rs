@@ -8,9 +8,9 @@ use failover::dialect::Dialect;
 use failover::digest::Secret;
 use failover::message::{
     BindingAck, BindingUpdate, ClientHardware, ClientOptions, Codec, Connect, ConnectAccepted, ConnectAck,
-    Ddns, DigestFault, EncodeError, Envelope, Fault, IpFlags, MAX_TRANSACTIONS, Message, ParseError, Parsed,
-    RejectReason, Rejection, Relationship, RelationshipName, StateMessage, TandemInfo, TlsRequest,
-    VENDOR_CLASS, Xid,
+    Ddns, DigestFault, EncodeError, Envelope, Fault, HeardStore, IpFlags, MAX_TRANSACTIONS, Message,
+    ParseError, Parsed, RejectReason, Rejection, Relationship, RelationshipName, StateMessage, TandemInfo,
+    TlsRequest, VENDOR_CLASS, Xid,
 };
 use failover::state::FailoverState;
 use failover::time::{Interval, WireTime};
@@ -97,16 +97,24 @@ fn rejection(dialect: Dialect) -> impl Strategy<Value = Rejection> {
 }
 
 fn tandem(dialect: Dialect) -> impl Strategy<Value = Option<TandemInfo>> {
-    option::of(any::<([u8; 16], u64, u32, [u8; 8], bool)>()).prop_map(move |info| {
-        info.filter(|_| dialect == Dialect::Draft12).map(|(identity, generation, last, digest, lost)| {
-            TandemInfo {
+    option::of(any::<([u8; 16], u64, u32, [u8; 8], bool)>()).prop_flat_map(move |info| {
+        heard_store().prop_map(move |heard| {
+            let info = info.filter(|_| dialect == Dialect::Draft12);
+            info.map(|(identity, generation, last, digest, lost)| TandemInfo {
                 store_identity: identity,
                 store_generation: generation,
                 last_communicated: WireTime(last),
                 configuration: digest,
                 storage_lost: lost,
-            }
+                heard,
+            })
         })
+    })
+}
+
+fn heard_store() -> impl Strategy<Value = Option<HeardStore>> {
+    option::of(any::<([u8; 16], u64, u32)>()).prop_map(|heard| {
+        heard.map(|(identity, generation, at)| HeardStore { identity, generation, at: WireTime(at) })
     })
 }
 
@@ -472,7 +480,8 @@ fn samples(dialect: Dialect) -> Vec<Message> {
     } else {
         Relationship::Name(RelationshipName::new(b"campus").unwrap())
     };
-    let tandem = Some(TandemInfo { store_identity: [0xaa; 16], ..TandemInfo::default() });
+    let heard = HeardStore { identity: [0xbb; 16], generation: 7, at: WireTime(9) };
+    let tandem = Some(TandemInfo { store_identity: [0xaa; 16], heard: Some(heard), ..TandemInfo::default() });
     let timer = Interval::from_seconds(20);
     let rejection = Rejection::because(RejectReason::TIME_MISMATCH);
     let accepted = ConnectAccepted {

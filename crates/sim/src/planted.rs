@@ -54,6 +54,7 @@ const PAIR: &[(&str, Plant)] = &[
     ("ack-frees-whatever", |planted| planted.engine.ack_frees_whatever = true),
     ("same-client-after-told", |planted| planted.engine.same_client_after_told = true),
     ("ignore-unagreed", |planted| planted.engine.ignore_unagreed = true),
+    ("believe-old-copy", |planted| planted.engine.believe_old_copy = true),
     ("no-raise", |planted| planted.engine.no_raise = true),
 ];
 

@@ -124,15 +124,13 @@ impl Engine {
             return;
         }
         let address = self.table.get(slot).ip();
-        if rejection.reason == RejectReason::LESS_CRITICAL_BINDING_INFORMATION && sent.crossed {
-            // Updates that cross (trap T22): said again once the partner's own is through, and owed until then. Its own came
-            // before this answer; where none did, this is the figure's (ABANDONED), and an answer like others.
-            // Not both at the same time, or they would cross again.
-            let wait = match self.endpoint(relationship).role() {
-                Role::Primary => 2,
-                Role::Secondary => 1,
-            };
-            let again = now.plus(Interval::from_seconds(wait));
+        // Only the primary's own update comes before ours (trap T22). A secondary that says so has the address as ABANDONED, and
+        // were both to say theirs again at once, these would cross for ever.
+        let comes_second = sent.crossed && self.endpoint(relationship).role() == Role::Secondary;
+        if rejection.reason == RejectReason::LESS_CRITICAL_BINDING_INFORMATION && comes_second {
+            // Said again once the partner's own is through, and owed until then. Its own came before this answer; where none
+            // did, this is the figure's (ABANDONED), and an answer like others.
+            let again = now.plus(Interval::from_seconds(1));
             self.endpoint_mut(relationship).refused.insert(slot, again);
             return;
         }

@@ -15,7 +15,7 @@ use failover::connection::{
     Cause, Connection, Established, Opener, Outgoing, Output, Received, Settings, Ticket, TlsPolicy,
 };
 use failover::endpoint::Event as Happening;
-use failover::message::{Codec, EncodeError, Message, Relationship, RelationshipName, Xid};
+use failover::message::{Codec, EncodeError, Message, Relationship, RelationshipName, TandemInfo, Xid};
 use failover::time::{Interval, Time};
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -191,6 +191,7 @@ impl Engine {
             outbox.partner_at_once(ToPartner::Close { link });
             return;
         }
+        self.note_heard(relationship);
         let settings = self.connection_settings(relationship);
         let mut outputs = Vec::new();
         let connection = Connection::new(settings, opener, now, &mut outputs);
@@ -217,7 +218,7 @@ impl Engine {
             max_clock_difference: None,
             handshake_wait: HANDSHAKE_WAIT,
             ack_wait: ACK_WAIT,
-            tandem: endpoint.machine.tandem(),
+            tandem: TandemInfo { heard: endpoint.record.heard, ..endpoint.machine.tandem() },
             last_connect: endpoint.record.last_connect,
         }
     }

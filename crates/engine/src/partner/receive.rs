@@ -92,6 +92,10 @@ impl Engine {
             received.lease_expiration = Some(Time::NEVER);
         }
         match judge(&received, Some(&ours), endpoint.role(), now) {
+            // A client that is not named is the one that was, but not in the memory of one who forgot.
+            Verdict::Accept(apply) if forgot && apply.client == Client::Kept => {
+                Ok((slot, Apply { client: Client::Nobody, ..apply }))
+            }
             Verdict::Accept(apply) => Ok((slot, apply)),
             Verdict::Reject(reason) => Err(reason),
         }

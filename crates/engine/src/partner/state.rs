@@ -23,10 +23,6 @@ use failover::time::{Interval, Time};
 /// How long this server may be unable to serve before it leaves NORMAL (L8).
 pub(super) const UNFIT_WAIT: Interval = Interval::from_seconds(30);
 
-/// A partner's last-communicated time that is so much later than ours, beyond its receive timer, means that our store is not
-/// what it was (D12-5.16-02).
-const MUCH_AHEAD: Interval = Interval::from_seconds(60);
-
 impl Engine {
     /// The replay is over: each endpoint goes on from what is stored, in STARTUP (F07-9.1-01).
     pub(crate) fn start_endpoints(&mut self, now: Time, outbox: &mut Outbox) {
@@ -106,33 +102,9 @@ impl Engine {
         }
     }
 
-    /// D12 5.16: a partner that heard us later than our own records go shows that an old backup is in their place.
-    pub(super) fn compare_memories(
-        &mut self,
-        now: Time,
-        relationship: RelationshipId,
-        established: &Established,
-        outbox: &mut Outbox,
-    ) {
-        let Some(tandem) = established.tandem else { return };
-        let heard = tandem.last_communicated.to_time(established.delta);
-        let endpoint = self.endpoint_mut(relationship);
-        // What was heard since this process started says nothing about the store that it found.
-        let first = !std::mem::replace(&mut endpoint.was_compared, true);
-        let stored = endpoint.machine.stored();
-        // An old copy may come from a time at which it was just being refilled: its wait was for another loss.
-        let is_new = endpoint.started_from == Time::ZERO;
-        let known = is_new && (stored.storage_lost || stored.first_run) || heard == Time::ZERO;
-        // It thought that it was in contact until its receive timer was over.
-        let margin = MUCH_AHEAD.plus(established.receive_timer);
-        if first && !known && heard > endpoint.started_from.plus(margin) {
-            let lost = Happening::Command(Command::StorageLost { down_since: None });
-            self.happens(now, relationship, lost, outbox);
-        }
-    }
-
     /// Communications failed: what was under way is to be told again (F07-8.6-02, T9).
     pub(super) fn lost_contact(&mut self, now: Time, relationship: RelationshipId, outbox: &mut Outbox) {
+        self.note_heard(relationship);
         let endpoint = self.endpoint_mut(relationship);
         endpoint.link = None;
         endpoint.asked.clear();
@@ -145,6 +117,7 @@ impl Engine {
         for slot in under_way.into_iter().chain(refused) {
             if self.planted.seen_over_reconnection {
                 self.table.set_flags(slot, Flags::UNSEEN, false);
+                self.record(slot, outbox);
             } else {
                 self.table.queue.push(relationship, slot);
             }
@@ -158,6 +131,7 @@ impl Engine {
             self.happens(now, relationship, Happening::Wake, outbox);
         }
         if self.endpoint(relationship).stamp_at <= now {
+            self.note_heard(relationship);
             let endpoint = self.endpoint_mut(relationship);
             endpoint.stamp_at = now.plus(STAMP_EVERY);
             endpoint.record.last_operation = now;

@@ -142,7 +142,9 @@ impl Engine {
             return;
         };
         let binding = self.table.get(slot);
-        // D12-5.16-04, trap T16: an unused BACKUP address is told too, or an empty primary would own it.
+        // D12-5.16-04, trap T16: an unused BACKUP address is told too, or an empty primary would own it; and a FREE one with a
+        // past, which an old copy has as something else. What was always FREE here, no store of the partner's ever knew as
+        // anything that both had agreed on.
         let owed = binding.flags.contains(Flags::UNSEEN) || everything && binding.is_worth_a_record();
         let flagged = binding.flags.contains(Flags::OWED);
         if owed {

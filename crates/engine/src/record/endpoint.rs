@@ -6,6 +6,7 @@
 
 use super::{Reader, RecordError, push_sized};
 use failover::endpoint::Stored;
+use failover::message::HeardStore;
 use failover::state::{FailoverState, Role};
 use failover::time::{Interval, Time, WireTime};
 
@@ -32,6 +33,8 @@ pub struct EndpointRecord {
     pub last_connect: WireTime,
     /// The raise for a partner that lost its bindings has begun and is not through (trap T16).
     pub is_raising: bool,
+    /// What was last heard of the partner's store (Q45).
+    pub heard: Option<HeardStore>,
 }
 
 impl EndpointRecord {
@@ -48,6 +51,7 @@ impl EndpointRecord {
             delayed_service: 0,
             last_connect: WireTime(0),
             is_raising: false,
+            heard: None,
         }
     }
 
@@ -57,6 +61,7 @@ impl EndpointRecord {
             self.stored.is_some(),
             self.buckets.is_some(),
             self.is_raising,
+            self.heard.is_some(),
         ]);
         out.extend_from_slice(&[flags, self.delayed_service]);
         push_sized(out, self.name.as_bytes());
@@ -68,6 +73,11 @@ impl EndpointRecord {
         }
         if let Some(stored) = &self.stored {
             encode_stored(stored, out);
+        }
+        if let Some(heard) = &self.heard {
+            out.extend_from_slice(&heard.identity);
+            out.extend_from_slice(&heard.generation.to_le_bytes());
+            out.extend_from_slice(&heard.at.0.to_le_bytes());
         }
     }
 
@@ -88,6 +98,7 @@ impl EndpointRecord {
             buckets: if is(flags, 2) { Some(reader.array()?) } else { None },
             stored: if is(flags, 1) { Some(decode_stored(reader)?) } else { None },
             is_raising: is(flags, 3),
+            heard: if is(flags, 4) { Some(decode_heard(reader)?) } else { None },
         })
     }
 }
@@ -135,6 +146,14 @@ fn decode_stored(reader: &mut Reader<'_>) -> Result<Stored, RecordError> {
         partner_loss: has_loss.then_some(loss),
         unproven: is(flags, 3),
         partner_forgot: is(flags, 4),
+    })
+}
+
+fn decode_heard(reader: &mut Reader<'_>) -> Result<HeardStore, RecordError> {
+    Ok(HeardStore {
+        identity: reader.array()?,
+        generation: reader.u64()?,
+        at: WireTime(u32::from_le_bytes(reader.array()?)),
     })
 }
 

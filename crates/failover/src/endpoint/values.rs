@@ -168,7 +168,7 @@ pub enum Action {
         to: Xid,
     },
     /// Begin to send what the partner has not acknowledged, or, with `all`, forget what it has acknowledged
-    /// (D12-5.17-02) and send all that is not plain FREE (trap T16). When all of what is unseen *now* is answered:
+    /// (D12-5.17-02) and send all that was ever anything but FREE (trap T16). When all of what is unseen *now* is answered:
     /// [`Event::UpdatesDelivered`].
     AnswerUpdreq {
         /// Everything.

@@ -1,8 +1,17 @@
 //! What one Tandem tells another that the drafts have no option for (Q45).
 //!
-//! *Lives here:* [`TandemInfo`], its way into vendor-specific-options and out of them.
+//! *Lives here:* [`TandemInfo`] and [`HeardStore`], their way into vendor-specific-options and out of them.
 //! *May know:* F07 12.27, 12.28: embedded options with two bytes of code and two of length.
 //! *Must not know:* what is made of it.
+//!
+//! | code | length | what |
+//! | --- | --- | --- |
+//! | 1 | 16 | identity of the sender's store |
+//! | 2 | 8 | its generation |
+//! | 3 | 4 | last communicated, by the sender's clock |
+//! | 4 | 8 | digest of what both configurations must agree on |
+//! | 5 | 0 | the sender lost its bindings |
+//! | 6 | 28 | what it last heard of the receiver: identity (16), generation (8), time by the receiver's clock (4) |
 
 use crate::time::WireTime;
 
@@ -17,6 +26,19 @@ const STORE_GENERATION: u16 = 2;
 const LAST_COMMUNICATED: u16 = 3;
 const CONFIGURATION: u16 = 4;
 const STORAGE_LOST: u16 = 5;
+const HEARD_STORE: u16 = 6;
+
+/// What a server last heard of its partner: by this the partner sees whether its store is an older copy (D12 5.16).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HeardStore {
+    /// Identity of the partner's store.
+    pub identity: [u8; 16],
+    /// Its generation.
+    pub generation: u64,
+    /// The time in the header of the last message, as the partner's own clock had it: compared with what that clock had
+    /// recorded, no other clock and no difference of clocks counts.
+    pub at: WireTime,
+}
 
 /// What one Tandem tells another beside the drafts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -31,6 +53,8 @@ pub struct TandemInfo {
     pub configuration: [u8; 8],
     /// The sender lost its bindings and has not got them back (T16).
     pub storage_lost: bool,
+    /// What it last heard of the receiver; told in CONNECT and CONNECTACK.
+    pub heard: Option<HeardStore>,
 }
 
 impl TandemInfo {
@@ -42,6 +66,9 @@ impl TandemInfo {
         option(out, CONFIGURATION, &self.configuration);
         if self.storage_lost {
             option(out, STORAGE_LOST, &[]);
+        }
+        if let Some(heard) = &self.heard {
+            option(out, HEARD_STORE, &heard.to_bytes());
         }
     }
 
@@ -73,6 +100,7 @@ impl TandemInfo {
                 }
                 (CONFIGURATION, value) => info.configuration = value.try_into().unwrap_or_default(),
                 (STORAGE_LOST, _) => info.storage_lost = true,
+                (HEARD_STORE, value) => info.heard = value.try_into().ok().map(HeardStore::from_bytes),
                 _ => {}
             }
         }
@@ -80,9 +108,28 @@ impl TandemInfo {
     }
 }
 
+impl HeardStore {
+    fn to_bytes(self) -> [u8; 28] {
+        let mut bytes = [0; 28];
+        bytes[..16].copy_from_slice(&self.identity);
+        bytes[16..24].copy_from_slice(&self.generation.to_be_bytes());
+        bytes[24..].copy_from_slice(&self.at.0.to_be_bytes());
+        bytes
+    }
+
+    fn from_bytes(bytes: [u8; 28]) -> HeardStore {
+        let (mut identity, mut generation, mut at) = ([0; 16], [0; 8], [0; 4]);
+        identity.copy_from_slice(&bytes[..16]);
+        generation.copy_from_slice(&bytes[16..24]);
+        at.copy_from_slice(&bytes[24..]);
+        let (generation, at) = (u64::from_be_bytes(generation), WireTime(u32::from_be_bytes(at)));
+        HeardStore { identity, generation, at }
+    }
+}
+
 fn option(out: &mut Vec<u8>, code: u16, value: &[u8]) {
     out.extend_from_slice(&code.to_be_bytes());
-    // Every value here has at most 16 bytes.
+    // Every value here has at most 28 bytes.
     out.extend_from_slice(&u16::try_from(value.len()).unwrap_or(0).to_be_bytes());
     out.extend_from_slice(value);
 }
@@ -94,7 +141,13 @@ mod tests {
     #[test]
     fn another_vendor_says_nothing_to_us() {
         let mut bytes = Vec::new();
-        let info = TandemInfo { store_generation: 9, storage_lost: true, ..TandemInfo::default() };
+        let heard = HeardStore { identity: [3; 16], generation: 4, at: WireTime(5) };
+        let info = TandemInfo {
+            store_generation: 9,
+            storage_lost: true,
+            heard: Some(heard),
+            ..TandemInfo::default()
+        };
         info.encode(&mut bytes);
         assert_eq!(TandemInfo::parse(Some(VENDOR_CLASS), &bytes), Some(info));
         assert_eq!(TandemInfo::parse(Some(b"isc-4.4.3"), &bytes), None);

@@ -112,6 +112,8 @@ pub(super) struct Book {
     /// When the lease on each address began here.
     pub(super) granted: BTreeMap<Ipv4Addr, Time>,
     pub(super) lost: Option<Lost>,
+    /// Since when it has had all its bindings; `None` from a loss on.
+    pub(super) whole_since: Option<Time>,
     /// What was accepted and answered: what was recorded of it since, oldest first (S4).
     pub(super) answered: BTreeMap<Ipv4Addr, Vec<Seen>>,
     /// Of this turn: addresses of the partner's updates, answers that let an address go, requests that name an address as
@@ -166,6 +168,7 @@ impl Book {
             told: BTreeSet::new(),
             granted: BTreeMap::new(),
             lost: None,
+            whole_since: None,
             answered: BTreeMap::new(),
             touched: BTreeSet::new(),
             let_go: BTreeSet::new(),
@@ -354,6 +357,7 @@ impl Ledger {
             book.states.push_back((at.engine, state));
             if matches!(state, FailoverState::Normal | FailoverState::ConflictDone) {
                 book.proven = true;
+                book.whole_since.get_or_insert(at.engine);
             }
             if matches!(state, FailoverState::Normal | FailoverState::RecoverDone) {
                 book.lost = None;
@@ -409,7 +413,7 @@ impl Ledger {
         book.answered.clear();
         book.agreed.clear();
         book.told.clear();
-        book.stored = None;
+        (book.stored, book.whole_since) = (None, None);
         book.stable_states.clear();
         if have_been_normal {
             book.lost = Some(Lost { at: now, asked: None, refilled: false });
@@ -478,6 +482,7 @@ impl Ledger {
             }
             Message::State(state) => {
                 verdicts.push(("S10", s10::said(&self.books[server], state)));
+                verdicts.push(("S12", s12::said(&self.books[server], state)));
             }
             Message::UpdReqAll => {
                 if let Some(lost) = &mut self.books[server].lost {
@@ -584,10 +589,9 @@ impl Ledger {
                 let (book, pools) = (&self.books[server], &self.pools);
                 let is_shared =
                     |address| pools.iter().any(|(first, last)| (*first..=*last).contains(&address));
-                let owed = book
-                    .sealed
-                    .values()
-                    .filter(|seen| if all { seen.status != BindingStatus::Free } else { seen.is_unseen });
+                // An old copy may have what is FREE again as something else.
+                let owed =
+                    book.sealed.values().filter(|seen| if all { seen.has_past() } else { seen.is_unseen });
                 // What was settled in this very turn is not written down yet.
                 let settled =
                     |address: &Ipv4Addr| book.touched.contains(address) || book.settled.contains(address);

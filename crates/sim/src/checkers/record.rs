@@ -72,6 +72,11 @@ impl Seen {
         }
     }
 
+    /// It was not always FREE.
+    pub(crate) fn has_past(&self) -> bool {
+        self.status != BindingStatus::Free || self.since != Time::ZERO
+    }
+
     /// FREE or BACKUP.
     pub(crate) fn is_available(&self) -> bool {
         matches!(self.status, BindingStatus::Free | BindingStatus::Backup)

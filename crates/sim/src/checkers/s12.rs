@@ -1,11 +1,13 @@
 //! S12: a server that lost its store answers nobody before UPDREQALL is done and MCLT has passed since it may have promised
-//! something last (F07 9.5.2, trap T16).
+//! something last (F07 9.5.2, trap T16). One that lost nothing does not say so: it would be silent for that long.
 //!
-//! *Lives here:* [`left`], [`came_back`].
+//! *Lives here:* [`left`], [`came_back`], [`said`].
 
 use super::At;
-use super::ledger::{Ledger, Lost};
+use super::ledger::{BLUR, Book, Ledger, Lost};
 use dhcp::Message;
+use failover::message::StateMessage;
+use failover::time::ClockDelta;
 
 /// A reply has left.
 pub(super) fn left(ledger: &Ledger, at: At, reply: &Message<'_>) -> Result<(), String> {
@@ -17,6 +19,18 @@ pub(super) fn left(ledger: &Ledger, at: At, reply: &Message<'_>) -> Result<(), S
 /// It says that it has recovered.
 pub(super) fn came_back(ledger: &Ledger, at: At) -> Result<(), String> {
     ledger.books[at.server].lost.map_or(Ok(()), |lost| check(ledger, at, lost))
+}
+
+/// A STATE has left.
+pub(super) fn said(book: &Book, state: &StateMessage) -> Result<(), String> {
+    let says_lost = state.tandem.is_some_and(|tandem| tandem.storage_lost);
+    let since = state.since.to_time(ClockDelta::default());
+    match book.whole_since {
+        Some(whole) if says_lost && since > whole.plus(BLUR) => {
+            Err(format!("{} says that its bindings are lost, and they are not", state.state))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn check(ledger: &Ledger, at: At, lost: Lost) -> Result<(), String> {
