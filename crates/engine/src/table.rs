@@ -80,7 +80,7 @@ pub(crate) enum Available {
     Backup,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Table {
     ranges: Vec<Range>,
     slots: Vec<Binding>,

@@ -30,7 +30,7 @@ const ACK_WAIT: Interval = Interval::from_seconds(30);
 const MAX_LINKS: usize = 4;
 
 /// All connections that stand.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Links(BTreeMap<LinkId, (RelationshipId, Connection)>);
 
 impl Links {
