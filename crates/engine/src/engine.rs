@@ -217,7 +217,7 @@ impl Engine {
     /// The wait of PARTNER-DOWN is over: nobody can hold the address any more (F07-5.10-14, trap T3).
     fn waited(&mut self, now: Time, slot: Slot, outbox: &mut Outbox) {
         self.set_status(now, slot, BindingStatus::Free);
-        self.table.set_flags(slot, Flags::UNAGREED, true);
+        self.table.set_flags(slot, Flags::UNAGREED, !self.planted.freed_alone_is_agreed);
         self.changed(slot, outbox);
         self.counters.count(Counter::FreedAlone);
     }

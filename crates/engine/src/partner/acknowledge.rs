@@ -73,7 +73,7 @@ impl Engine {
             self.no_longer_owed(relationship, slot);
         }
         // One who lost its bindings can't vouch for what it now says that it knows (trap T16).
-        let vouches = !self.endpoint(relationship).partner_lost_storage();
+        let vouches = !self.endpoint(relationship).partner_lost_storage() || self.planted.who_forgot_vouches;
         let binding = self.table.get(slot);
         let same = binding.client == sent.client && binding.status == BindingStatus::Active;
         if same && sent.status == BindingStatus::Active && vouches {
@@ -120,7 +120,10 @@ impl Engine {
             return;
         }
         let address = self.table.get(slot).ip();
-        if rejection.reason == RejectReason::LESS_CRITICAL_BINDING_INFORMATION && sent.crossed {
+        if rejection.reason == RejectReason::LESS_CRITICAL_BINDING_INFORMATION
+            && sent.crossed
+            && !self.planted.crossing_counts
+        {
             // Updates that cross (trap T22): said again once the partner's own is through, and owed until then. Its own came
             // before this answer; where none did, this is the figure's (ABANDONED), and an answer like others.
             let again = now.plus(Interval::from_seconds(1));

@@ -378,7 +378,8 @@ impl Engine {
                     self.happens(now, relationship, Happening::UpdDone(request), outbox);
                 }
             }
-            Received::State { state, since } => {
+            Received::State { mut state, since } => {
+                self.misread(relationship, &mut state, outbox);
                 self.happens(now, relationship, Happening::State { state, since }, outbox);
             }
         }

@@ -99,11 +99,6 @@ impl Line {
         links
     }
 
-    /// Whether this server has a connection.
-    pub(super) fn has(&self, server: usize) -> bool {
-        self.connections.iter().any(|connection| connection.is_open[server])
-    }
-
     /// Whether this server has one with nobody at the other end.
     pub(super) fn has_dead(&self, server: usize) -> bool {
         self.connections.iter().any(|one| one.is_open[server] && (one.is_cut || !one.is_open[1 - server]))

@@ -8,7 +8,7 @@ use super::line::{Arrival, Line};
 use super::moves::{Client, Move, Server};
 use super::server::{Disk, INTERFACE, Left, Server as Node, engine_time};
 use super::setup::Setup;
-use crate::checkers::{Checkers, Violation};
+use crate::checkers::{Checkers, Violation, l1};
 use crate::client::message::{Contents, compose};
 use crate::client::{How, Why};
 use crate::clock::Moment;
@@ -19,10 +19,11 @@ use crate::scene::server_address;
 use crate::server::partner::PAIR;
 use dhcp::{ClientIdentity, Message, MessageType};
 use engine::config::Config;
-use engine::{Commanded, Input, Link, LinkId, Packet, ToPartner};
+use engine::{Commanded, EndpointView, Input, Link, LinkId, Packet, ToPartner};
 use failover::dialect::Dialect;
 use failover::endpoint::Command;
 use failover::message::{Codec, Message as Said, Parsed};
+use failover::time::Interval;
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddrV4};
 
@@ -217,7 +218,7 @@ impl World {
         let exists =
             |client: Client| unless(client.number() >= self.clients.len(), "there is no such client");
         match one {
-            Move::Pass(_) | Move::Settle => Ok(()),
+            Move::Pass(_) | Move::Settle | Move::Copy(_) => Ok(()),
             Move::Discover(client, server) | Move::Lease(client, server) => exists(client).and(is_up(server)),
             Move::Request(client, server) => {
                 exists(client).and(is_up(server))?;
@@ -261,7 +262,6 @@ impl World {
                 unless(!matches!(done, Some(Commanded::Done(_))), "the server refuses")
             }
             Move::Restart(server) | Move::LoseDisk(server) => is_down(server),
-            Move::Copy(_) => Ok(()),
             Move::Restore(server) => {
                 is_down(server)?;
                 unless(node(server).copy.is_none(), "there is no copy")
@@ -347,9 +347,14 @@ impl World {
         if let Some(line) = self.checkers.said_to_partner(at, link, &bytes) {
             self.note(|| format!("{:?} says {line}", Server::ALL[server]));
         }
-        // CONTACT is heard at once, or lost: it only shows that the server lives.
-        if !matches!(self.said(&bytes), Some(Said::Contact)) {
+        // CONTACT is heard at once, or not at all: it only shows that the server lives.
+        let is_contact = matches!(self.said(&bytes), Some(Said::Contact));
+        let is_next = self.line.is_empty(1 - server);
+        if !is_contact || is_next {
             self.line.send(server, link, Arrival::Bytes(bytes));
+        }
+        if is_contact && is_next {
+            self.deliver(1 - server);
         }
     }
 
@@ -391,7 +396,7 @@ impl World {
     /// One of those that asked opens a connection; the handshake is over at once.
     fn connect(&mut self) {
         for _ in 0..2 {
-            let Some(opener) = (0..2).find(|n| self.servers[*n].asks) else { return };
+            let Some(opener) = (0..2).find(|n| self.servers[*n].asks) else { break };
             self.servers[opener].asks = false;
             let link = self.line.open();
             self.hear(opener, &Link::Connected { link, relationship: PAIR });
@@ -400,7 +405,13 @@ impl World {
                 self.deliver(to);
             }
             if opener == 0 {
-                return;
+                break;
+            }
+        }
+        // Of two that try at once, one comes too late.
+        for server in 0..2 {
+            if std::mem::take(&mut self.servers[server].asks) {
+                self.hear(server, &Link::Failed { relationship: PAIR });
             }
         }
     }
@@ -413,6 +424,35 @@ impl World {
             Some(Arrival::End) => self.servers[to].asks && to == 0,
             None => false,
         }
+    }
+
+    /// From now on nothing fails: the two must come together (L1), and know the same (L2); whoever has an address and asks
+    /// for more is not refused (L4).
+    pub fn come_together(&mut self) {
+        let end = self.now + l1::bound(Interval::from_seconds(self.setup.mclt.into()));
+        while self.now < end && self.are_one().is_err() && self.violation().is_none() {
+            for server in Server::ALL {
+                // Each where it can be done.
+                let _ = self.apply(Move::Sync(server));
+                let _ = self.apply(Move::Restart(server));
+                let _ = self.apply(Move::Notice(server));
+            }
+            let _ = self.apply(Move::Connect);
+            self.settle();
+            self.pass(5000);
+        }
+        self.settle();
+        let endpoints: Vec<EndpointView> = Server::ALL.iter().filter_map(|one| self.endpoint(*one)).collect();
+        self.checkers.judge("L1", l1::both_normal(&endpoints));
+        let verdict = self.are_one();
+        self.checkers.judge("L2", verdict);
+        self.heal();
+    }
+
+    /// From now on nothing fails: no client that holds an address may be refused it (L4).
+    pub fn heal(&mut self) {
+        self.checkers.at(self.now);
+        self.checkers.healed();
     }
 
     pub(super) fn note(&mut self, line: impl FnOnce() -> String) {
@@ -537,7 +577,7 @@ impl World {
     fn lets_go(&mut self, client: Client, why: Why) {
         if let Some((address, _, _)) = self.clients[client.number()].lease.take() {
             self.checkers.at(self.now);
-            self.checkers.lets_go(number(client), address, why, false);
+            self.checkers.lets_go(number(client), address, why, why == Why::Refused);
         }
     }
 
