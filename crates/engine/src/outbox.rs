@@ -102,14 +102,14 @@ pub enum ToPartner {
 }
 
 /// Filled by the engine, sealed into batches by the shell.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Outbox {
     next: Position,
     batch: Batch,
 }
 
 /// Records, and the outputs that rest on them or on earlier ones.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Batch {
     first: Position,
     count: u32,
@@ -122,7 +122,7 @@ pub struct Batch {
     partners: VecDeque<(Position, ToPartner)>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Reply {
     rests_on: Position,
     destination: Destination,

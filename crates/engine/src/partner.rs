@@ -49,7 +49,7 @@ const STAMP_INTERVAL: Interval = Interval::from_seconds(10);
 const UPDATE_WAIT: Interval = Interval::from_seconds(60);
 
 /// What is kept for one partner.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Endpoint {
     machine: Machine,
     /// What must survive; stored before it is told or acted upon (F07-9.2-01).

@@ -80,7 +80,7 @@ pub(crate) enum Available {
     Backup,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Table {
     ranges: Vec<Range>,
     slots: Vec<Binding>,
@@ -105,6 +105,7 @@ pub(crate) struct Table {
     /// Planted bugs: see [`crate::planted::Planted`].
     expire_early: bool,
     short_wait: bool,
+    leased_since_at_once: bool,
 }
 
 /// A slot whose time has come.
@@ -177,6 +178,7 @@ impl Table {
             lost: LostTime::default(),
             expire_early: false,
             short_wait: false,
+            leased_since_at_once: false,
         }
     }
 
@@ -413,6 +415,7 @@ impl Table {
     pub(crate) fn plant(&mut self, planted: &Planted) {
         self.expire_early = planted.expire_early;
         self.short_wait = planted.short_wait;
+        self.leased_since_at_once = planted.leased_since_at_once;
         if planted.forget_probation {
             self.decline_time = Interval::ZERO;
         }
@@ -432,6 +435,7 @@ impl Table {
                 decline_time: self.decline_time,
                 early: self.expire_early,
                 short_wait: self.short_wait,
+                leased_since_at_once: self.leased_since_at_once,
             };
             match wheel.step(lists, now_tick, |slot| rule.of(&slots[slot as usize])) {
                 Step::Due(slot) => {
@@ -577,6 +581,7 @@ impl Table {
             decline_time: self.decline_time,
             early: self.expire_early,
             short_wait: self.short_wait,
+            leased_since_at_once: self.leased_since_at_once,
         }
     }
 
@@ -615,6 +620,7 @@ struct Deadlines<'t> {
     decline_time: Interval,
     early: bool,
     short_wait: bool,
+    leased_since_at_once: bool,
 }
 
 impl Deadlines<'_> {
@@ -641,6 +647,12 @@ impl Deadlines<'_> {
             },
             (None, BindingStatus::Expired | BindingStatus::Released) => {
                 match self.authority(binding).and_then(|authority| authority.partner_down) {
+                    Some(stay)
+                        if self.leased_since_at_once
+                            && binding.client_last_transaction_time.time() >= stay.entered =>
+                    {
+                        Time::ZERO
+                    }
                     Some(stay) if self.short_wait => stay.may_change_hands(Times::NONE),
                     Some(stay) => stay.may_change_hands(binding.times()),
                     None => Time::NEVER,

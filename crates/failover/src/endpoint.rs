@@ -215,7 +215,15 @@ impl Endpoint {
             Event::Progress => self.heard_progress(now),
             Event::HandoverPending(pending) => {
                 self.handover_pending = pending;
-                if matches!(self.state, S::PartnerDown | S::CommunicationsInterrupted | S::RecoverDone) {
+                // What waits for this is a partner in RECOVER-DONE, or an own one. What a partner said before it was declared
+                // down is no news, and must not end PARTNER-DOWN (L7).
+                let waits = match self.state {
+                    S::PartnerDown | S::CommunicationsInterrupted => {
+                        self.partner().is_some_and(|partner| partner.state == S::RecoverDone)
+                    }
+                    state => state == S::RecoverDone,
+                };
+                if waits {
                     self.look_at_partner(now, out);
                 }
             }

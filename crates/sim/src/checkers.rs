@@ -93,7 +93,7 @@ impl Handled<'_> {
 }
 
 /// What passed between a client and its servers about one address: when each happened last, in the order of decisions.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Dealing {
     granted: u64,
     /// The grant that the client has heard of.
@@ -105,7 +105,7 @@ struct Dealing {
 }
 
 /// All dealings.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Dealings(BTreeMap<(Ipv4Addr, ClientIdentity), Dealing>);
 
 impl Dealings {
@@ -142,7 +142,7 @@ impl Dealings {
 }
 
 /// All checkers, and the first violation that one of them found.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Checkers {
     pub(crate) violation: Option<Violation>,
     dealings: Dealings,
@@ -331,6 +331,7 @@ impl Checkers {
 
     /// A server has been told by its disk that all records up to this one are stable.
     pub(crate) fn synced(&mut self, server: usize, position: u64) {
+        self.s16[server].stable(position);
         if let Some(ledger) = &mut self.ledger {
             ledger.synced(server, position);
         }

@@ -30,7 +30,7 @@ const ACK_WAIT: Interval = Interval::from_seconds(30);
 const MAX_LINKS: usize = 4;
 
 /// All connections that stand.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Links(BTreeMap<LinkId, (RelationshipId, Connection)>);
 
 impl Links {
@@ -378,7 +378,8 @@ impl Engine {
                     self.happens(now, relationship, Happening::UpdDone(request), outbox);
                 }
             }
-            Received::State { state, since } => {
+            Received::State { mut state, since } => {
+                self.misread(relationship, &mut state, outbox);
                 self.happens(now, relationship, Happening::State { state, since }, outbox);
             }
         }

@@ -120,7 +120,8 @@ impl Engine {
     pub(crate) fn believes_clients(&self, slot: Slot) -> bool {
         self.table.relationship(slot).is_none_or(|relationship| {
             let endpoint = self.endpoint(relationship);
-            !endpoint.is_in_contact() && endpoint.state() != FailoverState::Normal
+            let alone = !endpoint.is_in_contact() && endpoint.state() != FailoverState::Normal;
+            alone || self.planted.take_over_in_contact
         })
     }
 
@@ -144,7 +145,12 @@ impl Engine {
             return None;
         }
         let mut bound = endpoint.machine.bound(now);
-        if self.planted.always_alive {
+        let stored_partner_down =
+            endpoint.state() == FailoverState::PartnerDown && !endpoint.machine.stored().unproven;
+        if self.planted.always_alive
+            || self.planted.alive_at_contact && endpoint.was_compared
+            || self.planted.trust_stored_partner_down && stored_partner_down
+        {
             bound.alive = now;
         }
         Some(bound.latest_end(times).since(now))

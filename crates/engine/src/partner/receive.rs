@@ -15,7 +15,7 @@ use crate::table::{Binding, Slot};
 use failover::binding::BindingStatus;
 use failover::judge::{self, Apply, Client, Update, Verdict, judge};
 use failover::message::{BindingAck, BindingUpdate, BindingUpdates, Message, RejectReason, Xid};
-use failover::time::{ClockDelta, Time};
+use failover::time::{ClockDelta, Interval, Time};
 
 impl Engine {
     /// Each transaction is judged and, when accepted, recorded; one BNDACK for all of them rests on these records
@@ -88,8 +88,8 @@ impl Engine {
                 <= now,
         };
         let mut received = *received;
-        if self.planted.stale_active_wins && received.lease_expiration.is_some() {
-            received.lease_expiration = Some(Time::NEVER);
+        if self.planted.stale_active_wins && received.lease_expiration.is_some_and(|end| end <= now) {
+            received.lease_expiration = Some(now.plus(Interval::from_seconds(1)));
         }
         match judge(&received, Some(&ours), endpoint.role(), now) {
             // A client that is not named is the one that was, but not in the memory of one who forgot.

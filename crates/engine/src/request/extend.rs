@@ -73,6 +73,10 @@ fn take_over(
     if reboot || !engine.believes_clients(slot) {
         return Err(Counter::DroppedUnknownClient);
     }
+    if engine.planted.refuse_unknown {
+        let address = engine.table.get(slot).ip();
+        return reply::nak(engine, now, request, address, "there is no lease of this client", outbox);
+    }
     reply::take_over(engine, now, request, slot, outbox)
 }
 

@@ -83,7 +83,7 @@ pub(super) struct Transfer {
 }
 
 /// One server.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Book {
     /// The latest record of each address, and of each that is stable: with the position behind it.
     pub(super) sealed: BTreeMap<Ipv4Addr, Seen>,
@@ -128,7 +128,7 @@ pub(super) struct Book {
 }
 
 /// See the module.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Ledger {
     pub(super) mclt: Interval,
     reserved: BTreeSet<Ipv4Addr>,

@@ -9,14 +9,14 @@ use dhcp::ClientIdentity;
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Hold {
     client: u8,
     identity: ClientIdentity,
     until: Moment,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct S1 {
     holds: BTreeMap<Ipv4Addr, Vec<Hold>>,
 }
