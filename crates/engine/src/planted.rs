@@ -52,6 +52,8 @@ pub struct Planted {
     pub no_raise: bool,
     /// The same client gets its address back although the partner was told that it is gone (trap T5).
     pub same_client_after_told: bool,
+    /// Who claims an address is believed although a lease of it was given back (trap T20, S1).
+    pub believes_after_release: bool,
     /// A reserved address is anybody's (S17).
     pub ignore_reservations: bool,
     /// A declined address is FREE again at once (S17).

@@ -55,6 +55,7 @@ const PAIR: &[(&str, Plant)] = &[
     ("same-client-after-told", |planted| planted.engine.same_client_after_told = true),
     ("ignore-unagreed", |planted| planted.engine.ignore_unagreed = true),
     ("no-raise", |planted| planted.engine.no_raise = true),
+    ("believes-after-release", |planted| planted.engine.believes_after_release = true),
 ];
 
 impl Planted {
