@@ -11,7 +11,7 @@
 //! | --- | --- |
 //! | 1 binding | kind, version, status, flags, address (4), six stamps (24), htype, hlen, chaddr, identity length (2), identity, then items: tag (1), length (2), bytes; 1 host name, 2 option 82, 3 vendor class, 4 until when nobody is believed about it |
 //! | 2 clock | kind, version, engine time (8), since boot (8), wall (8), boot identity (16), synchronised (1) |
-//! | 3 endpoint | kind, version, flags, delayed service, name length (2), name, last operation (8), alive (8), MCLT (8), time of the last CONNECT (4), then what the flags name: buckets (32), what the state machine stores (flags, three states, four times, loss) |
+//! | 3 endpoint | kind, version, flags, delayed service, name length (2), name, last operation (8), alive (8), MCLT (8), time of the last CONNECT (4), then what the flags name: buckets (32), what the state machine stores (flags, three states, four times, loss), last operation vouched for (8) |
 
 mod endpoint;
 

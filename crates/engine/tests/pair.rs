@@ -756,6 +756,23 @@ fn nobody_is_believed_about_an_address_that_was_given_back() {
 }
 
 #[test]
+fn an_old_copy_of_a_store_stays_old_until_the_partner_was_met() {
+    let mut pair = Pair::normal(3600);
+    let copy = pair.nodes[0].log.clone();
+    pair.pass(seconds(2 * MCLT));
+    pair.kill(0);
+    pair.nodes[0].log = copy;
+    pair.is_cut = true;
+    pair.start(0);
+    pair.pass(seconds(100));
+    pair.kill(0);
+    pair.mend();
+    pair.start(0);
+    pair.pass(seconds(30));
+    assert!(pair.view(0).storage_lost);
+}
+
+#[test]
 fn a_partner_that_noticed_late_that_we_were_gone_shows_no_old_store() {
     let mut pair = Pair::of(|role| {
         let mut parts = parts(role, 3600);

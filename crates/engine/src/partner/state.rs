@@ -58,7 +58,7 @@ impl Engine {
             endpoint.machine = Machine::start(settings, memory, now, &mut actions);
             endpoint.connect_at = now;
             endpoint.stamp_at = now;
-            endpoint.started_from = endpoint.record.last_operation;
+            endpoint.started_from = endpoint.record.vouched_for;
             if endpoint.record.is_raising {
                 self.raise_from_start(relationship);
             }
@@ -114,11 +114,11 @@ impl Engine {
         established: &Established,
         outbox: &mut Outbox,
     ) {
-        let Some(tandem) = established.tandem else { return };
-        let heard = tandem.last_communicated.to_time(established.delta);
         let endpoint = self.endpoint_mut(relationship);
         // What was heard since this process started says nothing about the store that it found.
         let first = !std::mem::replace(&mut endpoint.was_compared, true);
+        let Some(tandem) = established.tandem else { return };
+        let heard = tandem.last_communicated.to_time(established.delta);
         let stored = endpoint.machine.stored();
         // An old copy may come from a time at which it was just being refilled: its wait was for another loss.
         let is_new = endpoint.started_from == Time::ZERO;
@@ -159,6 +159,9 @@ impl Engine {
             let endpoint = self.endpoint_mut(relationship);
             endpoint.stamp_at = now.plus(STAMP_EVERY);
             endpoint.record.last_operation = now;
+            if endpoint.was_compared {
+                endpoint.record.vouched_for = now;
+            }
             endpoint.record.alive = endpoint.machine.alive(now);
             self.store_endpoint(relationship, outbox);
         }
