@@ -261,7 +261,11 @@ impl Engine {
         self.set_status(now, slot, status);
         if status == BindingStatus::Released {
             let heard = self.table.get(slot).heard_anew(now);
-            self.table.change(&self.config, slot, |binding| binding.client_last_transaction_time = heard);
+            let mclt = self.mclt_of(slot);
+            self.table.change(&self.config, slot, |binding| {
+                binding.client_last_transaction_time = heard;
+                binding.was_given_back(now, mclt);
+            });
         }
         self.changed(slot, outbox);
     }

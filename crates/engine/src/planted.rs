@@ -84,6 +84,8 @@ pub struct Planted {
     pub who_forgot_vouches: bool,
     /// In PARTNER-DOWN what was leased since entry changes hands as soon as it ends (trap T18, model M12).
     pub leased_since_at_once: bool,
+    /// Who claims an address is believed although a lease of it was given back (trap T20, S1).
+    pub believes_after_release: bool,
     /// A reserved address is anybody's (S17).
     pub ignore_reservations: bool,
     /// A declined address is FREE again at once (S17).

@@ -56,6 +56,7 @@ const PAIR: &[(&str, Plant)] = &[
     ("ignore-unagreed", |planted| planted.engine.ignore_unagreed = true),
     ("believe-old-copy", |planted| planted.engine.believe_old_copy = true),
     ("no-raise", |planted| planted.engine.no_raise = true),
+    ("believes-after-release", |planted| planted.engine.believes_after_release = true),
 ];
 
 /// Each bug of a pair that runs by chance are not asked to find: scripts and the exhaustive search of a small world do.

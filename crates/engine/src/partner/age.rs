@@ -50,9 +50,9 @@ impl Engine {
         let endpoint = self.endpoint_mut(relationship);
         let tandem = established.tandem;
         endpoint.partner_store = tandem.map(|tandem| (tandem.store_identity, tandem.store_generation));
-        let Some(tandem) = tandem else { return };
         // Later ones have heard this very process, which says nothing about the store that it found.
         let first = !std::mem::replace(&mut endpoint.was_compared, true);
+        let Some(tandem) = tandem else { return };
         let Some(heard) = tandem.heard.filter(|_| first && !endpoint.is_known_to_be_new()) else { return };
         let opened_since = heard.identity == identity && heard.generation >= generation;
         if (opened_since || is_later(&heard, endpoint.started_from)) && !believes {

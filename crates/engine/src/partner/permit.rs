@@ -125,6 +125,18 @@ impl Engine {
         })
     }
 
+    /// Whether nobody is believed about this address at the moment.
+    pub(crate) fn is_doubted(&self, now: Time, slot: Slot) -> bool {
+        self.table.get(slot).doubted_until.time() > now && !self.planted.believes_after_release
+    }
+
+    /// The MCLT in force for this address; nothing without a partner.
+    pub(crate) fn mclt_of(&self, slot: Slot) -> Interval {
+        self.table
+            .relationship(slot)
+            .map_or(Interval::ZERO, |relationship| self.endpoint(relationship).mclt())
+    }
+
     /// No lease can be given any more: said once until the partner is heard, or an operator says that we may go on (T15).
     pub(crate) fn note_lead_time_over(&mut self, slot: Slot, outbox: &mut Outbox) {
         let Some(relationship) = self.table.relationship(slot) else { return };

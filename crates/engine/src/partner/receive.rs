@@ -39,7 +39,7 @@ impl Engine {
             let ack = match self.judged(now, relationship, update, &received, &claim) {
                 Ok((slot, apply)) => {
                     self.counters.count(Counter::BndupdAccepted);
-                    self.apply(relationship, slot, &received, &claim, &apply, outbox);
+                    self.apply(now, relationship, slot, &received, &claim, &apply, outbox);
                     BindingAck::accepted(update.address)
                 }
                 Err(reason) => {
@@ -102,8 +102,10 @@ impl Engine {
     }
 
     /// Puts what the partner said in place of what we had; of the same client the later times stay (F07-7.1.5-02, S11).
+    #[expect(clippy::too_many_arguments, reason = "what was said, what it means, and where to")]
     fn apply(
         &mut self,
+        now: Time,
         relationship: RelationshipId,
         slot: Slot,
         received: &Update,
@@ -112,7 +114,9 @@ impl Engine {
         outbox: &mut Outbox,
     ) {
         let before = self.table.get(slot).clone();
+        let doubted_until = self.doubted_after(now, relationship, slot, received);
         self.table.change(&self.config, slot, |binding| {
+            binding.doubted_until = binding.doubted_until.max(doubted_until);
             binding.status = apply.status;
             binding.start_time_of_state = Stamp::at_or_before(apply.start_time_of_state);
             binding.set_times(apply.times);
@@ -143,6 +147,25 @@ impl Engine {
         {
             outbox.event(Event::ConflictResolved { address: self.table.get(slot).ip(), winner, loser });
         }
+    }
+
+    /// Until when nobody is believed about an address because of what the partner says of it (trap T20). It was given back there;
+    /// or we have lost what we knew of it, and with that whether it was: then no lease can be older than the longest.
+    fn doubted_after(&self, now: Time, relationship: RelationshipId, slot: Slot, received: &Update) -> Stamp {
+        let endpoint = self.endpoint(relationship);
+        let given_back = matches!(
+            received.status,
+            BindingStatus::Released | BindingStatus::Reset | BindingStatus::Abandoned
+        );
+        if endpoint.machine.stored().storage_lost {
+            let subnet = self.table.subnet(slot).map(|subnet| self.config.subnet(subnet).lease.maximum);
+            return Stamp::at_or_after(now.plus(subnet.unwrap_or(Interval::INFINITE)));
+        }
+        let mut binding = self.table.get(slot).clone();
+        if given_back {
+            binding.was_given_back(now, endpoint.mclt());
+        }
+        binding.doubted_until
     }
 
     fn note_refusal(

@@ -54,7 +54,7 @@ impl Engine {
             endpoint.machine = Machine::start(settings, memory, now, &mut actions);
             endpoint.connect_at = now;
             endpoint.stamp_at = now;
-            endpoint.started_from = endpoint.record.last_operation;
+            endpoint.started_from = endpoint.record.vouched_for;
             if endpoint.record.is_raising {
                 self.raise_from_start(relationship);
             }
@@ -135,6 +135,9 @@ impl Engine {
             let endpoint = self.endpoint_mut(relationship);
             endpoint.stamp_at = now.plus(STAMP_EVERY);
             endpoint.record.last_operation = now;
+            if endpoint.was_compared {
+                endpoint.record.vouched_for = now;
+            }
             endpoint.record.alive = endpoint.machine.alive(now);
             self.store_endpoint(relationship, outbox);
         }

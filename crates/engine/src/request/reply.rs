@@ -94,6 +94,9 @@ fn give(
             binding.client = Some(request.client.clone());
         }
         binding.flags = binding.flags.with(flags);
+        if binding.doubted_until.time() <= now {
+            binding.doubted_until = Stamp::NONE;
+        }
         binding.lease_expiration = recorded;
         // F07-7.1.1-07: stable before the BNDUPD that says it, by resting on this very record.
         binding.sent_potential_expiration = binding.sent_potential_expiration.max(potential);
