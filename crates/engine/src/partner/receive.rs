@@ -106,7 +106,7 @@ impl Engine {
         outbox: &mut Outbox,
     ) {
         let before = self.table.get(slot).clone();
-        self.table.change(&self.config, slot, |binding| {
+        self.table.change(slot, |binding| {
             binding.status = apply.status;
             binding.start_time_of_state = Stamp::at_or_before(apply.start_time_of_state);
             binding.set_times(apply.times);

@@ -54,7 +54,7 @@ pub(crate) fn decline(
     if !offered && !holds(engine, now, request, slot) {
         return Err(Counter::DroppedNotHolder);
     }
-    engine.table.change(&engine.config, slot, |binding| {
+    engine.table.change(slot, |binding| {
         binding.status = BindingStatus::Abandoned;
         binding.start_time_of_state = Stamp::at_or_after(now);
         binding.clear_times();
