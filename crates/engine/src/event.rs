@@ -122,6 +122,8 @@ pub enum Event {
         from: FailoverState,
         /// To.
         to: FailoverState,
+        /// The partner said before that it goes, and comes back (PAUSED).
+        partner_paused: bool,
     },
     /// The partner refused an update of ours.
     UpdateRejected {
@@ -209,8 +211,9 @@ impl Event {
             Event::OrphansKept { .. } => 9,
             Event::PartnerConnected { .. } => 10,
             Event::PartnerDisconnected { .. } => 11,
-            Event::StateChanged { to, .. } => match to {
+            Event::StateChanged { to, partner_paused, .. } => match to {
                 FailoverState::Normal => 12,
+                FailoverState::CommunicationsInterrupted if *partner_paused => 26,
                 FailoverState::CommunicationsInterrupted | FailoverState::ResolutionInterrupted => 13,
                 FailoverState::PartnerDown => 14,
                 FailoverState::PotentialConflict => 15,
@@ -231,7 +234,7 @@ impl Event {
 }
 
 /// All entries; the manual's chapter is made from them.
-pub static CATALOGUE: [Entry; 26] = [
+pub static CATALOGUE: [Entry; 27] = [
     Entry {
         id: "TDM-1001",
         name: "lease-granted",
@@ -436,6 +439,14 @@ pub static CATALOGUE: [Entry; 26] = [
                      wrong. Until then the primary's mclt counts, and addresses that only one of the two has are leased by it \
                      without the other's knowledge.",
     },
+    Entry {
+        id: "TDM-2017",
+        name: "state-partner-paused",
+        level: Level::Warning,
+        section: "F07 9.11",
+        what_to_do: "Nothing: the partner said that it restarts, and this server serves meanwhile. If the partner stays \
+                     away for long, say `tandem failover partner-down` once it is certainly off.",
+    },
 ];
 
 impl fmt::Display for Event {
@@ -469,7 +480,10 @@ impl fmt::Display for Event {
             Event::PartnerDisconnected { relationship, cause } => {
                 write!(f, "{relationship}: no connection to the partner: {cause}")
             }
-            Event::StateChanged { relationship, from, to } => write!(f, "{relationship}: {from} -> {to}"),
+            Event::StateChanged { relationship, from, to, partner_paused } => {
+                let because = if *partner_paused { ": the partner said that it pauses" } else { "" };
+                write!(f, "{relationship}: {from} -> {to}{because}")
+            }
             Event::UpdateRejected { relationship, address, reason } => {
                 write!(f, "{relationship}: the partner rejects our update of {address}: {reason}")
             }

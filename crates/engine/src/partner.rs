@@ -74,6 +74,10 @@ pub(crate) struct Endpoint {
     refused: BTreeMap<Slot, Time>,
     /// BACKUP addresses that the primary asks back.
     recalled: BTreeSet<Slot>,
+    /// Addresses that were given on this connection and are not acknowledged yet.
+    giving: BTreeSet<Slot>,
+    /// Addresses that the partner, as it said on this connection, does not have: they are not given to it again.
+    unknown: BTreeSet<Slot>,
     transfer: Option<Transfer>,
     raise: Option<Raise>,
     /// Bindings that are owed before UPDDONE.
@@ -131,8 +135,7 @@ impl Engine {
         if self.transfer_has_work(relationship) {
             return Some(Time::ZERO);
         }
-        let connect = (endpoint.link.is_none() && !endpoint.is_connecting && endpoint.unfit_since.is_none())
-            .then_some(endpoint.connect_at);
+        let connect = endpoint.wants_connection().then_some(endpoint.connect_at);
         [
             self.links.deadline(relationship),
             endpoint.machine.next_deadline(),
@@ -174,6 +177,8 @@ impl Endpoint {
             outstanding: Outstanding::default(),
             refused: BTreeMap::new(),
             recalled: BTreeSet::new(),
+            giving: BTreeSet::new(),
+            unknown: BTreeSet::new(),
             transfer: None,
             raise: None,
             owed: 0,
@@ -220,6 +225,16 @@ impl Endpoint {
                 .map_or(HashBucketAssignment::ALL_PRIMARY, HashBucketAssignment::from_bytes),
             delayed_service: Some(self.record.delayed_service).filter(|seconds| *seconds > 0),
         }
+    }
+
+    /// Whether a connection of our own is to be made.
+    fn wants_connection(&self) -> bool {
+        self.link.is_none() && !self.is_connecting && self.takes_connections()
+    }
+
+    /// Not while this server cannot serve (D12-8.2-06), and not once it has said that it goes.
+    fn takes_connections(&self) -> bool {
+        self.unfit_since.is_none() && !self.has_stopped
     }
 
     fn is_refused(&self, slot: Slot) -> bool {

@@ -397,12 +397,16 @@ impl Table {
         self.get(slot)
     }
 
-    /// Sets or clears flags, which move a binding nowhere.
+    /// Sets or clears flags. They move none but an ABANDONED binding, whose time runs once the partner has seen it.
     pub(crate) fn set_flags(&mut self, slot: Slot, flags: Flags, on: bool) {
         self.account(slot, false);
         let binding = &mut self.slots[slot.0 as usize];
         binding.flags = if on { binding.flags.with(flags) } else { binding.flags.without(flags) };
+        let is_abandoned = binding.status == BindingStatus::Abandoned;
         self.account(slot, true);
+        if is_abandoned {
+            self.relist(slot);
+        }
     }
 
     /// Changes the times of an ACTIVE binding that only grow: no deadline needs a new place for that.
@@ -645,7 +649,13 @@ impl Deadlines<'_> {
             }
             (None, BindingStatus::Abandoned) => match self.authority(binding) {
                 Some(authority) if !authority.resets_abandoned => Time::NEVER,
-                _ => binding.start_time_of_state.time().plus(self.decline_time),
+                // A partner that has not heard of it may have leased the address meanwhile, and would have to take our RESET,
+                // which is meant for operators who know better (figure 7.1.3-1).
+                Some(_) if binding.flags.contains(Flags::UNSEEN) => Time::NEVER,
+                _ => {
+                    let tried_again = binding.start_time_of_state.time().plus(self.decline_time);
+                    tried_again.max(binding.lease_expiration.time())
+                }
             },
             (None, BindingStatus::Expired | BindingStatus::Released) => {
                 match self.authority(binding).and_then(|authority| authority.partner_down) {

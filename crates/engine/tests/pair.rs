@@ -7,6 +7,7 @@ mod link;
 
 use common::{Client, ip, seconds};
 use dhcp::MessageType;
+use engine::config::Parts;
 use engine::{Commanded, Destination};
 use failover::binding::BindingStatus;
 use failover::endpoint::Command;
@@ -84,6 +85,32 @@ fn a_secondary_with_nearly_everything_gives_back_no_more_than_its_surplus() {
     assert_eq!(free + backup, 2596);
     assert!(backup.abs_diff(free) <= 2596 * 3 / 10, "{free} FREE, {backup} BACKUP");
     pair.assert_equal();
+}
+
+#[test]
+fn a_partner_that_said_that_it_pauses_alarms_nobody() {
+    let mut pair = Pair::normal(3600);
+    assert!(matches!(pair.command(0, Command::Pause), Commanded::Done(_)));
+    pair.pass(seconds(60));
+    assert!(pair.nodes[1].told.contains(&"TDM-2017") && !pair.nodes[1].told.contains(&"TDM-2004"));
+    let mut pair = Pair::normal(3600);
+    pair.cut();
+    pair.pass(seconds(60));
+    assert!(pair.nodes[1].told.contains(&"TDM-2004") && !pair.nodes[1].told.contains(&"TDM-2017"));
+}
+
+#[test]
+fn who_has_paused_talks_to_nobody_again() {
+    for (command, other) in [
+        (Command::Pause, FailoverState::CommunicationsInterrupted),
+        (Command::Shutdown, FailoverState::PartnerDown),
+    ] {
+        let mut pair = Pair::normal(3600);
+        assert!(matches!(pair.command(0, command), Commanded::Done(_)));
+        pair.pass(seconds(300));
+        assert_eq!((pair.view(0).in_contact, pair.view(1).in_contact), (false, false), "{command:?}");
+        assert_eq!(pair.view(1).state, other, "{command:?}");
+    }
 }
 
 #[test]
@@ -303,6 +330,29 @@ fn an_old_copy_of_a_store_that_was_being_refilled_waits_anew() {
 }
 
 #[test]
+fn a_partner_that_noticed_late_that_we_were_gone_shows_no_old_store() {
+    let mut pair = Pair::of(|role| {
+        let mut parts = parts(role, 3600);
+        parts.relationships[0].receive_timer = seconds(60);
+        parts
+    });
+    pair.pass(seconds(64));
+    assert_eq!(pair.states(), (FailoverState::Normal, FailoverState::Normal));
+    // The last stamps were not stable when the power went, and nothing told the partner of it.
+    let stamped = pair.nodes[1].log.len();
+    pair.pass(seconds(18));
+    pair.nodes[1].log.truncate(stamped);
+    (pair.nodes[1].is_up, pair.nodes[1].link) = (false, None);
+    pair.wire.clear();
+    pair.pass(seconds(100));
+    assert!(!pair.view(0).in_contact);
+    pair.kill(1);
+    pair.start(1);
+    pair.pass(seconds(30));
+    assert!(!pair.view(1).storage_lost && pair.view(1).in_contact);
+}
+
+#[test]
 fn a_refusal_for_what_is_abandoned_is_an_answer() {
     let mut pair = Pair::normal(3600);
     let client = Client::new(1);
@@ -395,5 +445,38 @@ fn an_old_backup_has_no_say_against_the_partner() {
     for n in 0..2 {
         let lease = pair.lease(n, address);
         assert_eq!((lease.status, &lease.client), (BindingStatus::Active, &expected), "node {n}");
+    }
+}
+
+fn with_pool_of(role: Role, pool: (u8, u8)) -> Parts {
+    let mut parts = parts(role, 3600);
+    let range = &mut parts.shared_networks[0].subnets[0].pools[0];
+    (range.first, range.last) = (ip(&format!("10.0.0.{}", pool.0)), ip(&format!("10.0.0.{}", pool.1)));
+    parts
+}
+
+#[test]
+fn where_pools_overlap_the_secondary_gets_of_those_that_both_have() {
+    let mut pair = Pair::of(|role| match role {
+        Role::Primary => with_pool_of(role, (100, 199)),
+        Role::Secondary => with_pool_of(role, (150, 220)),
+    });
+    pair.pass(seconds(120));
+    assert_eq!(pair.counts(0), (75, 25), "half of the fifty that both have");
+    assert_eq!(pair.counts(1).1, 25);
+    let served = (0..20).filter(|number| pair.bind(&Client::new(*number)).is_some()).count();
+    assert_eq!(served, 20);
+}
+
+#[test]
+fn a_client_whose_server_has_no_address_for_it_is_served_by_the_other() {
+    // Nothing in common; and one address, which the balance leaves to the primary.
+    for pools in [[(100, 119), (150, 169)], [(100, 100), (100, 100)]] {
+        for number in 0..8 {
+            let mut pair = Pair::of(|role| with_pool_of(role, pools[usize::from(role == Role::Secondary)]));
+            pair.pass(seconds(120));
+            assert_eq!(pair.counts(0).1, 0);
+            assert!(pair.bind(&Client::new(number)).is_some(), "client {number} of {pools:?}");
+        }
     }
 }

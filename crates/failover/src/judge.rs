@@ -67,6 +67,8 @@ pub struct Binding {
     pub reserved: bool,
     /// Whether a BNDUPD of ours about the address waits for its BNDACK.
     pub outstanding: bool,
+    /// Whether an address that is ABANDONED has been so for as long as it was to be.
+    pub probation_over: bool,
 }
 
 /// The answer.
@@ -119,6 +121,8 @@ enum Cell {
     Time2,
     /// time(3): heard after our RESET.
     Time3,
+    /// The same seen from the other side: accept, unless our client was heard after the partner's RESET.
+    NotTime3,
     /// (5): accept, unless the clients differ.
     Clients,
 }
@@ -142,6 +146,9 @@ pub fn judge(update: &Update, ours: Option<&Binding>, role: Role, now: Time) -> 
     let slack_over = now > ours.times.lease_expiration.plus(ours.granted.slack());
     let status = match ours.status {
         BindingStatus::Active if slack_over => BindingStatus::Expired,
+        // So is an ABANDONED that lasted its time: the partner may have reset it alone, and leased it since. What it was reset
+        // from it does not tell, so that it would be rejected for ever.
+        BindingStatus::Abandoned if ours.probation_over => BindingStatus::Reset,
         status => status,
     };
     let later = |than: Option<Time>| match (update.client_last_transaction_time, than) {
@@ -155,10 +162,19 @@ pub fn judge(update: &Update, ours: Option<&Binding>, role: Role, now: Time) -> 
         Cell::Time1 if !later(ours.client_last_transaction_time) => return outdated,
         Cell::Time2 if now <= ours.times.lease_expiration => return outdated,
         Cell::Time3 if !later(Some(ours.start_time_of_state)) => return outdated,
+        // The figure accepts. But then two would never agree: by time(3) the partner takes what we have; and the client would lose
+        // a lease that is not over to a word that is older than its own (S13).
+        Cell::NotTime3 if now <= ours.times.lease_expiration && heard_since(update, ours) => return outdated,
         Cell::Clients if !ours.same_client => return between_two_clients(update, ours, role, now),
-        Cell::Accept | Cell::Time1 | Cell::Time2 | Cell::Time3 | Cell::Clients => {}
+        Cell::Accept | Cell::Time1 | Cell::Time2 | Cell::Time3 | Cell::NotTime3 | Cell::Clients => {}
     }
     Verdict::Accept(taken(update, ours, now, false))
+}
+
+/// Whether our client was heard after the partner's status began.
+fn heard_since(update: &Update, ours: &Binding) -> bool {
+    let heard = ours.client_last_transaction_time;
+    heard.zip(update.start_time_of_state).is_some_and(|(heard, start)| heard > start)
 }
 
 /// Both have a lease that is not over by our clock, and the clients differ: note (5) of the figure.
@@ -190,7 +206,7 @@ fn lacks_information(update: &Update) -> bool {
 /// Figure 7.1.3-1: one row for each status of ours, one column for each received.
 fn cell(ours: BindingStatus, received: BindingStatus) -> Cell {
     use BindingStatus as S;
-    use Cell::{Accept, Clients, Time1, Time2, Time3};
+    use Cell::{Accept, Clients, NotTime3, Time1, Time2, Time3};
     let less_critical = Cell::Reject(RejectReason::LESS_CRITICAL_BINDING_INFORMATION);
     #[rustfmt::skip]
     let row = match ours {
@@ -201,7 +217,9 @@ fn cell(ours: BindingStatus, received: BindingStatus) -> Cell {
         S::Free | S::Backup => [Accept,        Accept,        Accept,        Accept],
         S::Reset =>            [Time3,         Accept,        Accept,        Accept],
         S::Abandoned => return match received {
-            S::Reset | S::Abandoned => Accept,
+            // When it was taken over from the partner a client of ours may have held the address, and still does.
+            S::Reset => Time2,
+            S::Abandoned => Accept,
             _ => less_critical,
         },
     };
@@ -211,6 +229,7 @@ fn cell(ours: BindingStatus, received: BindingStatus) -> Cell {
         S::Expired => expired,
         S::Released => released,
         S::Free | S::Backup => free,
+        S::Reset if ours == S::Active => NotTime3,
         S::Reset | S::Abandoned => Accept,
     }
 }
@@ -246,6 +265,16 @@ fn taken(update: &Update, ours: &Binding, now: Time, displaced: bool) -> Apply {
             apply.client = Client::Nobody;
             apply.client_last_transaction_time = None;
             apply.wait_until = ours.times.latest();
+            // Until then a client that declined nothing may use the address: no RESET frees it before.
+            let held_until = match ours.status {
+                S::Active => ours.times.lease_expiration.plus(ours.granted.slack()),
+                S::Abandoned => ours.times.lease_expiration,
+                _ => Time::ZERO,
+            };
+            let end = held_until.max(update.lease_expiration.unwrap_or(Time::ZERO));
+            if end > now {
+                apply.times.lease_expiration = end;
+            }
         }
         _ => apply.wait_until = ours.times.latest(),
     }
@@ -289,6 +318,7 @@ mod tests {
             same_client: true,
             reserved: false,
             outstanding: false,
+            probation_over: false,
         }
     }
 
@@ -334,12 +364,15 @@ mod tests {
             (S::Free,      0,        [YES,   YES,   YES,   YES,  YES,  YES, YES]),
             (S::Backup,    0,        [YES,   YES,   YES,   YES,  YES,  YES, YES]),
             (S::Abandoned, 0,        [NO,    NO,    NO,    NO,   NO,   YES, YES]),
+            // Somebody held it when it was taken over as ABANDONED, and may still.
+            (S::Abandoned, NOW + 5,  [NO,    NO,    NO,    NO,   NO,   RUNS, YES]),
         ];
         for (status, end, cells) in rows {
             for (received, expected) in columns.into_iter().zip(cells) {
                 for (heard, expected) in [4999, 5000, 5001].into_iter().zip(expected) {
                     for role in [Role::Primary, Role::Secondary] {
-                        let verdict = verdict(&update(received, heard), &ours(status, end), role);
+                        let told = Update { start_time_of_state: Some(at(7000)), ..update(received, heard) };
+                        let verdict = verdict(&told, &ours(status, end), role);
                         let place = format!("{status} until {end} x {received} heard {heard}, {role}");
                         assert_eq!(verdict.err(), expected, "{place}");
                     }
@@ -356,6 +389,27 @@ mod tests {
                 assert!(verdict(&update(received, heard), &ours(S::Reset, 0), Role::Primary).is_ok());
             }
         }
+    }
+
+    /// The clients of [`ours`] were heard at 5000.
+    #[test]
+    fn a_lease_gives_way_only_to_a_reset_that_is_later_than_its_client() {
+        for (start, expected) in [(4999, Some(15)), (5000, None), (5001, None)] {
+            let reset = Update { start_time_of_state: Some(at(start)), ..update(S::Reset, 1) };
+            assert_eq!(verdict(&reset, &ours(S::Active, NOW + 50), Role::Secondary).err(), expected);
+            assert!(verdict(&reset, &ours(S::Active, NOW - 50), Role::Secondary).is_ok(), "it is over");
+        }
+        let silent = Update { start_time_of_state: None, ..update(S::Reset, 1) };
+        assert!(verdict(&silent, &ours(S::Active, NOW + 50), Role::Secondary).is_ok());
+    }
+
+    #[test]
+    fn an_abandoned_that_lasted_its_time_is_judged_as_reset() {
+        let over = Binding { probation_over: true, ..ours(S::Abandoned, 0) };
+        for (heard, expected) in [(6000, Some(15)), (6001, None)] {
+            assert_eq!(verdict(&update(S::Active, heard), &over, Role::Primary).err(), expected);
+        }
+        assert!(verdict(&update(S::Free, 1), &over, Role::Primary).is_ok());
     }
 
     #[test]
@@ -469,6 +523,15 @@ mod tests {
             (apply.status, apply.client, apply.client_last_transaction_time),
             (S::Abandoned, Client::Nobody, None)
         );
+        // Until when somebody may use it, by our own promise, or by what the partner knows of one.
+        assert_eq!(apply.times.lease_expiration, at(NOW + 500));
+        let held = Update { lease_expiration: None, ..update(S::Abandoned, 9999) };
+        let apply = verdict(&held, &ours(S::Active, NOW + 5), Role::Primary).unwrap();
+        assert_eq!(apply.times.lease_expiration, at(NOW + 5).plus(Interval::from_seconds(1000).slack()));
+        let apply = verdict(&held, &ours(S::Abandoned, NOW + 90), Role::Primary).unwrap();
+        assert_eq!(apply.times.lease_expiration, at(NOW + 90));
+        let apply = verdict(&held, &ours(S::Expired, NOW - 5), Role::Primary).unwrap();
+        assert_eq!(apply.times, Times::NONE);
     }
 
     #[test]

@@ -244,12 +244,10 @@ impl Partners {
 
     fn accept(&mut self, now: Time, number: usize, desk: &mut Desk) -> Result<(), JournalGone> {
         for _ in 0..ACCEPTS_PER_TURN {
-            let Some(listening) = self.listening.get(number) else { return Ok(()) };
-            let Some(Ok((socket, peer))) = listening.socket.as_ref().map(std::net::TcpListener::accept)
-            else {
-                return Ok(());
-            };
-            let Some(relationship) = self.whose(listening.at, peer) else {
+            let Some(listening) = self.listening.get_mut(number) else { return Ok(()) };
+            let Some((socket, peer)) = listening.accept(now) else { return Ok(()) };
+            let at = listening.at;
+            let Some(relationship) = self.whose(at, peer) else {
                 self.counters.count(ShellCounter::PartnerStrangers);
                 log::stranger(peer.ip());
                 continue;

@@ -100,6 +100,8 @@ struct Dealing {
     heard_of: u64,
     /// By the client, or by somebody in its name.
     given_back: u64,
+    /// The last time that it was given back, it was declined.
+    declined: bool,
 }
 
 /// All dealings.
@@ -112,6 +114,7 @@ impl Dealings {
         let dealing = self.0.entry((address, handled.identity.clone())).or_default();
         if handled.gives_back() {
             dealing.given_back = handled.order;
+            dealing.declined = handled.message.message_type() == Some(MessageType::Decline);
         } else if handled.recorded {
             dealing.granted = handled.order;
         }
@@ -121,6 +124,11 @@ impl Dealings {
     fn given_back(&self, address: Ipv4Addr, identity: &ClientIdentity) -> bool {
         let dealing = self.0.get(&(address, identity.clone()));
         dealing.is_some_and(|dealing| dealing.given_back > dealing.granted)
+    }
+
+    /// Whether this client said of this address that somebody else uses it.
+    fn has_declined(&self, address: Ipv4Addr, identity: &ClientIdentity) -> bool {
+        self.0.get(&(address, identity.clone())).is_some_and(|dealing| dealing.declined)
     }
 
     /// A client holds an address: is that void, because what it has heard of was given back? `anew`: it has just heard.
@@ -202,8 +210,16 @@ impl Checkers {
 
     /// A client stops to use an address.
     pub(crate) fn lets_go(&mut self, client: u8, address: Ipv4Addr, why: Why, bound_to_stay: bool) {
-        let holds = self.s1.lets_go(self.now, client, address);
-        let verdict = self.l4.lets_go(self.now, client, address, why, holds && bound_to_stay);
+        let held_as = self.s1.lets_go(self.now, client, address);
+        // It took here, from the one server, what it had declined at the other while the two were apart. When they meet, ABANDONED
+        // stays (figure 7.1.3-1 rejects ACTIVE in its row): by the client's own word somebody else uses the address, so that
+        // to refuse it is right.
+        let declined = |identity: &ClientIdentity| {
+            let abandons = |ledger: &ledger::Ledger| ledger.is_abandoned(address);
+            self.dealings.has_declined(address, identity) && self.ledger.as_ref().is_some_and(abandons)
+        };
+        let stays = bound_to_stay && held_as.is_some_and(|identity| !declined(&identity));
+        let verdict = self.l4.lets_go(self.now, client, address, why, stays);
         self.judge("L4", verdict);
     }
 

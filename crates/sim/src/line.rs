@@ -129,6 +129,15 @@ impl Lines {
         arrives
     }
 
+    /// This end sees its cable pulled, and the other learns nothing. What its process gets: who asked for the connection,
+    /// and was not told yet that it stands, is told that it did not come about, as every such process is within its wait.
+    pub(crate) fn pull(&mut self, now: Moment, at: usize, link: LinkId) -> Arrival {
+        let ends = self.standing.get(&link);
+        let is_asked_for = ends.is_some_and(|ends| ends[at].coming.front() == Some(&Arrival::Connected));
+        self.close(now, at, link, true);
+        if is_asked_for { Arrival::Failed } else { Arrival::End }
+    }
+
     /// The network resets this connection, perhaps in the middle of a message: when each end learns of it.
     pub(crate) fn reset(&mut self, now: Moment, link: LinkId) -> [Moment; 2] {
         let at = [0, 1].map(|_| now + self.random.pick(&[0, 1, 40, 4000]));
@@ -198,6 +207,18 @@ mod tests {
         assert_eq!(lines.arrives(1, link, 1), None);
         assert_eq!(lines.arrives(0, link, 1), Some(Arrival::End));
         assert_eq!((lines.of(0), lines.send(6, 0, link, bytes(3))), (vec![], None));
+    }
+
+    #[test]
+    fn whoever_asks_for_a_connection_is_answered() {
+        let mut lines = Lines::new(Random::new(1));
+        let (link, _) = lines.open(0, 0, [1, 1]);
+        assert_eq!(lines.pull(1, 0, link), Arrival::Failed);
+        assert_eq!(lines.arrives(0, link, 1), None);
+        assert_eq!(lines.pull(1, 1, link), Arrival::End);
+        let (link, _) = lines.open(0, 0, [1, 1]);
+        assert_eq!(lines.arrives(0, link, 1), Some(Arrival::Connected));
+        assert_eq!(lines.pull(2, 0, link), Arrival::End);
     }
 
     #[test]

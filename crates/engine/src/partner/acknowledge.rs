@@ -70,6 +70,7 @@ impl Engine {
         outbox: &mut Outbox,
     ) {
         self.counters.count(Counter::BndupdAcknowledged);
+        self.endpoint_mut(relationship).giving.remove(&slot);
         if sent.counts || !sent.changed {
             self.no_longer_owed(relationship, slot);
         }
@@ -118,6 +119,8 @@ impl Engine {
         self.counters.count(Counter::BndupdRejected);
         if self.endpoint_mut(relationship).recalled.remove(&slot) {
             // The partner has used it: its own update says how.
+            self.table.set_flags(slot, Flags::UNSEEN, false);
+            self.record(slot, outbox);
             return;
         }
         let address = self.table.get(slot).ip();
@@ -135,12 +138,23 @@ impl Engine {
             // F07-7.5-01: a refusal is an answer too.
             self.no_longer_owed(relationship, slot);
         }
+        let is_unknown = rejection.reason == RejectReason::ILLEGAL_IP_ADDRESS;
+        if is_unknown {
+            self.endpoint_mut(relationship).unknown.insert(slot);
+        }
+        let was_given = self.endpoint_mut(relationship).giving.remove(&slot);
         if sent.changed {
             return;
         }
-        self.endpoint_mut(relationship).refused.insert(slot, now.plus(RETRY));
-        let said = rejection.reason == RejectReason::ILLEGAL_IP_ADDRESS;
-        if said && self.endpoint(relationship).terms_differ {
+        if is_unknown && was_given {
+            // It was ours until now, and one that does not have it cannot have leased it: it is ours again.
+            self.set_status(now, slot, BindingStatus::Free);
+            self.table.set_flags(slot, Flags::UNSEEN.with(Flags::UNAGREED), false);
+            self.record(slot, outbox);
+        } else {
+            self.endpoint_mut(relationship).refused.insert(slot, now.plus(RETRY));
+        }
+        if is_unknown && self.endpoint(relationship).terms_differ {
             // Once for all of them: the pools differ.
             return;
         }

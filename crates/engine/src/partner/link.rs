@@ -110,8 +110,7 @@ impl Engine {
             self.on_link(now, link, outbox, |connection, outputs| connection.wake(now, outputs));
         }
         let endpoint = self.endpoint_mut(relationship);
-        let wanted = endpoint.link.is_none() && !endpoint.is_connecting && endpoint.unfit_since.is_none();
-        if wanted && endpoint.connect_at <= now {
+        if endpoint.wants_connection() && endpoint.connect_at <= now {
             self.connect(now, relationship, outbox);
         }
     }
@@ -187,8 +186,8 @@ impl Engine {
         outbox: &mut Outbox,
     ) {
         let endpoint = self.endpoint(relationship);
-        // D12-8.2-06 and the bound on what strangers can hold open.
-        if endpoint.unfit_since.is_some() || self.links.of(relationship).count() >= MAX_LINKS {
+        // The bound is on what strangers can hold open.
+        if !endpoint.takes_connections() || self.links.of(relationship).count() >= MAX_LINKS {
             outbox.partner_at_once(ToPartner::Close { link });
             return;
         }

@@ -6,7 +6,7 @@
 //! *Must not know:* how a state came about; messages to the partner.
 
 use super::Endpoint;
-use crate::config::{PoolId, RelationshipId};
+use crate::config::{NetworkId, PoolId, RelationshipId};
 use crate::counter::Counter;
 use crate::engine::Engine;
 use crate::event::Event;
@@ -37,9 +37,37 @@ impl Engine {
         let message = &request.message;
         let identifier = request.client.client_identifier();
         let bucket = Bucket::of_client(endpoint.dialect, identifier, message.htype(), message.chaddr());
-        endpoint.machine.may_answer(kind, bucket, message.secs()).map_err(|silence| match silence {
-            Silence::OtherServer(_) => Counter::DroppedBalanced,
-            Silence::State(_) | Silence::OnlyRenewals | Silence::StorageLost => Counter::DroppedSilentState,
+        match endpoint.machine.may_answer(kind, bucket, message.secs()) {
+            Ok(()) => Ok(()),
+            // A balance that leaves a client without an address is none: who has one for it gives it.
+            Err(Silence::OtherServer(_))
+                if request.kind == Kind::Discover
+                    && !self.partner_has_any(relationship, request.place.network) =>
+            {
+                Ok(())
+            }
+            Err(Silence::OtherServer(_)) => Err(Counter::DroppedBalanced),
+            Err(Silence::State(_) | Silence::OnlyRenewals | Silence::StorageLost) => {
+                Err(Counter::DroppedSilentState)
+            }
+        }
+    }
+
+    /// Whether the partner has an available address of this network, as far as this server knows.
+    fn partner_has_any(&self, relationship: RelationshipId, network: NetworkId) -> bool {
+        let partners = self.endpoint(relationship).partners();
+        let pools = &self.config.network(network).pools;
+        pools
+            .iter()
+            .filter(|pool| self.config.pool(**pool).failover == Some(relationship))
+            .any(|pool| self.table.available(*pool, partners) > 0)
+    }
+
+    /// Whether a client that got nothing here can get an address of its network from a partner, which is there to give it.
+    pub(crate) fn partner_can_give(&self, network: NetworkId) -> bool {
+        self.relationships().any(|relationship| {
+            self.endpoint(relationship).machine.may_move_pools()
+                && self.partner_has_any(relationship, network)
         })
     }
 

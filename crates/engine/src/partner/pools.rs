@@ -8,7 +8,8 @@ use crate::config::{PoolId, RelationshipId};
 use crate::counter::Counter;
 use crate::engine::Engine;
 use crate::outbox::Outbox;
-use crate::table::Available;
+use crate::record::Flags;
+use crate::table::{Available, Slot};
 use failover::balance::{Move, Occasion, PoolCount, PoolRule};
 use failover::binding::BindingStatus;
 use failover::message::{Message, Xid};
@@ -20,6 +21,9 @@ pub(super) const INTERVAL: Interval = Interval::from_seconds(30);
 
 /// Addresses that one look moves at most: work per call is bounded, and the next look goes on.
 const AT_ONCE: u32 = 200;
+
+/// Addresses that one look considers at most, where the partner does not have all of them.
+const LOOKS: u32 = 1000;
 
 /// How soon the next look goes on, where one did not move all.
 const GO_ON: Interval = Interval::from_millis(100);
@@ -81,7 +85,7 @@ impl Engine {
         let (mut given, mut gives_on, mut goes_on) = (0, false, false);
         let pools: Vec<PoolId> = self.pools_of(relationship).collect();
         for pool in pools {
-            match PoolRule::default().primary_moves(self.counts(pool), occasion) {
+            match PoolRule::default().primary_moves(self.shared_counts(relationship, pool), occasion) {
                 Move::Nothing => {}
                 Move::ToSecondary(count) => {
                     gives_on |= count > AT_ONCE;
@@ -92,7 +96,7 @@ impl Engine {
                     let asked = endpoint.recalled.iter().filter(|slot| self.table.pool(**slot) == Some(pool));
                     let count = count.saturating_sub(u32::try_from(asked.count()).unwrap_or(u32::MAX));
                     goes_on |= count > AT_ONCE;
-                    self.recall(relationship, pool, count);
+                    self.recall(relationship, pool, count, outbox);
                 }
             }
         }
@@ -105,13 +109,22 @@ impl Engine {
     }
 
     /// From the moment of sending, the primary does not allocate them (D12-5.4-02): they are BACKUP by our own record.
+    /// None that it said it does not have.
     fn give(&mut self, now: Time, pool: PoolId, count: u32, outbox: &mut Outbox) -> u32 {
-        let mut given = 0;
+        let relationship = self.config.pool(pool).failover;
+        let (mut given, mut looked_at) = (0, 0);
         let mut next = self.table.oldest(pool, Available::Free);
         while given < count.min(AT_ONCE)
+            && looked_at < LOOKS
             && let Some(slot) = next
+            && let Some(relationship) = relationship
         {
+            looked_at += 1;
             next = self.table.after(pool, Available::Free, slot);
+            if self.endpoint(relationship).unknown.contains(&slot) {
+                continue;
+            }
+            self.endpoint_mut(relationship).giving.insert(slot);
             self.set_status(now, slot, BindingStatus::Backup);
             self.changed(slot, outbox);
             self.counters.count(Counter::GivenToSecondary);
@@ -120,8 +133,9 @@ impl Engine {
         given
     }
 
-    /// They stay BACKUP until the secondary agrees: it may have leased them meanwhile (D12-5.4-07).
-    fn recall(&mut self, relationship: RelationshipId, pool: PoolId, count: u32) {
+    /// They stay BACKUP until the secondary agrees: it may have leased them meanwhile (D12-5.4-07). That it was asked is stored: when
+    /// its answer is lost, it may have them as FREE, and is told again that they are BACKUP.
+    fn recall(&mut self, relationship: RelationshipId, pool: PoolId, count: u32, outbox: &mut Outbox) {
         let mut next = self.table.oldest(pool, Available::Backup);
         let mut recalled = 0;
         while recalled < count.min(AT_ONCE)
@@ -129,6 +143,8 @@ impl Engine {
         {
             next = self.table.after(pool, Available::Backup, slot);
             if self.endpoint_mut(relationship).recalled.insert(slot) {
+                self.table.set_flags(slot, Flags::UNSEEN, true);
+                self.record(slot, outbox);
                 self.tell_of(relationship, slot);
                 self.counters.count(Counter::Recalled);
                 recalled += 1;
@@ -150,6 +166,17 @@ impl Engine {
         self.pools_of(relationship).map(|pool| self.counts(pool)).fold((0, 0), |(free, backup), count| {
             (free + u64::from(count.free), backup + u64::from(count.backup))
         })
+    }
+
+    /// The same without what the partner's pools do not have.
+    fn shared_counts(&self, relationship: RelationshipId, pool: PoolId) -> PoolCount {
+        let is_free = |slot: &&Slot| {
+            self.table.pool(**slot) == Some(pool) && self.table.get(**slot).status == BindingStatus::Free
+        };
+        let unknown = self.endpoint(relationship).unknown.iter().filter(is_free).count();
+        let mut counts = self.counts(pool);
+        counts.free = counts.free.saturating_sub(u32::try_from(unknown).unwrap_or(u32::MAX));
+        counts
     }
 
     fn counts(&self, pool: PoolId) -> PoolCount {

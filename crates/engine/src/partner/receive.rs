@@ -80,6 +80,12 @@ impl Engine {
             same_client: claim.client.is_some() && claim.client == binding.client,
             reserved: binding.reserved,
             outstanding: crosses && !forgot,
+            probation_over: binding
+                .start_time_of_state
+                .time()
+                .plus(self.config.decline_time())
+                .max(binding.lease_expiration.time())
+                <= now,
         };
         let mut received = *received;
         if self.planted.stale_active_wins && received.lease_expiration.is_some() {
@@ -119,7 +125,10 @@ impl Engine {
         }
         self.endpoint_mut(relationship).forget(slot);
         self.endpoint_mut(relationship).outstanding.changed(slot);
-        if is_ahead(self.table.get(slot), &before, received, claim) {
+        if is_held_longer(self.table.get(slot), received) {
+            self.table.set_flags(slot, Flags::UNSEEN, true);
+            self.tell_of(relationship, slot);
+        } else if is_ahead(self.table.get(slot), &before, received, claim) {
             // What the client was told here since then is more than the partner knows.
             let keep = before.flags.durable().without(Flags::TOLD).with(Flags::UNSEEN);
             self.table.set_flags(slot, keep, true);
@@ -187,6 +196,12 @@ fn take_client(binding: &mut Binding, received: &Update, claim: &Claim, apply: &
     }
     let heard = apply.client_last_transaction_time;
     binding.client_last_transaction_time = heard.map_or(Stamp::NONE, Stamp::at_or_before);
+}
+
+/// Whether an ABANDONED address may be in use for longer than the partner knows.
+fn is_held_longer(after: &Binding, received: &Update) -> bool {
+    after.status == BindingStatus::Abandoned
+        && after.lease_expiration.time() > received.lease_expiration.unwrap_or(Time::ZERO)
 }
 
 /// Whether we know more of the same client than the update said, and had not told it.

@@ -13,7 +13,9 @@ use crate::record::{EndpointRecord, Flags, Record};
 use crate::table::Authority;
 use failover::balance::HashBucketAssignment;
 use failover::connection::Established;
-use failover::endpoint::{Action, Alarm, Command, Endpoint as Machine, Event as Happening, Memory, Refusal};
+use failover::endpoint::{
+    Action, Alarm, Command, Endpoint as Machine, Event as Happening, Memory, Refusal, RejectionKind,
+};
 use failover::message::{Message, RejectReason, Rejection, TandemInfo};
 use failover::state::{FailoverState, Role};
 use failover::time::{Interval, Time};
@@ -108,6 +110,8 @@ impl Engine {
         endpoint.asked.clear();
         endpoint.transfer = None;
         endpoint.recalled.clear();
+        endpoint.giving.clear();
+        endpoint.unknown.clear();
         let under_way = endpoint.outstanding.abandon();
         let refused = std::mem::take(&mut endpoint.refused).into_keys();
         for slot in under_way.into_iter().chain(refused) {
@@ -250,7 +254,11 @@ impl Engine {
                 Action::Disconnect(kind) => self.hang_up(now, relationship, kind.rejection(), outbox),
                 Action::Alarm(alarm) => self.alarm(relationship, alarm, outbox),
                 Action::Refuse(refusal) => refused = Some(refusal),
-                Action::Stop => self.endpoint_mut(relationship).has_stopped = true,
+                Action::Stop => {
+                    self.endpoint_mut(relationship).has_stopped = true;
+                    // Where it was not closed before: the partner has answered SHUTDOWN, and nothing more is to be said.
+                    self.hang_up(now, relationship, RejectionKind::ShuttingDown.rejection(), outbox);
+                }
             }
         }
         refused
@@ -280,8 +288,11 @@ impl Engine {
                 &mut Vec::new(),
             );
         }
+        let partner = self.endpoint(relationship).machine.partner();
+        let partner_paused = to == FailoverState::CommunicationsInterrupted
+            && partner.is_some_and(|partner| partner.state == FailoverState::Paused);
         let name = self.config.relationship(relationship).name.clone();
-        outbox.event(Event::StateChanged { relationship: name, from, to });
+        outbox.event(Event::StateChanged { relationship: name, from, to, partner_paused });
     }
 
     fn set_authority(&mut self, relationship: RelationshipId) {

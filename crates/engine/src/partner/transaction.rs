@@ -29,6 +29,8 @@ pub(super) fn describe(binding: &Binding, dialect: Dialect) -> BindingUpdate {
         update.potential_expiration = wire(potential);
     }
     if status == BindingStatus::Abandoned {
+        // Not of the drafts, and ignored by others (Q35): somebody may use the address until then.
+        update.lease_expiration = wire(binding.lease_expiration);
         return update;
     }
     let Some(client) = &binding.client else { return update };

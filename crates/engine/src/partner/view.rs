@@ -69,7 +69,9 @@ impl Engine {
         let connection = endpoint.link.and_then(|link| self.links.get(link));
         let (free, backup) = self.available_in(relationship);
         let (name, state) = (self.config.relationship(relationship).name.clone(), endpoint.state());
-        let entered = Event::StateChanged { relationship: name.clone(), from: state, to: state };
+        let partner_paused = stored.partner.is_some_and(|(state, _)| state == FailoverState::Paused);
+        let entered =
+            Event::StateChanged { relationship: name.clone(), from: state, to: state, partner_paused };
         // Of all requests a renewal is answered in most states.
         let renewal = endpoint.machine.may_answer(RequestKind::RenewOrRebind, Bucket(0), 0);
         EndpointView {

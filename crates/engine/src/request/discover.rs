@@ -23,6 +23,9 @@ pub(crate) fn discover(
     may_serve(engine, request)?;
     let Some(slot) = choose(engine, now, request) else {
         let network = request.place.network;
+        if engine.partner_can_give(network) {
+            return Err(Counter::DroppedBalanced);
+        }
         if !std::mem::replace(&mut engine.exhausted[network.0 as usize], true) {
             outbox.event(Event::NetworkExhausted { network: engine.config.network(network).name.clone() });
         }

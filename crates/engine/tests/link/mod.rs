@@ -43,6 +43,8 @@ pub struct Node {
     pub link: Option<LinkId>,
     pub is_up: bool,
     pub replies: Vec<Reply>,
+    /// The numbers of what people were told.
+    pub told: Vec<&'static str>,
 }
 
 impl Node {
@@ -71,6 +73,7 @@ impl Node {
             self.log.push(record.to_vec());
             frames = rest;
         }
+        self.told.extend(batch.events().0.iter().map(|event| event.entry().id));
         if std::env::var_os("SHOW").is_some() {
             for event in batch.events().0 {
                 eprintln!("{} {} {event}", now.as_seconds() - START, self.address);
@@ -120,6 +123,7 @@ impl Pair {
                 link: None,
                 is_up: false,
                 replies: Vec::new(),
+                told: Vec::new(),
             }
         };
         let mut pair = Pair {
@@ -206,7 +210,16 @@ impl Pair {
                     }
                 }
             }
-            ToPartner::Close { link } => self.close(link),
+            ToPartner::Close { link } => {
+                // What was said before arrives before the end does.
+                while let Some(at) = self.wire.iter().position(|(to, of, _)| (*to, *of) == (1 - n, link)) {
+                    let Some((to, _, bytes)) = self.wire.remove(at) else { break };
+                    if self.nodes[to].link == Some(link) {
+                        self.hand(to, Link::Received { link, at: self.now, bytes: &bytes });
+                    }
+                }
+                self.close(link);
+            }
         }
     }
 

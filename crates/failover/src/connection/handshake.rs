@@ -25,6 +25,8 @@ pub struct Established {
     pub vendor_class: Vec<u8>,
     /// What a Tandem told of itself.
     pub tandem: Option<TandemInfo>,
+    /// How long the partner hears nothing before it says that communications failed.
+    pub receive_timer: Interval,
     /// Difference of the clocks.
     pub delta: ClockDelta,
     /// The time in the CONNECT, to be kept on stable storage where there is a secret (D12-11.1-01); 0 on a primary.
@@ -145,6 +147,7 @@ impl Connection {
                 service: Service { buckets: connect.buckets, delayed_service: connect.delayed_service },
                 vendor_class: connect.vendor_class,
                 tandem: connect.tandem,
+                receive_timer: connect.receive_timer,
                 delta: self.clock_delta(),
                 connect_time: sent,
             }));
@@ -268,6 +271,7 @@ impl Connection {
             service: self.settings.service,
             vendor_class: accepted.vendor_class,
             tandem: accepted.tandem,
+            receive_timer: accepted.receive_timer,
             delta: clock.delta(),
             connect_time: WireTime(0),
         }));

@@ -42,10 +42,15 @@ pub enum Cause {
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let rejection = |f: &mut fmt::Formatter<'_>, who: &str, rejection: &Rejection| {
-            write!(f, "{who}: {}", rejection.reason)?;
             match &rejection.message {
-                Some(text) if text != rejection.reason.name() => write!(f, ": {}", text.escape_debug()),
-                _ => Ok(()),
+                // 254 is the drafts' number for what they have no number for: the words alone say what it is.
+                Some(text) if rejection.reason == RejectReason::UNKNOWN => {
+                    write!(f, "{who}: {}", text.escape_debug())
+                }
+                Some(text) if text != rejection.reason.name() => {
+                    write!(f, "{who}: {}: {}", rejection.reason, text.escape_debug())
+                }
+                _ => write!(f, "{who}: {}", rejection.reason),
             }
         };
         match self {
@@ -137,6 +142,8 @@ mod tests {
 
     #[test]
     fn causes_read_as_sentences() {
+        let why = Rejection::saying(RejectReason::UNKNOWN, "pausing".to_owned());
+        assert_eq!(Cause::Disconnected(why).to_string(), "the partner disconnected: pausing");
         let why = Rejection::saying(RejectReason::INVALID_PARTNER, "unknown\u{1b}[0m name".to_owned());
         assert_eq!(
             Cause::RejectedByPartner(why).to_string(),

@@ -158,10 +158,15 @@ struct Server {
     now: Time,
 }
 
+const ALONE: &str = "interfaces = [\"x\"]\nstate-directory = \"/\"\n[[subnet]]\nprefix = \"10.0.0.0/16\"\n\
+                     lease-time = \"1h\"\n[[subnet.pool]]\nrange = \"10.0.1.0-10.0.200.255\"\n";
+
 /// A server on this disk; its engine has replayed what is there.
 fn server(world: &World, options: Options) -> Server {
-    let text = "interfaces = [\"x\"]\nstate-directory = \"/\"\n[[subnet]]\nprefix = \"10.0.0.0/16\"\n\
-                lease-time = \"1h\"\n[[subnet.pool]]\nrange = \"10.0.1.0-10.0.200.255\"\n";
+    server_of(world, options, ALONE)
+}
+
+fn server_of(world: &World, options: Options, text: &str) -> Server {
     let (config, _) = config::parse("test", text).unwrap();
     let mut engine = Engine::new(config.engine, 1);
     let store = Store::open(world.clone(), options, [1; 16], &mut |record| {
@@ -323,6 +328,26 @@ fn a_failed_sync_ends_the_process_and_nothing_more_leaves() {
     let text = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(EXIT_STORE), "{text}");
     assert!(text.contains("sent Offer") && !text.contains("sent Ack"), "{text}");
+}
+
+#[test]
+fn the_owner_is_woken_for_what_is_for_partners_and_for_nothing_else() {
+    let pair = format!(
+        "{ALONE}failover = \"campus\"\n[[failover]]\nname = \"campus\"\nrole = \"primary\"\n\
+         listen = \"192.0.2.1\"\npartner = \"192.0.2.2\"\n"
+    );
+    for (text, is_woken) in [(ALONE, false), (pair.as_str(), true)] {
+        let Server { mut desk, journal, now, .. } = server_of(&World::default(), small(), text);
+        let owner = journal.owner.clone();
+        desk.handle(now, Input::Wake).unwrap();
+        desk.bind(now, 0);
+        desk.finish().unwrap();
+        journal.run().unwrap();
+        // Nothing but the number of wakes is in there, and an error where there were none.
+        assert_eq!(owner.wake_fd().read().is_ok(), is_woken);
+        let calls = std::iter::from_fn(|| desk.next_for_partner());
+        assert_eq!(calls.count(), usize::from(is_woken), "the first thing is a call to the partner");
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use super::socket;
 use crate::error::ServeError;
 use failover::time::{Interval, Time};
 use nix::errno::Errno;
-use std::net::{SocketAddrV4, TcpListener};
+use std::net::{SocketAddr, SocketAddrV4, TcpListener, TcpStream};
 use tracing::{info, warn};
 
 /// How long until an address that was not there is tried again.
@@ -54,6 +54,26 @@ impl Listening {
         self.socket.is_none() && self.again <= now && self.open(now).is_ok()
     }
 
+    /// The next connection that waits. Where the host has no room for it the socket is given up for a while: it would be
+    /// readable again and again.
+    pub(super) fn accept(&mut self, now: Time) -> Option<(TcpStream, SocketAddr)> {
+        loop {
+            let error = match self.socket.as_ref()?.accept() {
+                Ok(accepted) => return Some(accepted),
+                Err(error) => Errno::from_raw(error.raw_os_error().unwrap_or(0)),
+            };
+            match error {
+                Errno::EINTR | Errno::ECONNABORTED => {}
+                Errno::EAGAIN => return None,
+                error => {
+                    self.socket = None;
+                    self.fails(now, error);
+                    return None;
+                }
+            }
+        }
+    }
+
     fn open(&mut self, now: Time) -> Result<(), Errno> {
         match socket::listener(self.at) {
             Ok(socket) => {
@@ -64,17 +84,21 @@ impl Listening {
                 Ok(())
             }
             Err(error) => {
-                self.again = now.plus(TRY_AGAIN);
-                if self.failed != Some(error) {
-                    self.failed = Some(error);
-                    warn!(
-                        "partners cannot reach {}: {}; give an interface this address, or change `listen`. It is tried again",
-                        self.at,
-                        error.desc()
-                    );
-                }
+                self.fails(now, error);
                 Err(error)
             }
+        }
+    }
+
+    fn fails(&mut self, now: Time, error: Errno) {
+        self.again = now.plus(TRY_AGAIN);
+        if self.failed.replace(error) != Some(error) {
+            let help = match error {
+                Errno::EADDRNOTAVAIL => "; give an interface this address, or change `listen`",
+                Errno::EMFILE => "; allow the server more open files (LimitNOFILE)",
+                _ => "",
+            };
+            warn!("partners cannot reach {}: {}{help}. It is tried again", self.at, error.desc());
         }
     }
 }

@@ -270,6 +270,11 @@ impl Ledger {
         self.pools.iter().any(|(first, last)| (*first..=*last).contains(&address))
     }
 
+    /// Whether both have this address as ABANDONED.
+    pub(super) fn is_abandoned(&self, address: Ipv4Addr) -> bool {
+        self.books.iter().all(|book| book.seen(address).is_abandoned())
+    }
+
     fn sees(&mut self, at: At) {
         let book = &mut self.books[at.server];
         book.offset = i128::from(at.engine.as_millis()) - i128::from(at.now);

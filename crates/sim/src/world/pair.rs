@@ -209,8 +209,8 @@ impl World {
         // An end may see its cable pulled; the other learns nothing.
         for server in (0..2).filter(|server| noticed[*server]) {
             for link in pair.lines.of(server) {
-                pair.lines.close(now, server, link, true);
-                self.servers[server].hears(&mut self.outside, link, Arrival::End);
+                let arrival = pair.lines.pull(now, server, link);
+                self.servers[server].hears(&mut self.outside, link, arrival);
             }
         }
     }
@@ -343,6 +343,9 @@ impl World {
         if !normal || !whole || !old || is_frozen || !pair.lines.is_whole(now) {
             return;
         }
+        // By a clock that is behind, and that only the newer store would have corrected, an old copy looks young: times are all
+        // there is to compare. Whoever brings a store back sees to the clock first (docs/operations).
+        self.servers[server].machine.synchronise(0);
         let Some((_, copy)) = pair.backups[server].take() else { return };
         pair.is_calm = Some(server);
         for server in &mut self.servers {
