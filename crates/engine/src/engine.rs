@@ -241,7 +241,7 @@ impl Engine {
             // F07-5.10-15, D12's figure 5.11-1 note 3: by way of RESET, so that the partner agrees. It is as old as the ABANDONED
             // that it ends: nothing was heard of the address since, and whoever got it from the partner meanwhile has more to
             // say (time(3) of figure 7.1.3-1).
-            self.table.change(&self.config, slot, |binding| binding.status = BindingStatus::Reset);
+            self.table.change(slot, |binding| binding.status = BindingStatus::Reset);
             self.changed(slot, outbox);
             return;
         }
@@ -262,7 +262,7 @@ impl Engine {
         if status == BindingStatus::Released {
             let heard = self.table.get(slot).heard_anew(now);
             let mclt = self.mclt_of(slot);
-            self.table.change(&self.config, slot, |binding| {
+            self.table.change(slot, |binding| {
                 binding.client_last_transaction_time = heard;
                 binding.was_given_back(now, mclt);
             });
@@ -280,7 +280,7 @@ impl Engine {
     pub(crate) fn set_status(&mut self, now: Time, slot: Slot, status: BindingStatus) {
         let available = matches!(status, BindingStatus::Free | BindingStatus::Backup);
         let outlive = self.planted.times_outlive_client;
-        self.table.change(&self.config, slot, |binding| {
+        self.table.change(slot, |binding| {
             binding.status = status;
             binding.start_time_of_state = Stamp::at_or_before(now);
             if available {
@@ -350,22 +350,18 @@ impl Engine {
             + 2 * self.table.lost_times().count() as u64
     }
 
-    /// The engine at a glance. Goes through all slots: not for the hot path.
+    /// The engine at a glance: from counts that are kept, not by going through all slots.
     pub fn status(&self, now: Time) -> Status {
-        let mut networks: Vec<PoolView> = self
-            .config
-            .networks()
-            .iter()
-            .map(|network| PoolView { network: network.name.clone(), size: 0, by_status: [0; 7], offered: 0 })
-            .collect();
-        for slot in self.table.from(Ipv4Addr::UNSPECIFIED) {
-            let Some(NetworkId(network)) = self.network_of(slot) else { continue };
-            let (binding, view) = (self.table.get(slot), &mut networks[network as usize]);
-            view.size += 1;
-            view.by_status[usize::from(binding.status.number() - 1)] += 1;
-            let offered = binding.status == BindingStatus::Free && self.table.offer_of(slot).is_some();
-            view.offered += u64::from(offered);
-        }
+        let networks = self.config.networks().iter().zip(0..).map(|(network, id)| {
+            let counts = self.table.counts_of(NetworkId(id));
+            PoolView {
+                network: network.name.clone(),
+                size: counts.by_status.iter().sum(),
+                by_status: counts.by_status,
+                offered: counts.offered,
+            }
+        });
+        let networks = networks.collect();
         Status {
             now,
             storage: self.storage,
@@ -395,7 +391,7 @@ impl Engine {
     }
 
     pub(crate) fn network_of(&self, slot: Slot) -> Option<NetworkId> {
-        self.table.subnet(slot).map(|subnet| self.config.subnet(subnet).network)
+        self.table.network(slot)
     }
 
     fn lease_view(&self, slot: Slot, binding: &Binding) -> LeaseView {

@@ -1,6 +1,6 @@
 //! All bindings, with the indexes by which they are found.
 //!
-//! *Lives here:* [`Table`]: slots by address, by client, by what is free, by what is due.
+//! *Lives here:* [`Table`]: slots by address, by client, by what is free, by what is due; in the folder the lists, and counts of it all.
 //! *May know:* which addresses the configuration has.
 //! *Must not know:* messages, replies, records' way to the disk. It changes nothing by itself: who changes a binding
 //! does it through [`Table::change`], and records it.
@@ -15,6 +15,7 @@ mod lists;
 mod lost;
 mod offers;
 mod queue;
+mod tally;
 mod wheel;
 
 pub(crate) use binding::{Binding, NO_OFFER};
@@ -35,6 +36,7 @@ use lost::LostTime;
 use offers::{Offers, hash_of};
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
+use tally::{Counts, Tally};
 use wheel::{Step, Tick, Wheel};
 
 /// Number of a slot.
@@ -58,6 +60,8 @@ struct Range {
     pool: Option<PoolId>,
     /// `None` for what the configuration does not have any more.
     subnet: Option<SubnetId>,
+    /// That of the subnet.
+    network: Option<NetworkId>,
     /// Which partner shares these addresses.
     relationship: Option<RelationshipId>,
 }
@@ -95,6 +99,7 @@ pub(crate) struct Table {
     authorities: Vec<Authority>,
     /// By pool: how many addresses are FREE and how many BACKUP, reserved ones left out.
     available: Vec<[u32; 2]>,
+    tally: Tally,
     /// By relationship: how many bindings are UNAGREED (trap T17).
     unagreed: Vec<u32>,
     /// What each partner is to be told.
@@ -134,6 +139,7 @@ impl Table {
                 slot: 0,
                 pool: Some(PoolId(id)),
                 subnet: Some(pool.subnet),
+                network: Some(config.subnet(pool.subnet).network),
                 relationship: pool.failover,
             })
             .collect();
@@ -142,10 +148,15 @@ impl Table {
         for reservation in config.reservations() {
             let address = u32::from(reservation.address);
             if find(&ranges, address).is_none() {
-                let subnet = Some(reservation.subnet);
-                let range =
-                    Range { first: address, last: address, slot: 0, pool: None, subnet, relationship: None };
-                alone.push(range);
+                alone.push(Range {
+                    first: address,
+                    last: address,
+                    slot: 0,
+                    pool: None,
+                    subnet: Some(reservation.subnet),
+                    network: Some(config.subnet(reservation.subnet).network),
+                    relationship: None,
+                });
             }
         }
         ranges.append(&mut alone);
@@ -171,6 +182,7 @@ impl Table {
             wheel: Wheel::new(0, 0),
             authorities: vec![Authority::default(); config.relationships().len()],
             available: vec![[0; 2]; config.pools().len()],
+            tally: Tally::new(config.networks().len()),
             unagreed: vec![0; config.relationships().len()],
             queue: Queue::new(0, 0),
             decline_time: config.decline_time(),
@@ -211,7 +223,7 @@ impl Table {
             (binding.status == BindingStatus::Active, binding.client_last_transaction_time)
         });
         for slot in with_client {
-            self.index_newest(config, Slot(slot));
+            self.index_newest(Slot(slot));
         }
         // Never used addresses first, then those that have been free for longest.
         let mut order: Vec<u32> = (0..slots).collect();
@@ -219,6 +231,9 @@ impl Table {
         for slot in order {
             self.relist(Slot(slot));
             self.account(Slot(slot), true);
+            if let Some(network) = self.network(Slot(slot)) {
+                self.tally.add(network, self.get(Slot(slot)).status);
+            }
             if let Some(relationship) = self.relationship(Slot(slot))
                 && self.get(Slot(slot)).flags.contains(Flags::UNSEEN)
             {
@@ -245,6 +260,16 @@ impl Table {
     /// The subnet of an address; `None` when the configuration does not have it any more.
     pub(crate) fn subnet(&self, slot: Slot) -> Option<SubnetId> {
         self.range(slot).subnet
+    }
+
+    /// The network of an address; `None` when the configuration does not have it any more.
+    pub(crate) fn network(&self, slot: Slot) -> Option<NetworkId> {
+        self.range(slot).network
+    }
+
+    /// How many addresses of a network have each status.
+    pub(crate) fn counts_of(&self, network: NetworkId) -> Counts {
+        self.tally.of(network)
     }
 
     /// The pool of an address; `None` for a reservation outside all pools.
@@ -280,16 +305,11 @@ impl Table {
     }
 
     /// The binding that this client has, or had last, in this network.
-    pub(crate) fn of_client(
-        &self,
-        config: &Config,
-        network: NetworkId,
-        client: &ClientIdentity,
-    ) -> Option<Slot> {
+    pub(crate) fn of_client(&self, network: NetworkId, client: &ClientIdentity) -> Option<Slot> {
         let hash = hash_of(&self.hasher, network, client);
         let found = self.by_client.find(hash, |&slot| {
             self.slots[slot as usize].client.as_ref() == Some(client)
-                && self.network(config, Slot(slot)) == Some(network)
+                && self.network(Slot(slot)) == Some(network)
         })?;
         Some(Slot(*found))
     }
@@ -326,6 +346,7 @@ impl Table {
         self.withdraw_offer(slot);
         let offer = Offer { client: client.clone(), network, slot: slot.0, until };
         self.slots[slot.0 as usize].offer = self.offers.insert(offer);
+        self.tally.offered(network, self.get(slot).status, true);
         self.relist(slot);
     }
 
@@ -339,19 +360,15 @@ impl Table {
     /// The address is not offered any more.
     pub(crate) fn withdraw_offer(&mut self, slot: Slot) {
         let offer = std::mem::replace(&mut self.slots[slot.0 as usize].offer, NO_OFFER);
-        if offer != NO_OFFER {
+        if let Some(network) = self.offers.get(offer).map(|offer| offer.network) {
+            self.tally.offered(network, self.get(slot).status, false);
             self.offers.remove(offer);
             self.relist(slot);
         }
     }
 
     /// Changes a binding and puts it where it belongs then. An offer of it ends.
-    pub(crate) fn change(
-        &mut self,
-        config: &Config,
-        slot: Slot,
-        change: impl FnOnce(&mut Binding),
-    ) -> &Binding {
+    pub(crate) fn change(&mut self, slot: Slot, change: impl FnOnce(&mut Binding)) -> &Binding {
         self.withdraw_offer(slot);
         self.account(slot, false);
         let before = self.get(slot);
@@ -361,11 +378,11 @@ impl Table {
         if client != binding.client {
             let after = binding.client.take();
             binding.client = client;
-            self.unindex(config, slot);
+            self.unindex(slot);
             self.slots[slot.0 as usize].client = after;
         }
         if self.get(slot).client.is_some() && !self.get(slot).indexed {
-            self.index_newest(config, slot);
+            self.index_newest(slot);
         }
         // An end that moved later needs no new place: deadlines are lazy.
         let stays = status == BindingStatus::Active && self.get(slot).status == BindingStatus::Active;
@@ -373,6 +390,12 @@ impl Table {
             self.relist(slot);
         }
         self.account(slot, true);
+        let after = self.get(slot).status;
+        if after != status
+            && let Some(network) = self.network(slot)
+        {
+            self.tally.moved(network, status, after);
+        }
         self.get(slot)
     }
 
@@ -493,6 +516,7 @@ impl Table {
                 slot,
                 pool: None,
                 subnet: None,
+                network: None,
                 relationship: None,
             });
             self.orphans += 1;
@@ -505,40 +529,34 @@ impl Table {
         let after = self.ranges.partition_point(|range| range.first <= address);
         &self.ranges[after - 1]
     }
-
-    fn network(&self, config: &Config, slot: Slot) -> Option<NetworkId> {
-        self.subnet(slot).map(|subnet| config.subnet(subnet).network)
-    }
 }
 
 /// Indexes and lists: what follows from the bindings.
 impl Table {
     /// Makes the index find this binding by its client, instead of another of the same client and network.
-    fn index_newest(&mut self, config: &Config, slot: Slot) {
-        let (Some(client), Some(network)) = (self.get(slot).client.clone(), self.network(config, slot))
-        else {
+    fn index_newest(&mut self, slot: Slot) {
+        let (Some(client), Some(network)) = (self.get(slot).client.clone(), self.network(slot)) else {
             return;
         };
-        if let Some(older) = self.of_client(config, network, &client) {
-            self.unindex(config, older);
+        if let Some(older) = self.of_client(network, &client) {
+            self.unindex(older);
         }
         let hash = hash_of(&self.hasher, network, &client);
         self.slots[slot.0 as usize].indexed = true;
         let Table { by_client, slots, ranges, hasher, .. } = self;
         by_client.insert_unique(hash, slot.0, |&slot| {
             let binding = &slots[slot as usize];
-            let subnet = range_of(ranges, binding.address).and_then(|range| range.subnet);
-            match (&binding.client, subnet) {
-                (Some(client), Some(subnet)) => hash_of(hasher, config.subnet(subnet).network, client),
+            let network = range_of(ranges, binding.address).and_then(|range| range.network);
+            match (&binding.client, network) {
+                (Some(client), Some(network)) => hash_of(hasher, network, client),
                 _ => 0,
             }
         });
     }
 
-    fn unindex(&mut self, config: &Config, slot: Slot) {
+    fn unindex(&mut self, slot: Slot) {
         let binding = self.get(slot);
-        let (true, Some(client), Some(network)) =
-            (binding.indexed, &binding.client, self.network(config, slot))
+        let (true, Some(client), Some(network)) = (binding.indexed, &binding.client, self.network(slot))
         else {
             return;
         };

@@ -12,6 +12,7 @@ mod firewall;
 
 use config::ServerConfig;
 use facts::{Facts, Folder, InterfaceFacts, Port};
+use firewall::Firewall;
 
 /// Something to be said of this host.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,12 +57,8 @@ fn judge(config: &ServerConfig, facts: &Facts) -> Vec<Finding> {
         port(format!("TCP port {at}, where partners connect"), state, shows, &mut findings);
     }
     folder(config, &facts.state_directory, &mut findings);
-    if let Some(tool) = facts.firewall {
-        let text = format!(
-            "the firewall ({tool}) refuses what it does not know, and no rule of it speaks of port 67: let UDP port 67 in on \
-             the interfaces that clients and relays reach"
-        );
-        findings.push(Finding { weight: Weight::Warning, at: "firewall".to_owned(), text });
+    if let Some(firewall) = &facts.firewall {
+        self::firewall(firewall, &mut findings);
     }
     findings
 }
@@ -155,6 +152,25 @@ fn folder(config: &ServerConfig, folder: &Folder, findings: &mut Vec<Finding>) {
     findings.push(Finding { weight, at, text });
 }
 
+fn firewall(firewall: &Firewall, findings: &mut Vec<Finding>) {
+    let tool = firewall.tool;
+    let mut say = |text| findings.push(Finding { weight: Weight::Warning, at: "firewall".to_owned(), text });
+    if firewall.clients {
+        say(format!(
+            "the firewall ({tool}) refuses what it does not know, and no rule of it speaks of port 67: let UDP port 67 in on \
+             the interfaces that clients and relays reach"
+        ));
+    }
+    for at in &firewall.partners {
+        let port = at.port();
+        say(format!(
+            "the firewall ({tool}) refuses what it does not know, and no rule of it speaks of port {port}: let TCP port {port} \
+             in from the partner, to {}",
+            at.ip()
+        ));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -199,7 +215,8 @@ mod tests {
         facts.partner_ports.insert("192.0.2.1:647".parse().unwrap(), Port::NoAddress);
         facts.partner_ports.insert("192.0.2.2:647".parse().unwrap(), Port::Taken(Vec::new()));
         facts.state_directory = Folder::CannotBeMade("EACCES".to_owned());
-        facts.firewall = Some("nft");
+        let partners = vec!["192.0.2.1:647".parse().unwrap()];
+        facts.firewall = Some(Firewall { tool: "nft", clients: true, partners });
         insta::assert_snapshot!(said(&facts));
     }
 

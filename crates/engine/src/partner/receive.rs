@@ -115,7 +115,7 @@ impl Engine {
     ) {
         let before = self.table.get(slot).clone();
         let doubted_until = self.doubted_after(now, relationship, slot, received);
-        self.table.change(&self.config, slot, |binding| {
+        self.table.change(slot, |binding| {
             binding.doubted_until = binding.doubted_until.max(doubted_until);
             binding.status = apply.status;
             binding.start_time_of_state = Stamp::at_or_before(apply.start_time_of_state);

@@ -126,7 +126,7 @@ impl Engine {
         }
         let raised = raise_after_loss(now, mclt, binding.status, binding.times(), told, None, 0);
         let Some(raised) = raised else { return };
-        self.table.change(&self.config, slot, |binding| {
+        self.table.change(slot, |binding| {
             if binding.status != raised.status {
                 binding.status = raised.status;
                 binding.start_time_of_state = Stamp::at_or_before(now);

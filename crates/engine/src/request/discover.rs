@@ -75,7 +75,7 @@ fn choose(engine: &Engine, now: Time, request: &Request<'_>) -> Option<Slot> {
     let standing = |slot: &Slot| standing(engine, now, request, *slot);
     let usable =
         |slot: &Slot| answers(slot) && matches!(standing(slot), Standing::Holds | Standing::Available { .. });
-    let known = engine.table.of_client(&engine.config, network, &request.client);
+    let known = engine.table.of_client(network, &request.client);
     reserved_slot(engine, request)
         .filter(usable)
         .or_else(|| known.filter(|slot| answers(slot) && standing(slot) == Standing::Holds))

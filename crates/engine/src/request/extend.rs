@@ -93,7 +93,7 @@ fn adopt(
     outbox: &mut Outbox,
 ) -> Result<(), Counter> {
     let address = engine.table.get(slot).ip();
-    let other = engine.table.of_client(&engine.config, request.place.network, &request.client);
+    let other = engine.table.of_client(request.place.network, &request.client);
     if other.is_some_and(|other| standing(engine, now, request, other) == Standing::Holds) {
         return reply::nak(
             engine,

@@ -55,7 +55,7 @@ pub(crate) fn decline(
         return Err(Counter::DroppedNotHolder);
     }
     let mclt = engine.mclt_of(slot);
-    engine.table.change(&engine.config, slot, |binding| {
+    engine.table.change(slot, |binding| {
         binding.status = BindingStatus::Abandoned;
         binding.was_given_back(now, mclt);
         binding.start_time_of_state = Stamp::at_or_after(now);

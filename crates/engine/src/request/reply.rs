@@ -82,7 +82,7 @@ fn give(
     let mut extras = Extras::default();
     extras.take(request);
     engine.table.withdraw_offer_to(request.place.network, &request.client);
-    engine.table.change(&engine.config, slot, |binding| {
+    engine.table.change(slot, |binding| {
         if !renewal {
             binding.status = BindingStatus::Active;
             binding.start_time_of_state = Stamp::at_or_before(now);

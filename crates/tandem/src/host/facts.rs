@@ -3,7 +3,7 @@
 //! *Lives here:* [`Facts`], [`gather`].
 //! *Must not know:* whether that is good or bad.
 
-use super::firewall;
+use super::firewall::{self, Firewall};
 use config::ServerConfig;
 use nix::errno::Errno;
 use nix::ifaddrs::getifaddrs;
@@ -30,8 +30,8 @@ pub(super) struct Facts {
     pub(super) partner_ports: BTreeMap<SocketAddrV4, Port>,
     /// The state directory.
     pub(super) state_directory: Folder,
-    /// By which tool the firewall says that it may not let clients in.
-    pub(super) firewall: Option<&'static str>,
+    /// A firewall that may not let clients or partners in.
+    pub(super) firewall: Option<Firewall>,
 }
 
 /// An interface that is there.
@@ -72,7 +72,7 @@ pub(super) fn gather(config: &ServerConfig) -> Facts {
         port: port(),
         partner_ports: config.partners.iter().map(|partner| (partner.listen, tcp(partner.listen))).collect(),
         state_directory: folder(&config.state_directory),
-        firewall: firewall::in_the_way(),
+        firewall: firewall::in_the_way(&config.partners),
     }
 }
 
