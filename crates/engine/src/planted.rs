@@ -82,6 +82,8 @@ pub struct Planted {
     pub who_forgot_vouches: bool,
     /// In PARTNER-DOWN what was leased since entry changes hands as soon as it ends (trap T18, model M12).
     pub leased_since_at_once: bool,
+    /// A RELEASED ends a lease of the same second that the partner did not know of (S1).
+    pub releases_by_the_second: bool,
     /// A reserved address is anybody's (S17).
     pub ignore_reservations: bool,
     /// A declined address is FREE again at once (S17).
