@@ -28,11 +28,11 @@ impl fmt::Debug for Essence<'_> {
         let Engine { table, endpoints, links, to_tell, storage, more, .. } = self.0;
         let mut all = f.debug_struct("Engine");
         for (_, binding) in table.numbered(0) {
-            all.field("binding", binding);
+            all.field("binding", &(binding.flags, binding.reserved, binding.record()));
         }
         for slot in table.numbered(0).filter_map(|(number, _)| table.by_number(number)) {
             if let Some(offer) = table.offer_of(slot) {
-                all.field("offer", offer);
+                all.field("offered", offer);
             }
         }
         for pool in (0..).map(PoolId).take(self.0.config.pools().len()) {
@@ -46,7 +46,12 @@ impl fmt::Debug for Essence<'_> {
             all.field("queue", &table.queue.waiting(relationship).collect::<Vec<Slot>>());
         }
         all.field("lost_times", &table.lost_times().collect::<Vec<_>>());
-        all.field("endpoints", endpoints).field("links", links).field("to_tell", to_tell);
-        all.field("storage", storage).field("more", more).finish()
+        for endpoint in endpoints {
+            all.field("endpoint", &endpoint.essence());
+        }
+        for link in links.essence() {
+            all.field("link", &link);
+        }
+        all.field("to_tell", to_tell).field("storage", storage).field("more", more).finish()
     }
 }

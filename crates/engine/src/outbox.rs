@@ -75,10 +75,6 @@ pub enum Destination {
 }
 
 /// Something for a partner, or for the connection to it.
-#[allow(
-    clippy::large_enum_variant,
-    reason = "few wait at a time, and a box for each message would cost an allocation"
-)]
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(clippy::large_enum_variant, reason = "nearly all of them are messages")]
 pub enum ToPartner {

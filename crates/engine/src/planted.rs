@@ -86,6 +86,8 @@ pub struct Planted {
     pub leased_since_at_once: bool,
     /// Who claims an address is believed although a lease of it was given back (trap T20, S1).
     pub believes_after_release: bool,
+    /// A RELEASED ends a lease of the same second that the partner did not know of (S1).
+    pub releases_by_the_second: bool,
     /// A reserved address is anybody's (S17).
     pub ignore_reservations: bool,
     /// A declined address is FREE again at once (S17).

@@ -21,6 +21,7 @@ use crate::message::{StateMessage, TandemInfo, Xid};
 use crate::state::{FailoverState, Role};
 use crate::time::{Interval, Time};
 use FailoverState as S;
+use std::fmt;
 
 /// How long SHUTDOWN waits for the partner to enter PARTNER-DOWN (F07-9.12.2-03).
 const SHUTDOWN_WAIT: Interval = Interval::from_seconds(3);
@@ -147,6 +148,21 @@ impl Endpoint {
     /// What is, or will be when the actions are done, on stable storage.
     pub fn stored(&self) -> &Stored {
         &self.stored
+    }
+
+    /// What decides about the future, but for the settings, the start of the process and numbers that only name: for who
+    /// compares endpoints.
+    pub fn essence(&self) -> impl fmt::Debug {
+        let Endpoint { state, stored, had_record, last_operation, alive_stamp, proven, .. } = self;
+        let Endpoint { entered_partner_down, last_contact, handover_pending, link, state_ends, .. } = self;
+        let link = link.as_ref().map(|link| {
+            let Link { partner, partner_tandem, last_told, requested, progress_by, owed, .. } = link;
+            let forgot = partner_tandem.map(|tandem| tandem.storage_lost);
+            let flags = [link.partner_requested, link.closing];
+            (partner, forgot, last_told, requested, progress_by, owed, flags)
+        });
+        let flags = [had_record, proven, entered_partner_down, handover_pending, &self.dirty];
+        (state, stored, last_operation, alive_stamp, last_contact, link, state_ends, flags)
     }
 
     /// The settings, with the terms of the primary.

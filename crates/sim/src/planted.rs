@@ -61,6 +61,7 @@ const PAIR: &[(&str, Plant)] = &[
 
 /// Each bug of a pair that runs by chance are not asked to find: scripts and the exhaustive search of a small world do.
 const SMALL: &[(&str, Plant)] = &[
+    ("releases-by-the-second", |planted| planted.engine.releases_by_the_second = true),
     ("take-over-in-contact", |planted| planted.engine.take_over_in_contact = true),
     ("refuse-unknown", |planted| planted.engine.refuse_unknown = true),
     ("chase-normal", |planted| planted.engine.chase_normal = true),

@@ -264,6 +264,18 @@ fn t22_m1_updates_that_cross_are_told_again() {
     });
 }
 
+/// Found by the exhaustive search. Given back at one server and taken again at the other within one second: the two
+/// times are whole seconds, and do not tell which was first.
+#[test]
+fn t22_a_release_does_not_end_the_lease_that_came_after_it() {
+    for (pause, bugs) in [(0, &["releases-by-the-second"][..]), (1, &["releases-by-the-second"]), (2, &[])] {
+        script(Setup::default(), bugs, |play| {
+            play.go([Lease(C, P), Settle, Release(C, P), Pass(pause), Lease(C, S), Settle, Lease(D, P)]);
+            play.expect("C has it", nobody_has(D));
+        });
+    }
+}
+
 /// M5. A lease that is long over displaces nobody.
 #[test]
 fn t23_m5_a_stale_active_is_refused() {

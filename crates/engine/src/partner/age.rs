@@ -52,13 +52,21 @@ impl Engine {
         endpoint.partner_store = tandem.map(|tandem| (tandem.store_identity, tandem.store_generation));
         // Later ones have heard this very process, which says nothing about the store that it found.
         let first = !std::mem::replace(&mut endpoint.was_compared, true);
-        let Some(tandem) = tandem else { return };
-        let Some(heard) = tandem.heard.filter(|_| first && !endpoint.is_known_to_be_new()) else { return };
-        let opened_since = heard.identity == identity && heard.generation >= generation;
-        if (opened_since || is_later(&heard, endpoint.started_from)) && !believes {
+        if !first {
+            return;
+        }
+        let heard = tandem.and_then(|tandem| tandem.heard).filter(|_| !endpoint.is_known_to_be_new());
+        let is_old = heard.is_some_and(|heard| {
+            let opened_since = heard.identity == identity && heard.generation >= generation;
+            opened_since || is_later(&heard, endpoint.started_from)
+        });
+        if is_old && !believes {
             let lost = Happening::Command(Command::StorageLost { down_since: None });
             self.happens(now, relationship, lost, outbox);
         }
+        // Before the partner hears our state and notes this process: one that comes after it must know as much.
+        self.endpoint_mut(relationship).record.vouched_for = now;
+        self.store_endpoint(relationship, outbox);
     }
 }
 

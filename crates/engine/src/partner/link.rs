@@ -18,6 +18,7 @@ use failover::endpoint::Event as Happening;
 use failover::message::{Codec, EncodeError, Message, Relationship, RelationshipName, TandemInfo, Xid};
 use failover::time::{Interval, Time};
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::Ipv4Addr;
 
 /// How long CONNECT or CONNECTACK is waited for.
@@ -45,6 +46,11 @@ impl Links {
 
     pub(super) fn get(&self, link: LinkId) -> Option<&Connection> {
         self.0.get(&link).map(|(_, connection)| connection)
+    }
+
+    /// What decides about the future of each.
+    pub(crate) fn essence(&self) -> impl Iterator<Item = (LinkId, impl fmt::Debug)> {
+        self.0.iter().map(|(link, (_, connection))| (*link, connection.essence()))
     }
 
     fn of(&self, relationship: RelationshipId) -> impl Iterator<Item = (LinkId, &Connection)> {

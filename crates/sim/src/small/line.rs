@@ -3,13 +3,19 @@
 //! *Lives here:* [`Line`].
 //! *Must not know:* what is said on them, but for the handshake.
 
+use super::essence::Essence;
 use engine::LinkId;
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 /// What arrives at an end.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(super) enum Arrival {
-    Bytes(Vec<u8>),
+    Bytes {
+        bytes: Vec<u8>,
+        /// What they say.
+        essence: Arc<Essence>,
+    },
     /// The partner closed it.
     End,
 }
@@ -122,22 +128,27 @@ impl Line {
 mod tests {
     use super::*;
 
+    fn bytes(byte: u8) -> Arrival {
+        Arrival::Bytes { bytes: vec![byte], essence: Arc::default() }
+    }
+
     #[test]
     fn what_was_said_before_an_end_arrives_and_what_is_cut_does_not() {
         let mut line = Line::default();
         let link = line.open();
-        line.send(0, link, Arrival::Bytes(vec![1]));
+        line.send(0, link, bytes(1));
         line.crashed(0);
-        assert_eq!(line.take(1), Some((link, Arrival::Bytes(vec![1]))));
-        assert_eq!((line.take(1), line.has_dead(1)), (None, true));
+        let (of, arrived) = line.take(1).unwrap();
+        assert!(of == link && matches!(arrived, Arrival::Bytes { bytes, .. } if bytes == [1]));
+        assert!(line.take(1).is_none() && line.has_dead(1));
         assert_eq!((line.notice(1), line.parts().any(|(open, ..)| open[1])), (vec![link], false));
         let link = line.open();
-        line.send(0, link, Arrival::Bytes(vec![2]));
+        line.send(0, link, bytes(2));
         line.cut();
-        line.send(0, link, Arrival::Bytes(vec![3]));
-        assert_eq!((line.take(1), line.can_cut()), (None, false));
+        line.send(0, link, bytes(3));
+        assert!(line.take(1).is_none() && !line.can_cut());
         let link = line.open();
         line.close(0, link);
-        assert_eq!(line.take(1), Some((link, Arrival::End)));
+        assert!(matches!(line.take(1), Some((of, Arrival::End)) if of == link));
     }
 }

@@ -3,19 +3,21 @@
 //! *Lives here:* [`Server`], [`Disk`]: the order of things is the shell's, decide, seal, write, sync, release.
 //! *Must not know:* the other server, clients.
 
+use super::essence::Essence;
 use crate::checkers::{At, Checkers, Seen};
 use crate::clock::{BEGINNING, Moment};
 use crate::planted::Planted;
 use dhcp::{Message, MessageType};
 use engine::clock::{BootId, ClockStamp};
 use engine::config::Config;
+use engine::record::Record;
 use engine::{
     Batch, Engine, Input, Interface, InterfaceId, LeaseFilter, LeaseView, Outbox, Position, ToPartner,
 };
 use failover::time::{Interval, Time};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::Ipv4Addr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 pub(super) const INTERFACE: InterfaceId = InterfaceId(2);
 
@@ -69,6 +71,8 @@ pub(super) struct Server {
     /// A connection was asked for.
     pub(super) asks: bool,
     pub(super) copy: Option<Disk>,
+    /// Its essence, until it changes.
+    essence: OnceLock<Essence>,
 }
 
 pub(super) fn engine_time(now: Moment) -> Time {
@@ -93,6 +97,7 @@ impl Server {
             is_stalled: false,
             asks: false,
             copy: None,
+            essence: OnceLock::new(),
         }
     }
 
@@ -136,6 +141,7 @@ impl Server {
             checkers.at(now);
             checkers.ended(self.number, &all_views(&engine));
         }
+        self.changed();
         self.waiting.clear();
         (self.is_stalled, self.asks) = (false, false);
     }
@@ -143,6 +149,7 @@ impl Server {
     /// Lets the engine do something; `None` for what is due. What leaves because of it, and whether a record was made.
     pub(super) fn turn(&mut self, now: Moment, input: Input<'_>) -> bool {
         let Some(engine) = &mut self.engine else { return false };
+        self.essence = OnceLock::new();
         let position = self.outbox.position();
         engine.handle(engine_time(now), input, &mut self.outbox);
         self.outbox.position() > position
@@ -154,6 +161,7 @@ impl Server {
         now: Moment,
         command: impl FnOnce(&mut Engine, Time, &mut Outbox) -> R,
     ) -> Option<R> {
+        self.essence = OnceLock::new();
         let engine = self.engine.as_mut()?;
         Some(command(engine, engine_time(now), &mut self.outbox))
     }
@@ -168,6 +176,7 @@ impl Server {
     pub(super) fn seal(&mut self, now: Moment, checkers: &mut Checkers) -> Left {
         let at = self.at(now);
         checkers.at(now);
+        self.changed();
         let mut left = Left::default();
         let Some(engine) = &self.engine else { return left };
         if !self.outbox.is_empty() {
@@ -200,6 +209,26 @@ impl Server {
             release(at, &mut batch, stable, checkers, left);
             batch.release_partners(stable, |to| left.to_partner.push(to));
         }
+    }
+
+    /// What decides about its future.
+    pub(super) fn essence(&self) -> &Essence {
+        self.essence.get_or_init(|| {
+            // What memory and disk say of the endpoint differs only while the disk takes its time.
+            let all = self.engine.is_none() || self.is_stalled;
+            let records = self.disk.records.values().filter_map(|record| Record::decode(record).ok());
+            let records = records.filter(|record| all || matches!(record, Record::Binding(_)));
+            Essence::of((
+                self.engine.as_ref().map(Engine::essence),
+                records.collect::<Vec<Record<'_>>>(),
+                (self.is_stalled, self.waiting.len(), self.copy.as_ref().map(|copy| copy.position)),
+            ))
+        })
+    }
+
+    /// Something is different from now on.
+    pub(super) fn changed(&mut self) {
+        self.essence = OnceLock::new();
     }
 }
 

@@ -4,6 +4,7 @@
 //! *May know:* servers, the line between them, clients by their own view, checkers.
 //! *Must not know:* who chooses the moves.
 
+use super::essence::Essence;
 use super::line::{Arrival, Line};
 use super::moves::{Client, Move, Server};
 use super::server::{Disk, INTERFACE, Left, Server as Node, engine_time};
@@ -170,6 +171,7 @@ impl World {
 
     /// What happens to a server.
     fn mishap(&mut self, one: Move) {
+        self.servers.iter_mut().for_each(Node::changed);
         match one {
             Move::Stall(server) => self.servers[server.number()].is_stalled = true,
             Move::Sync(server) => {
@@ -325,6 +327,7 @@ impl World {
             self.reply(server, &bytes);
         }
         for to in left.to_partner {
+            self.servers[server].changed();
             match to {
                 ToPartner::Connect { .. } => self.servers[server].asks = true,
                 ToPartner::Close { link } => self.line.close(server, link),
@@ -351,7 +354,8 @@ impl World {
         let is_contact = matches!(self.said(&bytes), Some(Said::Contact));
         let is_next = self.line.is_empty(1 - server);
         if !is_contact || is_next {
-            self.line.send(server, link, Arrival::Bytes(bytes));
+            let essence = Essence::of(self.codec.parse(&bytes)).into();
+            self.line.send(server, link, Arrival::Bytes { bytes, essence });
         }
         if is_contact && is_next {
             self.deliver(1 - server);
@@ -377,7 +381,7 @@ impl World {
 
     fn deliver(&mut self, to: usize) {
         match self.line.take(to) {
-            Some((link, Arrival::Bytes(bytes))) => {
+            Some((link, Arrival::Bytes { bytes, .. })) => {
                 self.hear(to, &Link::Received { link, at: engine_time(self.now), bytes: &bytes });
             }
             Some((link, Arrival::End)) => self.hear(to, &Link::Closed { link }),
@@ -418,7 +422,7 @@ impl World {
 
     fn is_handshake(&self, to: usize) -> bool {
         match self.line.next(to) {
-            Some(Arrival::Bytes(bytes)) => {
+            Some(Arrival::Bytes { bytes, .. }) => {
                 matches!(self.said(bytes), Some(Said::Connect(_) | Said::ConnectAck(_)))
             }
             Some(Arrival::End) => self.servers[to].asks && to == 0,
