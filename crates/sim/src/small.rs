@@ -13,12 +13,14 @@ mod essence;
 mod line;
 mod look;
 mod moves;
+mod places;
 mod search;
 mod server;
 mod setup;
 mod world;
 
 pub use moves::{Client, Move, Server};
+pub use places::{Place, places};
 pub use search::{Budget, Found, Options, Outcome, search};
 pub use setup::Setup;
 pub use world::{Impossible, World};
