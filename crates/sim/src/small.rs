@@ -9,6 +9,7 @@
 //! delivered. The disk of a server is the last record of each thing that became stable. By the rule of the outbox nothing leaves
 //! before that; with [`Move::Stall`] a disk takes its time, so that a crash may come in between.
 
+pub mod cli;
 mod essence;
 mod line;
 mod look;

@@ -185,7 +185,9 @@ impl Reader<'_> {
             self.skip();
             return;
         }
-        word.iter().for_each(|byte| self.plain((*byte).into()));
+        for byte in word {
+            self.plain((*byte).into());
+        }
         let kind = NAMES.iter().zip(0..).find(|(name, _)| name.as_bytes() == word);
         if let (Some((_, kind)), Some(b'(')) = (kind, rest.first()) {
             self.rest = &rest[1..];

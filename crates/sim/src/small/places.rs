@@ -4,7 +4,7 @@
 //! beginning is far too much; what follows from each of these in a few moves is where rules were found to be wanting.
 //! *Must not know:* what is found.
 
-use super::moves::Client::C;
+use super::moves::Client::{C, D};
 use super::moves::Move;
 use super::moves::Move::{
     Connect, Crash, Cut, Deliver, Lease, LoseDisk, Notice, PartnerDown, Pass, Rebind, Renew, Restart, Settle,
@@ -51,8 +51,19 @@ pub(super) const TICK: u32 = 9;
 
 /// All places.
 pub fn places() -> Vec<Place> {
-    let place = |name, setup, moves: &[Move], budget| Place { name, setup, moves: moves.to_vec(), budget };
-    let ticks = |ticks| Budget { ticks, ..NOTHING };
+    [whole(), alone(), lost()].concat()
+}
+
+fn place(name: &'static str, setup: Setup, moves: &[Move], budget: Budget) -> Place {
+    Place { name, setup, moves: moves.to_vec(), budget }
+}
+
+const fn ticks(ticks: u8) -> Budget {
+    Budget { ticks, ..NOTHING }
+}
+
+/// From a pair in NORMAL.
+fn whole() -> Vec<Place> {
     vec![
         // No fault at all: updates that cross, equal times.
         place("quiet", SHORT, &[Lease(C, P), Settle], Budget { releases: 3, ..ticks(2) }),
@@ -65,6 +76,12 @@ pub fn places() -> Vec<Place> {
         ),
         // A disk that takes its time, and a crash in between.
         place("slow disk", SHORT, &[], Budget { stalls: 1, crashes: 1, releases: 1, ..ticks(4) }),
+    ]
+}
+
+/// One was alone.
+fn alone() -> Vec<Place> {
+    vec![
         // PARTNER-DOWN, rightly: of one, or of each after the other.
         place(
             "alone",
@@ -91,11 +108,12 @@ pub fn places() -> Vec<Place> {
                 Settle,
                 Lease(C, P),
                 Settle,
+                Pass(1),
                 Renew(C, P),
                 Crash(P),
                 PartnerDown(S),
             ],
-            ticks(8),
+            ticks(6),
         ),
         // Back from the dead, in conflict (T15, M3, M11).
         place(
@@ -104,12 +122,61 @@ pub fn places() -> Vec<Place> {
             &[Crash(P), Notice(S), PartnerDown(S), Restart(P), Pass(12), Connect, Deliver(P)],
             Budget { cuts: 1, crashes: 1, lost_disks: 1, ..ticks(5) },
         ),
+    ]
+}
+
+/// A disk was lost.
+fn lost() -> Vec<Place> {
+    vec![
         // Renewed far ahead, told nobody, and lost (T16).
         place(
             "lost",
             SHORT,
             &[Lease(C, P), Settle, Cut, Notice(P), Notice(S), Pass(9), Rebind(C, S)],
             Budget { crashes: 1, lost_disks: 1, cuts: 1, ..ticks(7) },
+        ),
+        place(
+            "forgot",
+            SHORT,
+            &[
+                Lease(C, P),
+                Settle,
+                Cut,
+                Notice(P),
+                Notice(S),
+                Pass(9),
+                Rebind(C, S),
+                Pass(9),
+                Crash(S),
+                LoseDisk(S),
+                Restart(S),
+                Connect,
+            ],
+            Budget { cuts: 1, ..ticks(5) },
+        ),
+        place(
+            "forgot in conflict",
+            SHORT,
+            &[
+                Crash(P),
+                Notice(S),
+                PartnerDown(S),
+                Pass(30),
+                Lease(D, S),
+                Restart(P),
+                Pass(12),
+                Connect,
+                Deliver(P),
+                Cut,
+                Notice(P),
+                Notice(S),
+                Lease(D, S),
+                Crash(S),
+                LoseDisk(S),
+                Restart(S),
+                Connect,
+            ],
+            ticks(4),
         ),
         // Taken over on a client's word from one that forgot (T17, T20, M7).
         place(
