@@ -9,16 +9,19 @@
 //! delivered. The disk of a server is the last record of each thing that became stable. By the rule of the outbox nothing leaves
 //! before that; with [`Move::Stall`] a disk takes its time, so that a crash may come in between.
 
+pub mod cli;
 mod essence;
 mod line;
 mod look;
 mod moves;
+mod places;
 mod search;
 mod server;
 mod setup;
 mod world;
 
 pub use moves::{Client, Move, Server};
+pub use places::{Place, places};
 pub use search::{Budget, Found, Options, Outcome, search};
 pub use setup::Setup;
 pub use world::{Impossible, World};

@@ -141,7 +141,7 @@ mod tests {
         let (of, arrived) = line.take(1).unwrap();
         assert!(of == link && matches!(arrived, Arrival::Bytes { bytes, .. } if bytes == [1]));
         assert!(line.take(1).is_none() && line.has_dead(1));
-        assert_eq!((line.notice(1), line.parts().any(|(open, ..)| open[1])), (vec![link], false));
+        assert_eq!((line.notice(1), line.has_dead(1)), (vec![link], false));
         let link = line.open();
         line.send(0, link, bytes(2));
         line.cut();

@@ -4,12 +4,12 @@
 //! *Must not know:* what is right: checkers do.
 //!
 //! Worlds are large and there are many, so that only the way to each is kept: its parent and the move. To go on from the worlds
-//! of one depth, the tree of ways is walked again from the roots, which costs about as much as the last depth did. Chunks of
+//! of one depth, the tree of ways is walked again from the root, which costs about as much as the last depth did. Chunks of
 //! a depth are independent, so that threads share them; what they find is put together in order, and the result is the same
 //! for any number of threads.
 
 use super::moves::{Client, Move, Server};
-use super::setup::Setup;
+use super::places::{Place, TICK};
 use super::world::{Impossible, World};
 use crate::checkers::Violation;
 use crate::planted::Planted;
@@ -22,7 +22,7 @@ const CHUNK: u32 = 512;
 /// How often each thing may happen on one way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Budget {
-    /// Ticks of [`Options::tick`] seconds.
+    /// Ticks of a few seconds.
     pub ticks: u8,
     /// Processes that end.
     pub crashes: u8,
@@ -44,18 +44,10 @@ pub struct Budget {
     pub stalls: u8,
 }
 
-/// What is searched.
-#[derive(Debug, Clone)]
+/// How a search is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
-    /// Sizes and times.
-    pub setup: Setup,
-    /// Where to begin: moves from a pair in NORMAL.
-    pub roots: Vec<Vec<Move>>,
-    /// What may happen from there.
-    pub budget: Budget,
-    /// How long a tick is, in seconds.
-    pub tick: u32,
-    /// How many different worlds to visit.
+    /// How many different worlds to visit, in each place.
     pub states: usize,
     /// On how many threads.
     pub threads: usize,
@@ -79,7 +71,7 @@ pub struct Found {
 pub struct Outcome {
     /// Different worlds.
     pub states: usize,
-    /// Moves of the longest way from its root.
+    /// Moves of the longest way from the place.
     pub depth: usize,
     /// There are no more within the budget.
     pub is_closed: bool,
@@ -108,7 +100,7 @@ struct State {
 #[derive(Debug, Clone, Copy)]
 struct Node {
     parent: u32,
-    /// `None` for a root: its number is the place among the roots.
+    /// `None` for the root.
     one: Option<Move>,
     children: (u32, u32),
     /// The first and last of those that descend from it at the depth that is gone on from.
@@ -126,22 +118,33 @@ struct Behind {
 
 struct Search<'o> {
     options: &'o Options,
-    roots: Vec<State>,
+    place: &'o Place,
+    root: State,
     nodes: Vec<Node>,
     seen: HashSet<u64>,
 }
 
-/// Visits worlds until there are no more, enough were visited, or a checker finds a violation.
+/// Visits worlds from one place until there are no more, enough were visited, or a checker finds a violation.
 ///
 /// # Errors
-/// When a root cannot be reached.
-pub fn search(options: &Options) -> Result<Outcome, Impossible> {
-    let mut search = Search { options, roots: Vec::new(), nodes: Vec::new(), seen: HashSet::new() };
-    if let Some(found) = search.plant_roots()? {
-        return Ok(Outcome { states: search.nodes.len(), depth: 0, is_closed: false, found: Some(found) });
+/// When the place cannot be reached.
+pub fn search(place: &Place, options: &Options) -> Result<Outcome, Impossible> {
+    let mut root = State { world: World::paired(place.setup, options.planted)?, left: place.budget };
+    for one in &place.moves {
+        let made = root.world.apply(*one);
+        if let Some(violation) = root.world.violation() {
+            let found = Found { violation: violation.clone(), moves: place.moves.clone() };
+            return Ok(Outcome { states: 1, depth: 0, is_closed: false, found: Some(found) });
+        }
+        // With a bug in, a way may not lead where it leads without.
+        if options.planted == Planted::default() {
+            made?;
+        }
     }
-    let mut level = (0, search.count());
-    let mut depth = 0;
+    let seen = HashSet::from([root.hash()]);
+    let node = Node { parent: 0, one: None, children: NOBODY, span: NOBODY };
+    let mut search = Search { options, place, root, nodes: vec![node], seen };
+    let (mut level, mut depth) = ((0, 1), 0);
     loop {
         let (found, is_whole) = search.go_on_from(level);
         let next = (level.1, search.count());
@@ -157,31 +160,6 @@ pub fn search(options: &Options) -> Result<Outcome, Impossible> {
 impl Search<'_> {
     fn count(&self) -> u32 {
         u32::try_from(self.nodes.len()).unwrap_or(u32::MAX)
-    }
-
-    fn plant_roots(&mut self) -> Result<Option<Found>, Impossible> {
-        let options = self.options;
-        let paired = World::paired(options.setup, options.planted)?;
-        for root in &options.roots {
-            let mut world = paired.clone();
-            for one in root {
-                // With a bug in, a way may end early.
-                let made = world.apply(*one);
-                if let Some(violation) = world.violation() {
-                    return Ok(Some(Found { violation: violation.clone(), moves: root.clone() }));
-                }
-                if options.planted == Planted::default() {
-                    made?;
-                }
-            }
-            let state = State { world, left: options.budget };
-            if self.seen.insert(state.hash()) {
-                let parent = u32::try_from(self.roots.len()).unwrap_or(0);
-                self.nodes.push(Node { parent, one: None, children: NOBODY, span: NOBODY });
-                self.roots.push(state);
-            }
-        }
-        Ok(None)
     }
 
     /// Adds the worlds behind those of one depth; what was found, and whether all was looked at.
@@ -249,16 +227,12 @@ impl Search<'_> {
             at = self.nodes[at.parent as usize];
         }
         moves.reverse();
-        let root = self.options.roots.get(at.parent as usize).cloned().unwrap_or_default();
-        root.into_iter().chain(moves).collect()
+        self.place.moves.iter().copied().chain(moves).collect()
     }
 
     fn behind(&self, chunk: (u32, u32)) -> Behind {
         let mut behind = Behind::default();
-        for (number, root) in self.roots.iter().enumerate() {
-            let number = u32::try_from(number).unwrap_or(u32::MAX);
-            self.walk(chunk, number, root, &mut behind);
-        }
+        self.walk(chunk, 0, &self.root, &mut behind);
         behind
     }
 
@@ -294,7 +268,7 @@ impl Search<'_> {
                 return;
             }
         }
-        for one in state.moves(self.options.tick) {
+        for one in state.moves() {
             let mut next = state.clone();
             next.make(one);
             if let Some(violation) = next.world.violation() {
@@ -326,7 +300,7 @@ impl State {
     }
 
     /// All that can happen now.
-    fn moves(&self, tick: u32) -> Vec<Move> {
+    fn moves(&self) -> Vec<Move> {
         let mut moves = vec![Move::Connect, Move::Cut];
         for server in Server::ALL {
             moves.extend([Move::Deliver(server), Move::Notice(server), Move::Restart(server)]);
@@ -341,7 +315,7 @@ impl State {
                 }
             }
         }
-        moves.push(Move::Pass(tick));
+        moves.push(Move::Pass(TICK));
         let mut budget = self.left;
         moves.retain(|one| {
             budget.of(*one, &self.world).is_none_or(|left| *left > 0) && self.world.can(*one).is_ok()

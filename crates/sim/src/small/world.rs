@@ -326,11 +326,15 @@ impl World {
         for bytes in left.replies {
             self.reply(server, &bytes);
         }
+        let mut closed = Vec::new();
         for to in left.to_partner {
             self.servers[server].changed();
             match to {
                 ToPartner::Connect { .. } => self.servers[server].asks = true,
-                ToPartner::Close { link } => self.line.close(server, link),
+                ToPartner::Close { link } => {
+                    self.line.close(server, link);
+                    closed.push(link);
+                }
                 ToPartner::Send { link, outgoing } => {
                     let Some(engine) = &mut self.servers[server].engine else { continue };
                     let mut bytes = Vec::new();
@@ -339,6 +343,9 @@ impl World {
                     self.say(server, link, bytes);
                 }
             }
+        }
+        for link in closed {
+            self.hear(server, &Link::Closed { link });
         }
     }
 
