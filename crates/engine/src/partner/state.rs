@@ -117,7 +117,22 @@ impl Engine {
         let endpoint = self.endpoint_mut(relationship);
         // What was heard since this process started says nothing about the store that it found.
         let first = !std::mem::replace(&mut endpoint.was_compared, true);
-        let Some(tandem) = established.tandem else { return };
+        if let Some(tandem) = established.tandem.filter(|_| first) {
+            self.compare_with(now, relationship, tandem, established, outbox);
+        }
+        self.endpoint_mut(relationship).record.vouched_for = now;
+        self.store_endpoint(relationship, outbox);
+    }
+
+    fn compare_with(
+        &mut self,
+        now: Time,
+        relationship: RelationshipId,
+        tandem: TandemInfo,
+        established: &Established,
+        outbox: &mut Outbox,
+    ) {
+        let endpoint = self.endpoint(relationship);
         let heard = tandem.last_communicated.to_time(established.delta);
         let stored = endpoint.machine.stored();
         // An old copy may come from a time at which it was just being refilled: its wait was for another loss.
@@ -125,7 +140,7 @@ impl Engine {
         let known = is_new && (stored.storage_lost || stored.first_run) || heard == Time::ZERO;
         // It thought that it was in contact until its receive timer was over.
         let margin = MUCH_AHEAD.plus(established.receive_timer);
-        if first && !known && heard > endpoint.started_from.plus(margin) {
+        if !known && heard > endpoint.started_from.plus(margin) {
             let lost = Happening::Command(Command::StorageLost { down_since: None });
             self.happens(now, relationship, lost, outbox);
         }
