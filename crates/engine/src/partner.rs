@@ -83,6 +83,8 @@ pub(crate) struct Endpoint {
     stamp_at: Time,
     /// The last time of operation that the partner had vouched for, as the store knew it at the start of this process.
     started_from: Time,
+    /// No process ran on this store before.
+    is_new: bool,
     /// The memories of the two were compared since the start of this process.
     was_compared: bool,
     has_stopped: bool,
@@ -177,6 +179,7 @@ impl Endpoint {
             is_giving: false,
             stamp_at: Time::ZERO,
             started_from: Time::ZERO,
+            is_new: false,
             was_compared: false,
             has_stopped: false,
             lead_time_is_over: false,

@@ -80,6 +80,7 @@ impl Engine {
             same_client: claim.client.is_some() && claim.client == binding.client,
             reserved: binding.reserved,
             outstanding: crosses && !forgot,
+            untold: binding.flags.contains(Flags::UNSEEN),
             probation_over: binding.start_time_of_state.time().plus(self.config.decline_time()) <= now,
         };
         let mut received = *received;

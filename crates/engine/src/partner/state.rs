@@ -59,6 +59,7 @@ impl Engine {
             endpoint.connect_at = now;
             endpoint.stamp_at = now;
             endpoint.started_from = endpoint.record.vouched_for;
+            endpoint.is_new = endpoint.record.last_operation == Time::ZERO;
             if endpoint.record.is_raising {
                 self.raise_from_start(relationship);
             }
@@ -136,8 +137,7 @@ impl Engine {
         let heard = tandem.last_communicated.to_time(established.delta);
         let stored = endpoint.machine.stored();
         // An old copy may come from a time at which it was just being refilled: its wait was for another loss.
-        let is_new = endpoint.started_from == Time::ZERO;
-        let known = is_new && (stored.storage_lost || stored.first_run) || heard == Time::ZERO;
+        let known = endpoint.is_new && (stored.storage_lost || stored.first_run) || heard == Time::ZERO;
         // It thought that it was in contact until its receive timer was over.
         let margin = MUCH_AHEAD.plus(established.receive_timer);
         if !known && heard > endpoint.started_from.plus(margin) {

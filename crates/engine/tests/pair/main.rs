@@ -382,6 +382,19 @@ fn an_old_copy_of_a_store_stays_old_until_the_partner_was_met() {
 }
 
 #[test]
+fn a_copy_from_before_the_partner_was_first_met_is_an_old_one() {
+    let mut pair = Pair::new(3600);
+    let copy: Vec<_> = pair.nodes[1].log[..1].to_vec();
+    pair.pass(seconds(600));
+    pair.kill(1);
+    pair.nodes[1].log = pair.nodes[1].log.iter().take(4).cloned().collect();
+    assert_eq!(pair.nodes[1].log[..1], copy);
+    pair.start(1);
+    pair.pass(seconds(60));
+    assert_eq!((pair.view(1).storage_lost, pair.view(1).state), (true, FailoverState::RecoverWait));
+}
+
+#[test]
 fn a_partner_that_met_us_for_a_moment_vouches_for_that_moment() {
     let mut pair = Pair::normal(3600);
     pair.kill(0);
