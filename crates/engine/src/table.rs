@@ -627,7 +627,13 @@ impl Deadlines<'_> {
             }
             (None, BindingStatus::Abandoned) => match self.authority(binding) {
                 Some(authority) if !authority.resets_abandoned => Time::NEVER,
-                _ => binding.start_time_of_state.time().plus(self.decline_time),
+                // Whoever declined it may have got it from the partner since, which may have lost its store since: by the
+                // client's word the address is used, and what it may have been promised is not over before.
+                _ => {
+                    let promised = Some(binding.doubted_until).filter(|until| *until != Stamp::NEVER);
+                    let probation = binding.start_time_of_state.time().plus(self.decline_time);
+                    probation.max(promised.map_or(Time::ZERO, Stamp::time))
+                }
             },
             (None, BindingStatus::Expired | BindingStatus::Released) => {
                 match self.authority(binding).and_then(|authority| authority.partner_down) {
