@@ -9,9 +9,9 @@ fn pairs() -> Options {
 }
 
 /// Seeds that once failed.
-const ONCE_FAILED: [u64; 35] = [
-    5, 10, 29, 33, 46, 58, 59, 65, 75, 81, 91, 97, 107, 119, 122, 126, 127, 129, 132, 141, 155, 156, 160,
-    195, 198, 275, 303, 344, 394, 458, 507, 537, 653, 768, 944,
+const ONCE_FAILED: [u64; 34] = [
+    5, 10, 29, 33, 46, 58, 59, 65, 75, 81, 91, 97, 107, 119, 122, 126, 127, 129, 141, 155, 156, 160, 195,
+    198, 275, 303, 344, 394, 458, 507, 537, 653, 768, 944,
 ];
 
 #[test]
@@ -42,7 +42,7 @@ fn planted_bugs_are_found() {
         ("always-alive", &["S2"]),
         ("bndack-before-stable", &["S4"]),
         ("state-before-stable", &["S10"]),
-        ("skip-recover-wait", &["S10", "S12"]),
+        ("skip-recover-wait", &["S9", "S10", "S12"]),
         ("swap-pools", &["S7"]),
         ("keeps-what-it-gave", &["S7"]),
         ("short-wait", &["S6"]),
