@@ -279,11 +279,10 @@ impl Counts {
 /// Edges of figure 9.2-1, as far as two Tandems take them. A state that is left at once does not show: STARTUP ends in the state that
 /// the first STATE of the partner leads to.
 ///
-/// Not here, because no road of two Tandems leads there: to POTENTIAL-CONFLICT from RECOVER, RECOVER-WAIT and RECOVER-DONE. Who is
-/// in one of these was seen in it, or in STARTUP, by the partner in PARTNER-DOWN, which stays; and one that lost its store goes on
-/// with that (trap T16). Not here, because it takes two troubles within milliseconds, so that a thousand seeds may be without:
-/// PARTNER-DOWN and RECOVER-DONE to RECOVER (an old store is found just then), CONFLICT-DONE to PARTNER-DOWN (a wrong word of
-/// the operator) and to POTENTIAL-CONFLICT (the same at the partner), RESOLUTION-INTERRUPTED and STARTUP by way of a lost disk.
+/// Not here, because it takes two troubles within milliseconds, so that a thousand seeds may be without: PARTNER-DOWN and
+/// RECOVER-DONE to RECOVER (an old store is found just then), RECOVER to POTENTIAL-CONFLICT (the partner, in conflict with the life
+/// before this one), CONFLICT-DONE to PARTNER-DOWN (a wrong word of the operator) and to POTENTIAL-CONFLICT (the same at the
+/// partner), RESOLUTION-INTERRUPTED to COMMUNICATIONS-INTERRUPTED (the partner lost its disk just then).
 const REQUIRED_EDGES: [(FailoverState, FailoverState); 47] = {
     use FailoverState as S;
     [
