@@ -75,7 +75,7 @@ impl Endpoint {
     /// comes from a time at which it was just being refilled waits anew: its wait was for another loss.
     fn is_known_to_be_new(&self) -> bool {
         let stored = self.machine.stored();
-        self.started_from == Time::ZERO && (stored.storage_lost || stored.first_run)
+        self.is_new && (stored.storage_lost || stored.first_run)
     }
 }
 
