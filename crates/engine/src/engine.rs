@@ -240,7 +240,7 @@ impl Engine {
             // F07-5.10-15, D12's figure 5.11-1 note 3: by way of RESET, so that the partner agrees. It is as old as the ABANDONED
             // that it ends: nothing was heard of the address since, and whoever got it from the partner meanwhile has more to
             // say (time(3) of figure 7.1.3-1).
-            self.table.change(&self.config, slot, |binding| binding.status = BindingStatus::Reset);
+            self.table.change(slot, |binding| binding.status = BindingStatus::Reset);
             self.changed(slot, outbox);
             return;
         }
