@@ -80,7 +80,6 @@ pub enum Destination {
     reason = "few wait at a time, and a box for each message would cost an allocation"
 )]
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(clippy::large_enum_variant, reason = "nearly all of them are messages")]
 pub enum ToPartner {
     /// Open a connection to the partner of this relationship.
     Connect {
