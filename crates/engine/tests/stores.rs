@@ -120,6 +120,33 @@ fn an_old_copy_that_crashes_while_it_recovers_goes_on_recovering() {
     }
 }
 
+/// Generations begin again from those of the copy: the partner may have heard them before, and forgotten since that it is over.
+#[test]
+fn a_store_that_was_refilled_is_sound_whatever_an_old_copy_of_the_partner_heard() {
+    for n in [0, 1] {
+        let mut pair = Pair::normal(3600);
+        let ours = copy(&pair, n);
+        for _ in 0..4 {
+            pair.kill(n);
+            pair.start(n);
+            pair.pass(seconds(60));
+        }
+        let theirs = copy(&pair, 1 - n);
+        pair.pass(seconds(200));
+        restore(&mut pair, n, ours);
+        pair.pass(seconds(2 * MCLT));
+        assert_eq!(pair.states(), NORMAL);
+        pair.kill(1 - n);
+        (pair.nodes[1 - n].log, pair.nodes[1 - n].store, pair.nodes[1 - n].generation) = theirs;
+        pair.kill(n);
+        pair.start(n);
+        pair.start(1 - n);
+        pair.pass(seconds(30));
+        assert!(!pair.view(n).storage_lost, "node {n}");
+        assert!(waits(&pair, 1 - n));
+    }
+}
+
 /// Both with empty disks, and neither runs.
 fn both_lost() -> Pair {
     let mut pair = Pair::normal(3600);

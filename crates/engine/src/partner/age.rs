@@ -54,8 +54,11 @@ impl Engine {
         // Later ones have heard this very process, which says nothing about the store that it found.
         let first = !std::mem::replace(&mut endpoint.was_compared, true);
         let Some(heard) = tandem.heard.filter(|_| first && !endpoint.is_known_to_be_new()) else { return };
+        let known = endpoint.started_from;
+        // Those of a copy begin again; but what they said before it was refilled is known to be over.
         let opened_since = heard.identity == identity && heard.generation >= generation;
-        if (opened_since || is_later(&heard, endpoint.started_from)) && !believes {
+        if (opened_since && is_later(&heard, known) || is_later(&heard, known.plus(STAMPS_LAG))) && !believes
+        {
             let lost = Happening::Command(Command::StorageLost { down_since: None });
             self.happens(now, relationship, lost, outbox);
         }
@@ -73,5 +76,5 @@ impl Endpoint {
 
 /// Whether we were heard after the time of which the store knows.
 fn is_later(heard: &HeardStore, known: Time) -> bool {
-    heard.at.to_time(ClockDelta::default()) > known.plus(STAMPS_LAG)
+    heard.at.to_time(ClockDelta::default()) > known
 }
