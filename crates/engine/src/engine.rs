@@ -19,6 +19,7 @@ use crate::view::{LeaseFilter, LeaseView, PoolView, Status};
 use failover::binding::BindingStatus;
 use failover::time::{Interval, Time};
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 /// Units of work that one call does at most: a slot looked at, a lease expired.
 pub const WORK_PER_CALL: u32 = 1000;
@@ -30,10 +31,10 @@ const LOST_WITHIN_SLACK: Interval = Interval::from_seconds(4);
 const SLOTS_PER_LOOK: usize = 4096;
 
 /// Every decision, in one deterministic state machine. The life of one: [`Engine::new`], [`Engine::replay`] for each
-/// record of the store, [`Engine::start`], then [`Engine::handle`] for ever.
-#[derive(Debug)]
+/// record of the store, [`Engine::start`], then [`Engine::handle`] for ever. A clone goes on by itself.
+#[derive(Debug, Clone)]
 pub struct Engine {
-    pub(crate) config: Config,
+    pub(crate) config: Arc<Config>,
     pub(crate) table: Table,
     pub(crate) interfaces: Vec<Interface>,
     pub(crate) storage: StorageHealth,
@@ -49,7 +50,7 @@ pub struct Engine {
     pub(crate) store: ([u8; 16], u64),
     clock: Option<ClockStamp>,
     /// Due work was left over at the last call.
-    more: bool,
+    pub(crate) more: bool,
 }
 
 /// How far a snapshot has come.
@@ -67,7 +68,7 @@ impl Engine {
         let exhausted = vec![false; config.networks().len()];
         let endpoints = Endpoint::all(&config);
         Engine {
-            config,
+            config: Arc::new(config),
             table,
             interfaces: Vec::new(),
             storage: StorageHealth::Ok,
@@ -216,7 +217,7 @@ impl Engine {
     /// The wait of PARTNER-DOWN is over: nobody can hold the address any more (F07-5.10-14, trap T3).
     fn waited(&mut self, now: Time, slot: Slot, outbox: &mut Outbox) {
         self.set_status(now, slot, BindingStatus::Free);
-        self.table.set_flags(slot, Flags::UNAGREED, true);
+        self.table.set_flags(slot, Flags::UNAGREED, !self.planted.freed_alone_is_agreed);
         self.changed(slot, outbox);
         self.counters.count(Counter::FreedAlone);
     }
@@ -260,7 +261,11 @@ impl Engine {
         self.set_status(now, slot, status);
         if status == BindingStatus::Released {
             let heard = self.table.get(slot).heard_anew(now);
-            self.table.change(slot, |binding| binding.client_last_transaction_time = heard);
+            let mclt = self.mclt_of(slot);
+            self.table.change(slot, |binding| {
+                binding.client_last_transaction_time = heard;
+                binding.was_given_back(now, mclt);
+            });
         }
         self.changed(slot, outbox);
     }

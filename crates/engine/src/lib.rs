@@ -12,6 +12,7 @@ pub mod clock;
 pub mod config;
 pub mod counter;
 mod engine;
+mod essence;
 pub mod event;
 pub mod input;
 pub mod outbox;
@@ -23,6 +24,7 @@ mod table;
 mod view;
 
 pub use engine::{Engine, SnapshotCursor, WORK_PER_CALL};
+pub use essence::Essence;
 pub use input::{Input, Interface, InterfaceId, Link, LinkId, Packet, StorageHealth};
 pub use outbox::{Batch, Destination, Outbox, Position, Released, ToPartner};
 pub use partner::{Commanded, EndpointView};

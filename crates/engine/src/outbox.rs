@@ -75,10 +75,6 @@ pub enum Destination {
 }
 
 /// Something for a partner, or for the connection to it.
-#[allow(
-    clippy::large_enum_variant,
-    reason = "few wait at a time, and a box for each message would cost an allocation"
-)]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ToPartner {
     /// Open a connection to the partner of this relationship.
@@ -102,14 +98,14 @@ pub enum ToPartner {
 }
 
 /// Filled by the engine, sealed into batches by the shell.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Outbox {
     next: Position,
     batch: Batch,
 }
 
 /// Records, and the outputs that rest on them or on earlier ones.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Batch {
     first: Position,
     count: u32,
@@ -122,7 +118,7 @@ pub struct Batch {
     partners: VecDeque<(Position, ToPartner)>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Reply {
     rests_on: Position,
     destination: Destination,

@@ -49,7 +49,7 @@ const STAMP_INTERVAL: Interval = Interval::from_seconds(10);
 const UPDATE_WAIT: Interval = Interval::from_seconds(60);
 
 /// What is kept for one partner.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Endpoint {
     machine: Machine,
     /// What must survive; stored before it is told or acted upon (F07-9.2-01).
@@ -86,7 +86,7 @@ pub(crate) struct Endpoint {
     /// The last look at the balance gave a part of what the secondary lacks: the next one gives on.
     is_giving: bool,
     stamp_at: Time,
-    /// The last time of operation that the store knew at the start of this process.
+    /// The last time of operation that the partner had vouched for, as the store knew it at the start of this process.
     started_from: Time,
     /// Identity and generation of the partner's store, as told on the connection that counts.
     partner_store: Option<([u8; 16], u64)>,

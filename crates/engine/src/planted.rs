@@ -54,6 +54,40 @@ pub struct Planted {
     pub believe_old_copy: bool,
     /// The same client gets its address back although the partner was told that it is gone (trap T5).
     pub same_client_after_told: bool,
+    /// A client is believed about a lease that the partner may know, also while it can be asked (trap T20, S7).
+    pub take_over_in_contact: bool,
+    /// A client with a lease that the dead partner gave is refused (trap T20, L4).
+    pub refuse_unknown: bool,
+    /// A secondary in POTENTIAL-CONFLICT takes the primary's NORMAL for CONFLICT-DONE (trap T24, L1).
+    pub chase_normal: bool,
+    /// A state that changes before the partner's first STATE came is not told (trap T24, L1).
+    pub state_only_in_contact: bool,
+    /// A refusal of an update that crosses counts for UPDDONE (trap T22, model M2).
+    pub crossing_counts: bool,
+    /// `alive` is now from the first contact on (trap T15, model M3).
+    pub alive_at_contact: bool,
+    /// `alive` is now in a PARTNER-DOWN that was stored by an earlier process (trap T15, model M4).
+    pub trust_stored_partner_down: bool,
+    /// NORMAL does not wait for what the wait of PARTNER-DOWN has freed (trap T17, model M6).
+    pub freed_alone_is_agreed: bool,
+    /// NORMAL does not wait for what was granted on a client's word (trap T17, model M7).
+    pub taken_over_is_agreed: bool,
+    /// The raise leaves EXPIRED and RELEASED as they are (trap T16, model M8).
+    pub raise_leaves_ended: bool,
+    /// The raise counts from the four times, however old they are (trap T16, model M9).
+    pub raise_without_now: bool,
+    /// The raise is made at each word of the loss (trap T16, model M10).
+    pub raise_again: bool,
+    /// A partner that lost its store is waited for on the road of conflict (trap T16, model M11).
+    pub conflict_with_who_forgot: bool,
+    /// A partner that lost its store raises acked-potential-expiration-time (trap T16, model M11).
+    pub who_forgot_vouches: bool,
+    /// In PARTNER-DOWN what was leased since entry changes hands as soon as it ends (trap T18, model M12).
+    pub leased_since_at_once: bool,
+    /// Who claims an address is believed although a lease of it was given back (trap T20, S1).
+    pub believes_after_release: bool,
+    /// A RELEASED ends a lease of the same second that the partner did not know of (S1).
+    pub releases_by_the_second: bool,
     /// A reserved address is anybody's (S17).
     pub ignore_reservations: bool,
     /// A declined address is FREE again at once (S17).

@@ -9,9 +9,9 @@
 //!
 //! | kind | bytes |
 //! | --- | --- |
-//! | 1 binding | kind, version, status, flags, address (4), six stamps (24), htype, hlen, chaddr, identity length (2), identity, then items: tag (1), length (2), bytes |
+//! | 1 binding | kind, version, status, flags, address (4), six stamps (24), htype, hlen, chaddr, identity length (2), identity, then items: tag (1), length (2), bytes; 1 host name, 2 option 82, 3 vendor class, 4 until when nobody is believed about it |
 //! | 2 clock | kind, version, engine time (8), since boot (8), wall (8), boot identity (16), synchronised (1) |
-//! | 3 endpoint | kind, version, flags, delayed service, name length (2), name, last operation (8), alive (8), MCLT (8), time of the last CONNECT (4), then what the flags name: buckets (32), what the state machine stores (flags, three states, four times, loss), what was heard of the partner's store (identity (16), generation (8), time (4)) |
+//! | 3 endpoint | kind, version, flags, delayed service, name length (2), name, last operation (8), alive (8), MCLT (8), time of the last CONNECT (4), then what the flags name: buckets (32), what the state machine stores (flags, three states, four times, loss), what was heard of the partner's store (identity (16), generation (8), time (4)), last operation vouched for (8) |
 
 mod endpoint;
 
@@ -36,6 +36,7 @@ const KIND_ENDPOINT: u8 = 3;
 const ITEM_HOST_NAME: u8 = 1;
 const ITEM_RELAY: u8 = 2;
 const ITEM_VENDOR_CLASS: u8 = 3;
+const ITEM_DOUBTED_UNTIL: u8 = 4;
 
 /// A whole second between 2020 and 2156 in four bytes, as bindings keep it. Zero is "none", all ones "never".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -169,6 +170,9 @@ pub struct BindingRecord<'a> {
     pub acked_potential_expiration: Stamp,
     /// Latest potential-expiration-time received from the partner.
     pub received_potential_expiration: Stamp,
+    /// Until then nobody is believed who says that it has this address (trap T20): its lease was given back, by the client or
+    /// in its name.
+    pub doubted_until: Stamp,
     /// The client's hardware address, when one is known.
     pub hardware: Option<HardwareAddress>,
     /// The client, or the last one: bytes of a `ClientIdentity`; empty for none.
@@ -276,6 +280,10 @@ impl<'a> BindingRecord<'a> {
             None => out.extend_from_slice(&[0, 0]),
         }
         push_sized(out, self.identity);
+        if self.doubted_until != Stamp::NONE {
+            out.push(ITEM_DOUBTED_UNTIL);
+            push_sized(out, &self.doubted_until.0.to_le_bytes());
+        }
         for (tag, value) in [
             (ITEM_HOST_NAME, self.host_name),
             (ITEM_RELAY, self.relay_agent_information),
@@ -311,6 +319,7 @@ impl<'a> BindingRecord<'a> {
             sent_potential_expiration: stamps[3],
             acked_potential_expiration: stamps[4],
             received_potential_expiration: stamps[5],
+            doubted_until: Stamp::NONE,
             hardware: if htype == 0 && hlen == 0 { None } else { hardware },
             identity,
             host_name: &[],
@@ -324,6 +333,11 @@ impl<'a> BindingRecord<'a> {
                 ITEM_HOST_NAME => binding.host_name = value,
                 ITEM_RELAY => binding.relay_agent_information = value,
                 ITEM_VENDOR_CLASS => binding.vendor_class = value,
+                ITEM_DOUBTED_UNTIL => {
+                    let bytes =
+                        value.try_into().map_err(|_| RecordError::Nonsense("a time of another length"))?;
+                    binding.doubted_until = Stamp(u32::from_le_bytes(bytes));
+                }
                 _ => return Err(RecordError::Nonsense("an unknown item of a binding")),
             }
         }
@@ -385,6 +399,7 @@ mod tests {
             sent_potential_expiration: Stamp(4),
             acked_potential_expiration: Stamp::NEVER,
             received_potential_expiration: Stamp::NONE,
+            doubted_until: Stamp(9),
             hardware: HardwareAddress::new(1, &[2, 0, 0, 0, 0, 1]),
             identity: &[1, 1, 2, 0, 0, 0, 0, 1],
             host_name: b"laptop",
@@ -444,7 +459,8 @@ mod tests {
 
     #[test]
     fn the_layout_on_disk_does_not_change() {
-        let bytes = bytes_of(&Record::Binding(binding()));
+        let never_given_back = BindingRecord { doubted_until: Stamp::NONE, ..binding() };
+        let bytes = bytes_of(&Record::Binding(never_given_back));
         let hex = bytes.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
         assert_eq!(
             hex,

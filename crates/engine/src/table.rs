@@ -84,7 +84,7 @@ pub(crate) enum Available {
     Backup,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Table {
     ranges: Vec<Range>,
     slots: Vec<Binding>,
@@ -110,6 +110,7 @@ pub(crate) struct Table {
     /// Planted bugs: see [`crate::planted::Planted`].
     expire_early: bool,
     short_wait: bool,
+    leased_since_at_once: bool,
 }
 
 /// A slot whose time has come.
@@ -189,6 +190,7 @@ impl Table {
             lost: LostTime::default(),
             expire_early: false,
             short_wait: false,
+            leased_since_at_once: false,
         }
     }
 
@@ -436,6 +438,7 @@ impl Table {
     pub(crate) fn plant(&mut self, planted: &Planted) {
         self.expire_early = planted.expire_early;
         self.short_wait = planted.short_wait;
+        self.leased_since_at_once = planted.leased_since_at_once;
         if planted.forget_probation {
             self.decline_time = Interval::ZERO;
         }
@@ -455,6 +458,7 @@ impl Table {
                 decline_time: self.decline_time,
                 early: self.expire_early,
                 short_wait: self.short_wait,
+                leased_since_at_once: self.leased_since_at_once,
             };
             match wheel.step(lists, now_tick, |slot| rule.of(&slots[slot as usize])) {
                 Step::Due(slot) => {
@@ -595,6 +599,7 @@ impl Table {
             decline_time: self.decline_time,
             early: self.expire_early,
             short_wait: self.short_wait,
+            leased_since_at_once: self.leased_since_at_once,
         }
     }
 
@@ -633,6 +638,7 @@ struct Deadlines<'t> {
     decline_time: Interval,
     early: bool,
     short_wait: bool,
+    leased_since_at_once: bool,
 }
 
 impl Deadlines<'_> {
@@ -659,6 +665,12 @@ impl Deadlines<'_> {
             },
             (None, BindingStatus::Expired | BindingStatus::Released) => {
                 match self.authority(binding).and_then(|authority| authority.partner_down) {
+                    Some(stay)
+                        if self.leased_since_at_once
+                            && binding.client_last_transaction_time.time() >= stay.entered =>
+                    {
+                        Time::ZERO
+                    }
                     Some(stay) if self.short_wait => stay.may_change_hands(Times::NONE),
                     Some(stay) => stay.may_change_hands(binding.times()),
                     None => Time::NEVER,

@@ -329,6 +329,58 @@ fn an_old_copy_of_a_store_that_was_being_refilled_waits_anew() {
     );
 }
 
+/// Somebody releases the lease of a client that still uses it. While the two are apart the primary may have leased the address to
+/// another, so that the secondary does not believe the first before all that it can have been promised is over (trap T20).
+#[test]
+fn nobody_is_believed_about_an_address_that_was_given_back() {
+    let lease = 3600;
+    let mut pair = Pair::normal(lease);
+    let client = Client::new(1);
+    let (n, address, _) = pair.bind(&client).expect("an address");
+    pair.renew(&client, n, address).expect("an answer");
+    pair.release(&client, n, address);
+    pair.pass(seconds(30));
+    pair.command(0, Command::Resync);
+    let [here, there] = pair.status(address);
+    assert!(here == there && matches!(here, BindingStatus::Free | BindingStatus::Backup), "{here}");
+    // Whose address it is not now.
+    let other = usize::from(here == BindingStatus::Free);
+    for restarted in [false, true] {
+        pair.cut();
+        if restarted {
+            pair.kill(other);
+            pair.start(other);
+            pair.pass(seconds(60));
+        }
+        assert!(pair.renew(&client, other, address).is_none(), "it may be another's since");
+        pair.mend();
+        pair.pass(seconds(60));
+    }
+    pair.pass(seconds(3 * lease));
+    pair.cut();
+    assert!(
+        pair.renew(&client, other, address).is_some(),
+        "the partner may have leased it in its last second"
+    );
+}
+
+#[test]
+fn an_old_copy_of_a_store_stays_old_until_the_partner_was_met() {
+    let mut pair = Pair::normal(3600);
+    let copy = pair.nodes[0].log.clone();
+    pair.pass(seconds(2 * MCLT));
+    pair.kill(0);
+    pair.nodes[0].log = copy;
+    pair.is_cut = true;
+    pair.start(0);
+    pair.pass(seconds(100));
+    pair.kill(0);
+    pair.mend();
+    pair.start(0);
+    pair.pass(seconds(30));
+    assert!(pair.view(0).storage_lost);
+}
+
 #[test]
 fn a_partner_that_noticed_late_that_we_were_gone_shows_no_old_store() {
     let mut pair = Pair::of(|role| {

@@ -25,6 +25,7 @@ use crate::message::{
 use crate::state::Role;
 use crate::time::{ClockDelta, Interval, Time, WireTime};
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// CONTACT is sent at least so often, however long the partner would wait.
 const LONGEST_SILENCE: Interval = Interval::from_seconds(60);
@@ -252,6 +253,26 @@ impl Connection {
     /// Whether nothing more will come of this connection.
     pub fn is_over(&self) -> bool {
         self.phase == Phase::Over
+    }
+
+    /// What decides about the future, but for the settings, timers that every message winds up, and the clock: for who compares
+    /// connections.
+    pub fn essence(&self) -> impl fmt::Debug {
+        let Connection {
+            phase, is_stimulus, over_tls, connected_once, buffer, awaited, unacked, owed, ..
+        } = self;
+        let flags = [is_stimulus, over_tls, connected_once];
+        (
+            phase,
+            flags,
+            buffer,
+            awaited,
+            unacked,
+            owed,
+            self.partner_max_unacked,
+            self.clock_delta(),
+            self.ack_by,
+        )
     }
 
     /// How many more BNDUPDs the partner takes now (F07-7.3.2-08). 0 while not established.

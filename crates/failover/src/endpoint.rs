@@ -21,6 +21,7 @@ use crate::message::{StateMessage, TandemInfo, Xid};
 use crate::state::{FailoverState, Role};
 use crate::time::{Interval, Time};
 use FailoverState as S;
+use std::fmt;
 
 /// How long SHUTDOWN waits for the partner to enter PARTNER-DOWN (F07-9.12.2-03).
 const SHUTDOWN_WAIT: Interval = Interval::from_seconds(3);
@@ -150,6 +151,21 @@ impl Endpoint {
         &self.stored
     }
 
+    /// What decides about the future, but for the settings, the start of the process and numbers that only name: for who
+    /// compares endpoints.
+    pub fn essence(&self) -> impl fmt::Debug {
+        let Endpoint { state, stored, had_record, last_operation, alive_stamp, proven, .. } = self;
+        let Endpoint { entered_partner_down, last_contact, handover_pending, link, state_ends, .. } = self;
+        let link = link.as_ref().map(|link| {
+            let Link { partner, partner_tandem, last_told, requested, progress_by, owed, .. } = link;
+            let forgot = partner_tandem.map(|tandem| tandem.storage_lost);
+            let flags = [link.partner_requested, link.closing];
+            (partner, forgot, last_told, requested, progress_by, owed, flags)
+        });
+        let flags = [had_record, proven, entered_partner_down, handover_pending, &self.dirty];
+        (state, stored, last_operation, alive_stamp, last_contact, link, state_ends, flags)
+    }
+
     /// The settings, with the terms of the primary.
     pub fn settings(&self) -> &Settings {
         &self.settings
@@ -216,7 +232,15 @@ impl Endpoint {
             Event::Progress => self.heard_progress(now),
             Event::HandoverPending(pending) => {
                 self.handover_pending = pending;
-                if matches!(self.state, S::PartnerDown | S::CommunicationsInterrupted | S::RecoverDone) {
+                // What waits for this is a partner in RECOVER-DONE, or an own one. What a partner said before it was declared
+                // down is no news, and must not end PARTNER-DOWN (L7).
+                let waits = match self.state {
+                    S::PartnerDown | S::CommunicationsInterrupted => {
+                        self.partner().is_some_and(|partner| partner.state == S::RecoverDone)
+                    }
+                    state => state == S::RecoverDone,
+                };
+                if waits {
                     self.look_at_partner(now, out);
                 }
             }

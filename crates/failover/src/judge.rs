@@ -119,9 +119,9 @@ enum Cell {
     Time1,
     /// time(2): our lease is over.
     Time2,
-    /// time(3): heard after our RESET.
+    /// time(3): heard after our RESET or ABANDONED.
     Time3,
-    /// The same seen from the other side: accept, unless our client was heard after the partner's RESET.
+    /// The same seen from the other side: accept, unless our client was heard after the partner's RESET or ABANDONED.
     NotTime3,
     /// (5): accept, unless the clients differ.
     Clients,
@@ -204,6 +204,11 @@ fn lacks_information(update: &Update) -> bool {
 }
 
 /// Figure 7.1.3-1: one row for each status of ours, one column for each received.
+///
+/// In one thing it is not the figure's. There ABANDONED stands until an operator resets it, and displaces an ACTIVE however late
+/// that is. Here ABANDONED ends by itself, so that a client that lost its lease to one from before that lease would still hold
+/// the address when it goes to the next (S1). Between ACTIVE and ABANDONED, as between ACTIVE and RESET, the later word counts:
+/// time(3), the same seen from both sides. Who took an address after it was declined has found it in order.
 fn cell(ours: BindingStatus, received: BindingStatus) -> Cell {
     use BindingStatus as S;
     use Cell::{Accept, Clients, NotTime3, Time1, Time2, Time3};
@@ -217,6 +222,7 @@ fn cell(ours: BindingStatus, received: BindingStatus) -> Cell {
         S::Free | S::Backup => [Accept,        Accept,        Accept,        Accept],
         S::Reset =>            [Time3,         Accept,        Accept,        Accept],
         S::Abandoned => return match received {
+            S::Active => Time3,
             // When it was taken over from the partner a client of ours may have held the address, and still does.
             S::Reset => Time2,
             S::Abandoned => Accept,
@@ -229,7 +235,7 @@ fn cell(ours: BindingStatus, received: BindingStatus) -> Cell {
         S::Expired => expired,
         S::Released => released,
         S::Free | S::Backup => free,
-        S::Reset if ours == S::Active => NotTime3,
+        S::Reset | S::Abandoned if ours == S::Active => NotTime3,
         S::Reset | S::Abandoned => Accept,
     }
 }
@@ -363,9 +369,9 @@ mod tests {
             (S::Released,  NOW + 50, [LATER, LATER, YES,   YES,  YES,  YES, YES]),
             (S::Free,      0,        [YES,   YES,   YES,   YES,  YES,  YES, YES]),
             (S::Backup,    0,        [YES,   YES,   YES,   YES,  YES,  YES, YES]),
-            (S::Abandoned, 0,        [NO,    NO,    NO,    NO,   NO,   YES, YES]),
+            (S::Abandoned, 0,        [RUNS,  NO,    NO,    NO,   NO,   YES, YES]),
             // Somebody held it when it was taken over as ABANDONED, and may still.
-            (S::Abandoned, NOW + 5,  [NO,    NO,    NO,    NO,   NO,   RUNS, YES]),
+            (S::Abandoned, NOW + 5,  [RUNS,  NO,    NO,    NO,   NO,   RUNS, YES]),
         ];
         for (status, end, cells) in rows {
             for (received, expected) in columns.into_iter().zip(cells) {
@@ -393,14 +399,20 @@ mod tests {
 
     /// The clients of [`ours`] were heard at 5000.
     #[test]
-    fn a_lease_gives_way_only_to_a_reset_that_is_later_than_its_client() {
-        for (start, expected) in [(4999, Some(15)), (5000, None), (5001, None)] {
-            let reset = Update { start_time_of_state: Some(at(start)), ..update(S::Reset, 1) };
-            assert_eq!(verdict(&reset, &ours(S::Active, NOW + 50), Role::Secondary).err(), expected);
-            assert!(verdict(&reset, &ours(S::Active, NOW - 50), Role::Secondary).is_ok(), "it is over");
+    fn a_lease_gives_way_only_to_what_is_later_than_its_client() {
+        for status in [S::Reset, S::Abandoned] {
+            for (start, expected) in [(4999, Some(15)), (5000, None), (5001, None)] {
+                let end = Update { start_time_of_state: Some(at(start)), ..update(status, 1) };
+                assert_eq!(verdict(&end, &ours(S::Active, NOW + 50), Role::Secondary).err(), expected);
+                assert!(verdict(&end, &ours(S::Active, NOW - 50), Role::Secondary).is_ok(), "it is over");
+                // The partner, whose it is, sees the same.
+                let theirs = Binding { start_time_of_state: at(start), ..ours(status, 0) };
+                let accepted = verdict(&update(S::Active, 5000), &theirs, Role::Primary).is_ok();
+                assert_eq!(accepted, expected.is_some());
+            }
+            let silent = Update { start_time_of_state: None, ..update(status, 1) };
+            assert!(verdict(&silent, &ours(S::Active, NOW + 50), Role::Secondary).is_ok());
         }
-        let silent = Update { start_time_of_state: None, ..update(S::Reset, 1) };
-        assert!(verdict(&silent, &ours(S::Active, NOW + 50), Role::Secondary).is_ok());
     }
 
     #[test]
@@ -518,14 +530,15 @@ mod tests {
             assert_eq!(apply.client_last_transaction_time, Some(at(9999)));
             assert_eq!(apply.start_time_of_state, at(4000));
         }
-        let apply = verdict(&update(S::Abandoned, 9999), &ours(S::Active, NOW + 5), Role::Primary).unwrap();
+        let declined = Update { start_time_of_state: Some(at(5001)), ..update(S::Abandoned, 9999) };
+        let apply = verdict(&declined, &ours(S::Active, NOW + 5), Role::Primary).unwrap();
         assert_eq!(
             (apply.status, apply.client, apply.client_last_transaction_time),
             (S::Abandoned, Client::Nobody, None)
         );
         // Until when somebody may use it, by our own promise, or by what the partner knows of one.
         assert_eq!(apply.times.lease_expiration, at(NOW + 500));
-        let held = Update { lease_expiration: None, ..update(S::Abandoned, 9999) };
+        let held = Update { lease_expiration: None, ..declined };
         let apply = verdict(&held, &ours(S::Active, NOW + 5), Role::Primary).unwrap();
         assert_eq!(apply.times.lease_expiration, at(NOW + 5).plus(Interval::from_seconds(1000).slack()));
         let apply = verdict(&held, &ours(S::Abandoned, NOW + 90), Role::Primary).unwrap();

@@ -93,19 +93,17 @@ impl Handled<'_> {
 }
 
 /// What passed between a client and its servers about one address: when each happened last, in the order of decisions.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Dealing {
     granted: u64,
     /// The grant that the client has heard of.
     heard_of: u64,
     /// By the client, or by somebody in its name.
     given_back: u64,
-    /// The last time that it was given back, it was declined.
-    declined: bool,
 }
 
 /// All dealings.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Dealings(BTreeMap<(Ipv4Addr, ClientIdentity), Dealing>);
 
 impl Dealings {
@@ -114,7 +112,6 @@ impl Dealings {
         let dealing = self.0.entry((address, handled.identity.clone())).or_default();
         if handled.gives_back() {
             dealing.given_back = handled.order;
-            dealing.declined = handled.message.message_type() == Some(MessageType::Decline);
         } else if handled.recorded {
             dealing.granted = handled.order;
         }
@@ -124,11 +121,6 @@ impl Dealings {
     fn given_back(&self, address: Ipv4Addr, identity: &ClientIdentity) -> bool {
         let dealing = self.0.get(&(address, identity.clone()));
         dealing.is_some_and(|dealing| dealing.given_back > dealing.granted)
-    }
-
-    /// Whether this client said of this address that somebody else uses it.
-    fn has_declined(&self, address: Ipv4Addr, identity: &ClientIdentity) -> bool {
-        self.0.get(&(address, identity.clone())).is_some_and(|dealing| dealing.declined)
     }
 
     /// A client holds an address: is that void, because what it has heard of was given back? `anew`: it has just heard.
@@ -142,7 +134,7 @@ impl Dealings {
 }
 
 /// All checkers, and the first violation that one of them found.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Checkers {
     pub(crate) violation: Option<Violation>,
     dealings: Dealings,
@@ -210,16 +202,8 @@ impl Checkers {
 
     /// A client stops to use an address.
     pub(crate) fn lets_go(&mut self, client: u8, address: Ipv4Addr, why: Why, bound_to_stay: bool) {
-        let held_as = self.s1.lets_go(self.now, client, address);
-        // It took here, from the one server, what it had declined at the other while the two were apart. When they meet, ABANDONED
-        // stays (figure 7.1.3-1 rejects ACTIVE in its row): by the client's own word somebody else uses the address, so that
-        // to refuse it is right.
-        let declined = |identity: &ClientIdentity| {
-            let abandons = |ledger: &ledger::Ledger| ledger.is_abandoned(address);
-            self.dealings.has_declined(address, identity) && self.ledger.as_ref().is_some_and(abandons)
-        };
-        let stays = bound_to_stay && held_as.is_some_and(|identity| !declined(&identity));
-        let verdict = self.l4.lets_go(self.now, client, address, why, stays);
+        let holds = self.s1.lets_go(self.now, client, address);
+        let verdict = self.l4.lets_go(self.now, client, address, why, holds && bound_to_stay);
         self.judge("L4", verdict);
     }
 
@@ -331,6 +315,7 @@ impl Checkers {
 
     /// A server has been told by its disk that all records up to this one are stable.
     pub(crate) fn synced(&mut self, server: usize, position: u64) {
+        self.s16[server].stable(position);
         if let Some(ledger) = &mut self.ledger {
             ledger.synced(server, position);
         }

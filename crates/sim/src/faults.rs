@@ -212,9 +212,6 @@ impl Faults {
             if random.chance(400) { Vec::new() } else { draw(random, &TROUBLES[..TROUBLES_IN_A_PAIR]) };
         faults.trouble_every = mclt * random.between(2, 10);
         faults.habit_every = scene.pace.min(600_000) * random.between(2, 12);
-        // Who has had an address released in its name, and still uses it, is believed by a server that is cut off (trap T20):
-        // no rule of the drafts prevents it.
-        faults.habits.retain(|habit| !matches!(habit, Habit::ForgedRelease | Habit::ReleaseAgain));
         // A clock that nobody has set right yet may be behind by any time, and its leases reach that much farther.
         faults.late_network_time = false;
         faults.pair_troubles = draw(random, &PAIR_TROUBLES);

@@ -24,6 +24,7 @@ mod report;
 mod run;
 mod scene;
 mod server;
+pub mod small;
 mod world;
 
 pub use checkers::Violation;

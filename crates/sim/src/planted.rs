@@ -56,12 +56,33 @@ const PAIR: &[(&str, Plant)] = &[
     ("ignore-unagreed", |planted| planted.engine.ignore_unagreed = true),
     ("believe-old-copy", |planted| planted.engine.believe_old_copy = true),
     ("no-raise", |planted| planted.engine.no_raise = true),
+    ("believes-after-release", |planted| planted.engine.believes_after_release = true),
+];
+
+/// Each bug of a pair that runs by chance are not asked to find: scripts and the exhaustive search of a small world do.
+const SMALL: &[(&str, Plant)] = &[
+    ("releases-by-the-second", |planted| planted.engine.releases_by_the_second = true),
+    ("take-over-in-contact", |planted| planted.engine.take_over_in_contact = true),
+    ("refuse-unknown", |planted| planted.engine.refuse_unknown = true),
+    ("chase-normal", |planted| planted.engine.chase_normal = true),
+    ("state-only-in-contact", |planted| planted.engine.state_only_in_contact = true),
+    ("crossing-counts", |planted| planted.engine.crossing_counts = true),
+    ("alive-at-contact", |planted| planted.engine.alive_at_contact = true),
+    ("trust-stored-partner-down", |planted| planted.engine.trust_stored_partner_down = true),
+    ("freed-alone-is-agreed", |planted| planted.engine.freed_alone_is_agreed = true),
+    ("taken-over-is-agreed", |planted| planted.engine.taken_over_is_agreed = true),
+    ("raise-leaves-ended", |planted| planted.engine.raise_leaves_ended = true),
+    ("raise-without-now", |planted| planted.engine.raise_without_now = true),
+    ("raise-again", |planted| planted.engine.raise_again = true),
+    ("conflict-with-who-forgot", |planted| planted.engine.conflict_with_who_forgot = true),
+    ("who-forgot-vouches", |planted| planted.engine.who_forgot_vouches = true),
+    ("leased-since-at-once", |planted| planted.engine.leased_since_at_once = true),
 ];
 
 impl Planted {
     /// The bug with this name.
     pub fn named(name: &str) -> Option<Planted> {
-        let (_, plant) = SINGLE.iter().chain(PAIR).find(|(known, _)| *known == name)?;
+        let (_, plant) = SINGLE.iter().chain(PAIR).chain(SMALL).find(|(known, _)| *known == name)?;
         let mut planted = Planted::default();
         plant(&mut planted);
         Some(planted)
@@ -69,11 +90,11 @@ impl Planted {
 
     /// The names of all bugs.
     pub fn names() -> impl Iterator<Item = &'static str> {
-        SINGLE.iter().chain(PAIR).map(|(name, _)| *name)
+        SINGLE.iter().chain(PAIR).chain(SMALL).map(|(name, _)| *name)
     }
 
     /// In which worlds the bug with this name shows.
     pub fn kind(name: &str) -> Kind {
-        if PAIR.iter().any(|(known, _)| *known == name) { Kind::Pair } else { Kind::Single }
+        if PAIR.iter().chain(SMALL).any(|(known, _)| *known == name) { Kind::Pair } else { Kind::Single }
     }
 }

@@ -30,9 +30,9 @@ pub(crate) struct Terms {
     pub(crate) mclt: Interval,
     /// Clients that have waited longer are answered by either server.
     pub(crate) delayed_service: Option<u8>,
-    split: u16,
-    receive_timer: Interval,
-    max_unacked: u32,
+    pub(crate) split: u16,
+    pub(crate) receive_timer: Interval,
+    pub(crate) max_unacked: u32,
     /// By how much the clock of the second server is ahead of the truth, in milliseconds.
     pub(crate) skew: i64,
     /// The operator says `partner-down` of a partner that is alive: then no checker asks who holds what.
@@ -194,7 +194,7 @@ impl Scene {
 }
 
 impl Terms {
-    fn relationship(&self, role: Role) -> RelationshipParts {
+    pub(crate) fn relationship(&self, role: Role) -> RelationshipParts {
         RelationshipParts {
             delayed_service: self.delayed_service,
             split: self.split,

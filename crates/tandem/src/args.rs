@@ -254,6 +254,18 @@ pub(crate) struct SimArguments {
     /// Only worlds of a pair
     #[arg(long)]
     pub(crate) pair: bool,
+    /// A small world without chance: all that can happen in it, the shortest first
+    #[arg(long, conflicts_with_all = ["single", "pair", "seeds", "first_seed", "replay"])]
+    pub(crate) small: bool,
+    /// How many different states of the small world to visit
+    #[arg(long, value_name = "N", default_value_t = 1_000_000, requires = "small")]
+    pub(crate) states: usize,
+    /// On how many threads
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "small")]
+    pub(crate) threads: usize,
+    /// Make these moves of the small world alone, and show all that happens
+    #[arg(long, value_name = "MOVES", requires = "small", conflicts_with = "states")]
+    pub(crate) moves: Option<String>,
 }
 
 #[cfg(test)]

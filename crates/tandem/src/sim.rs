@@ -7,9 +7,19 @@ use crate::args::SimArguments;
 use crate::exit::{Code, Stop};
 use crate::output::Output;
 use ::sim::cli::{Arguments, sim};
+use ::sim::small::cli as small;
 
-/// Runs seeds.
+/// Runs seeds, or searches the small world.
 pub(crate) fn run(arguments: &SimArguments, output: &mut Output) -> Result<Code, Stop> {
+    if arguments.small {
+        let arguments = small::Arguments {
+            states: arguments.states,
+            threads: arguments.threads,
+            planted: arguments.planted.clone(),
+            moves: arguments.moves.clone(),
+        };
+        return Ok(if small::small(&arguments, output.writer())? { Code::Ok } else { Code::Failed });
+    }
     let kind = match (arguments.single, arguments.pair) {
         (true, _) => Some(::sim::Kind::Single),
         (_, true) => Some(::sim::Kind::Pair),

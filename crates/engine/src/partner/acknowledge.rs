@@ -75,7 +75,7 @@ impl Engine {
             self.no_longer_owed(relationship, slot);
         }
         // One who lost its bindings can't vouch for what it now says that it knows (trap T16).
-        let vouches = !self.endpoint(relationship).partner_lost_storage();
+        let vouches = !self.endpoint(relationship).partner_lost_storage() || self.planted.who_forgot_vouches;
         let binding = self.table.get(slot);
         let same = binding.client == sent.client && binding.status == BindingStatus::Active;
         if same && sent.status == BindingStatus::Active && vouches {
@@ -126,7 +126,9 @@ impl Engine {
         let address = self.table.get(slot).ip();
         // Only the primary's own update comes before ours (trap T22). A secondary that says so has the address as ABANDONED, and
         // were both to say theirs again at once, these would cross for ever.
-        let comes_second = sent.crossed && self.endpoint(relationship).role() == Role::Secondary;
+        let comes_second = sent.crossed
+            && self.endpoint(relationship).role() == Role::Secondary
+            && !self.planted.crossing_counts;
         if rejection.reason == RejectReason::LESS_CRITICAL_BINDING_INFORMATION && comes_second {
             // Said again once the partner's own is through, and owed until then. Its own came before this answer; where none
             // did, this is the figure's (ABANDONED), and an answer like others.

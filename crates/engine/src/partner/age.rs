@@ -50,18 +50,25 @@ impl Engine {
         let endpoint = self.endpoint_mut(relationship);
         let tandem = established.tandem;
         endpoint.partner_store = tandem.map(|tandem| (tandem.store_identity, tandem.store_generation));
-        let Some(tandem) = tandem else { return };
         // Later ones have heard this very process, which says nothing about the store that it found.
         let first = !std::mem::replace(&mut endpoint.was_compared, true);
-        let Some(heard) = tandem.heard.filter(|_| first && !endpoint.is_known_to_be_new()) else { return };
+        if !first {
+            return;
+        }
         let known = endpoint.started_from;
-        // Those of a copy begin again; but what they said before it was refilled is known to be over.
-        let opened_since = heard.identity == identity && heard.generation >= generation;
-        if (opened_since && is_later(&heard, known) || is_later(&heard, known.plus(STAMPS_LAG))) && !believes
-        {
+        let heard = tandem.and_then(|tandem| tandem.heard).filter(|_| !endpoint.is_known_to_be_new());
+        let is_old = heard.is_some_and(|heard| {
+            // Those of a copy begin again; but what they said before it was refilled is known to be over.
+            let opened_since = heard.identity == identity && heard.generation >= generation;
+            opened_since && is_later(&heard, known) || is_later(&heard, known.plus(STAMPS_LAG))
+        });
+        if is_old && !believes {
             let lost = Happening::Command(Command::StorageLost { down_since: None });
             self.happens(now, relationship, lost, outbox);
         }
+        // Before the partner hears our state and notes this process: one that comes after it must know as much.
+        self.endpoint_mut(relationship).record.vouched_for = now;
+        self.store_endpoint(relationship, outbox);
     }
 }
 

@@ -18,6 +18,7 @@ use failover::endpoint::Event as Happening;
 use failover::message::{Codec, EncodeError, Message, Relationship, RelationshipName, TandemInfo, Xid};
 use failover::time::{Interval, Time};
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::Ipv4Addr;
 
 /// How long CONNECT or CONNECTACK is waited for.
@@ -30,7 +31,7 @@ const ACK_WAIT: Interval = Interval::from_seconds(30);
 const MAX_LINKS: usize = 4;
 
 /// All connections that stand.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Links(BTreeMap<LinkId, (RelationshipId, Connection)>);
 
 impl Links {
@@ -45,6 +46,11 @@ impl Links {
 
     pub(super) fn get(&self, link: LinkId) -> Option<&Connection> {
         self.0.get(&link).map(|(_, connection)| connection)
+    }
+
+    /// What decides about the future of each.
+    pub(crate) fn essence(&self) -> impl Iterator<Item = (LinkId, impl fmt::Debug)> {
+        self.0.iter().map(|(link, (_, connection))| (*link, connection.essence()))
     }
 
     fn of(&self, relationship: RelationshipId) -> impl Iterator<Item = (LinkId, &Connection)> {
@@ -378,7 +384,8 @@ impl Engine {
                     self.happens(now, relationship, Happening::UpdDone(request), outbox);
                 }
             }
-            Received::State { state, since } => {
+            Received::State { mut state, since } => {
+                self.misread(relationship, &mut state, outbox);
                 self.happens(now, relationship, Happening::State { state, since }, outbox);
             }
         }

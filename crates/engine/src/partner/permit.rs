@@ -120,8 +120,21 @@ impl Engine {
     pub(crate) fn believes_clients(&self, slot: Slot) -> bool {
         self.table.relationship(slot).is_none_or(|relationship| {
             let endpoint = self.endpoint(relationship);
-            !endpoint.is_in_contact() && endpoint.state() != FailoverState::Normal
+            let alone = !endpoint.is_in_contact() && endpoint.state() != FailoverState::Normal;
+            alone || self.planted.take_over_in_contact
         })
+    }
+
+    /// Whether nobody is believed about this address at the moment.
+    pub(crate) fn is_doubted(&self, now: Time, slot: Slot) -> bool {
+        self.table.get(slot).doubted_until.time() > now && !self.planted.believes_after_release
+    }
+
+    /// The MCLT in force for this address; nothing without a partner.
+    pub(crate) fn mclt_of(&self, slot: Slot) -> Interval {
+        self.table
+            .relationship(slot)
+            .map_or(Interval::ZERO, |relationship| self.endpoint(relationship).mclt())
     }
 
     /// No lease can be given any more: said once until the partner is heard, or an operator says that we may go on (T15).
@@ -144,7 +157,12 @@ impl Engine {
             return None;
         }
         let mut bound = endpoint.machine.bound(now);
-        if self.planted.always_alive {
+        let stored_partner_down =
+            endpoint.state() == FailoverState::PartnerDown && !endpoint.machine.stored().unproven;
+        if self.planted.always_alive
+            || self.planted.alive_at_contact && endpoint.was_compared
+            || self.planted.trust_stored_partner_down && stored_partner_down
+        {
             bound.alive = now;
         }
         Some(bound.latest_end(times).since(now))

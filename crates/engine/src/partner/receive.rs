@@ -15,7 +15,10 @@ use crate::table::{Binding, Slot};
 use failover::binding::BindingStatus;
 use failover::judge::{self, Apply, Client, Update, Verdict, judge};
 use failover::message::{BindingAck, BindingUpdate, BindingUpdates, Message, RejectReason, Xid};
-use failover::time::{ClockDelta, Time};
+use failover::time::{ClockDelta, Interval, Time};
+
+/// What two clocks that are set right, and rounding, may differ by.
+const ABOUT: Interval = Interval::from_seconds(5);
 
 impl Engine {
     /// Each transaction is judged and, when accepted, recorded; one BNDACK for all of them rests on these records
@@ -39,7 +42,7 @@ impl Engine {
             let ack = match self.judged(now, relationship, update, &received, &claim) {
                 Ok((slot, apply)) => {
                     self.counters.count(Counter::BndupdAccepted);
-                    self.apply(relationship, slot, &received, &claim, &apply, outbox);
+                    self.apply(now, relationship, slot, &received, &claim, &apply, outbox);
                     BindingAck::accepted(update.address)
                 }
                 Err(reason) => {
@@ -75,7 +78,7 @@ impl Engine {
             status: if forgot { BindingStatus::Free } else { binding.status },
             times: binding.times(),
             start_time_of_state: binding.start_time_of_state.time(),
-            client_last_transaction_time: binding.heard(),
+            client_last_transaction_time: self.weighed(binding, received),
             granted: binding.leased_for(),
             same_client: claim.client.is_some() && claim.client == binding.client,
             reserved: binding.reserved,
@@ -88,22 +91,46 @@ impl Engine {
                 <= now,
         };
         let mut received = *received;
-        if self.planted.stale_active_wins && received.lease_expiration.is_some() {
-            received.lease_expiration = Some(Time::NEVER);
+        if self.planted.stale_active_wins && received.lease_expiration.is_some_and(|end| end <= now) {
+            received.lease_expiration = Some(now.plus(Interval::from_seconds(1)));
         }
         match judge(&received, Some(&ours), endpoint.role(), now) {
-            // A client that is not named is the one that was, but not in the memory of one who forgot.
-            Verdict::Accept(apply) if forgot && apply.client == Client::Kept => {
-                Ok((slot, Apply { client: Client::Nobody, ..apply }))
+            Verdict::Accept(mut apply) => {
+                if ours.same_client {
+                    apply.client_last_transaction_time =
+                        apply.client_last_transaction_time.max(binding.heard());
+                }
+                // A client that is not named is the one that was, but not in the memory of one who forgot.
+                if forgot && apply.client == Client::Kept {
+                    apply.client = Client::Nobody;
+                }
+                Ok((slot, apply))
             }
-            Verdict::Accept(apply) => Ok((slot, apply)),
             Verdict::Reject(reason) => Err(reason),
         }
     }
 
+    /// When the client was heard here, as far as that decides. A lease at one server and a RELEASED at the other of about the
+    /// same time: two clocks and whole seconds do not tell which came first. A release that is not believed costs the rest of
+    /// a lease, one that is believed wrongly gives an address to two (S1); so the lease wins, at both.
+    fn weighed(&self, binding: &Binding, received: &Update) -> Option<Time> {
+        let untold = binding.flags.contains(Flags::UNSEEN) && !self.planted.releases_by_the_second;
+        match (binding.status, received.status) {
+            (BindingStatus::Active, BindingStatus::Released) if untold => {
+                binding.heard().map(|heard| heard.plus(ABOUT))
+            }
+            (BindingStatus::Released, BindingStatus::Active) if untold => {
+                binding.heard().map(|heard| heard.minus(ABOUT))
+            }
+            _ => binding.heard(),
+        }
+    }
+
     /// Puts what the partner said in place of what we had; of the same client the later times stay (F07-7.1.5-02, S11).
+    #[expect(clippy::too_many_arguments, reason = "what was said, what it means, and where to")]
     fn apply(
         &mut self,
+        now: Time,
         relationship: RelationshipId,
         slot: Slot,
         received: &Update,
@@ -112,7 +139,9 @@ impl Engine {
         outbox: &mut Outbox,
     ) {
         let before = self.table.get(slot).clone();
+        let doubted_until = self.doubted_after(now, relationship, slot, received);
         self.table.change(slot, |binding| {
+            binding.doubted_until = binding.doubted_until.max(doubted_until);
             binding.status = apply.status;
             binding.start_time_of_state = Stamp::at_or_before(apply.start_time_of_state);
             binding.set_times(apply.times);
@@ -143,6 +172,25 @@ impl Engine {
         {
             outbox.event(Event::ConflictResolved { address: self.table.get(slot).ip(), winner, loser });
         }
+    }
+
+    /// Until when nobody is believed about an address because of what the partner says of it (trap T20). It was given back there;
+    /// or we have lost what we knew of it, and with that whether it was: then no lease can be older than the longest.
+    fn doubted_after(&self, now: Time, relationship: RelationshipId, slot: Slot, received: &Update) -> Stamp {
+        let endpoint = self.endpoint(relationship);
+        let given_back = matches!(
+            received.status,
+            BindingStatus::Released | BindingStatus::Reset | BindingStatus::Abandoned
+        );
+        if endpoint.machine.stored().storage_lost {
+            let subnet = self.table.subnet(slot).map(|subnet| self.config.subnet(subnet).lease.maximum);
+            return Stamp::at_or_after(now.plus(subnet.unwrap_or(Interval::INFINITE)));
+        }
+        let mut binding = self.table.get(slot).clone();
+        if given_back {
+            binding.was_given_back(now, endpoint.mclt());
+        }
+        binding.doubted_until
     }
 
     fn note_refusal(

@@ -16,7 +16,7 @@ use failover::connection::Established;
 use failover::endpoint::{
     Action, Alarm, Command, Endpoint as Machine, Event as Happening, Memory, Refusal, RejectionKind,
 };
-use failover::message::{Message, RejectReason, Rejection, TandemInfo};
+use failover::message::{Message, RejectReason, Rejection, StateMessage, TandemInfo};
 use failover::state::{FailoverState, Role};
 use failover::time::{Interval, Time};
 
@@ -54,7 +54,7 @@ impl Engine {
             endpoint.machine = Machine::start(settings, memory, now, &mut actions);
             endpoint.connect_at = now;
             endpoint.stamp_at = now;
-            endpoint.started_from = endpoint.record.last_operation;
+            endpoint.started_from = endpoint.record.vouched_for;
             if endpoint.record.is_raising {
                 self.raise_from_start(relationship);
             }
@@ -135,6 +135,9 @@ impl Engine {
             let endpoint = self.endpoint_mut(relationship);
             endpoint.stamp_at = now.plus(STAMP_EVERY);
             endpoint.record.last_operation = now;
+            if endpoint.was_compared {
+                endpoint.record.vouched_for = now;
+            }
             endpoint.record.alive = endpoint.machine.alive(now);
             self.store_endpoint(relationship, outbox);
         }
@@ -185,7 +188,35 @@ impl Engine {
         outbox: &mut Outbox,
     ) -> Option<Refusal> {
         self.tell_handover(now, relationship, outbox);
-        self.let_endpoint(now, relationship, outbox, |machine, actions| machine.handle(now, event, actions))
+        let untold = self.planted.state_only_in_contact && !matches!(event, Happening::Connected { .. });
+        self.let_endpoint(now, relationship, outbox, |machine, actions| {
+            machine.handle(now, event, actions);
+            if untold && !machine.communications_ok() {
+                actions.retain(|action| !matches!(action, Action::SendState(_)));
+            }
+        })
+    }
+
+    /// Planted bugs that are in what the partner's STATE is taken for.
+    pub(super) fn misread(
+        &mut self,
+        relationship: RelationshipId,
+        state: &mut StateMessage,
+        outbox: &mut Outbox,
+    ) {
+        let endpoint = self.endpoint(relationship);
+        let conflict = endpoint.state() == FailoverState::PotentialConflict;
+        if self.planted.chase_normal && conflict && state.state == FailoverState::Normal {
+            state.state = FailoverState::ConflictDone;
+        }
+        let Some(tandem) = state.tandem.as_mut().filter(|tandem| tandem.storage_lost) else { return };
+        let conflict = conflict || endpoint.state() == FailoverState::ResolutionInterrupted;
+        if self.planted.conflict_with_who_forgot && conflict {
+            tandem.storage_lost = false;
+            self.raise(relationship, outbox);
+        } else if self.planted.raise_again {
+            self.raise(relationship, outbox);
+        }
     }
 
     /// Trap T17: whether something is left that the partner must have agreed to before both are in NORMAL. The endpoint

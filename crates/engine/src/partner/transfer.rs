@@ -119,6 +119,11 @@ impl Engine {
         let mclt = self.endpoint(relationship).mclt();
         let binding = self.table.get(slot);
         let told = binding.flags.contains(Flags::TOLD);
+        let (now, status) = (if self.planted.raise_without_now { Time::ZERO } else { now }, binding.status);
+        let ended = matches!(status, BindingStatus::Expired | BindingStatus::Released);
+        if ended && self.planted.raise_leaves_ended {
+            return;
+        }
         let raised = raise_after_loss(now, mclt, binding.status, binding.times(), told, None, 0);
         let Some(raised) = raised else { return };
         self.table.change(slot, |binding| {

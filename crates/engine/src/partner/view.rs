@@ -3,13 +3,19 @@
 //! *Lives here:* [`EndpointView`].
 //! *Must not know:* JSON, tables, terminals.
 
+use super::Endpoint;
 use crate::config::RelationshipId;
 use crate::engine::Engine;
 use crate::event::Event;
+use crate::record::EndpointRecord;
 use failover::balance::Bucket;
 use failover::endpoint::RequestKind;
 use failover::state::{FailoverState, Role};
 use failover::time::{Interval, Time};
+use std::fmt;
+
+/// What decides about the future of an endpoint.
+pub(crate) struct Essence<'e>(&'e Endpoint);
 
 /// One endpoint at a glance.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +61,29 @@ pub struct EndpointView {
     /// New leases end at the latest MCLT after now; else after `alive`, when this server was last known to its partner
     /// (trap T15).
     pub alive: Option<Time>,
+}
+
+/// What decides about the future, see [`crate::Essence`]: settings and what is told to people left out.
+impl fmt::Debug for Essence<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Endpoint { machine, record, link, is_connecting, connect_at, is_refused, asked, .. } = self.0;
+        let Endpoint { outstanding, refused, recalled, transfer, raise, owed, .. } = self.0;
+        let Endpoint { look_at_pools, stamp_at, started_from, was_compared, has_stopped, .. } = self.0;
+        let EndpointRecord { last_operation, alive, mclt, is_raising, stored, .. } = record;
+        f.debug_list()
+            .entry(&machine.essence())
+            .entry(&(last_operation, alive, mclt, is_raising, stored.as_ref() == Some(machine.stored())))
+            .entry(&(link, is_connecting, connect_at, is_refused, asked, look_at_pools, stamp_at))
+            .entry(&(outstanding, refused, recalled, transfer, raise, owed))
+            .entry(&(started_from, was_compared, has_stopped, self.0.unfit_since, self.0.is_giving))
+            .finish()
+    }
+}
+
+impl Endpoint {
+    pub(crate) fn essence(&self) -> Essence<'_> {
+        Essence(self)
+    }
 }
 
 impl Engine {

@@ -21,6 +21,9 @@ pub struct EndpointRecord {
     pub stored: Option<Stored>,
     /// The last recorded time at which a process ran; [`Time::ZERO`] for never.
     pub last_operation: Time,
+    /// The same, of the last process that the partner found to have all that it told it (D12 5.16): a process that starts from an
+    /// old copy of the store, and ends before it has met its partner, must not make the copy look young.
+    pub vouched_for: Time,
     /// The last recorded `alive` (trap T15); [`Time::ZERO`] for never.
     pub alive: Time,
     /// The MCLT in force: the primary's (D12-7.8.2-02); [`Interval::ZERO`] before it is known.
@@ -45,6 +48,7 @@ impl EndpointRecord {
             role,
             stored: None,
             last_operation: Time::ZERO,
+            vouched_for: Time::ZERO,
             alive: Time::ZERO,
             mclt: Interval::ZERO,
             buckets: None,
@@ -62,6 +66,7 @@ impl EndpointRecord {
             self.buckets.is_some(),
             self.is_raising,
             self.heard.is_some(),
+            self.vouched_for != self.last_operation,
         ]);
         out.extend_from_slice(&[flags, self.delayed_service]);
         push_sized(out, self.name.as_bytes());
@@ -79,6 +84,9 @@ impl EndpointRecord {
             out.extend_from_slice(&heard.generation.to_le_bytes());
             out.extend_from_slice(&heard.at.0.to_le_bytes());
         }
+        if self.vouched_for != self.last_operation {
+            push_times(out, &[self.vouched_for]);
+        }
     }
 
     pub(super) fn decode(reader: &mut Reader<'_>) -> Result<EndpointRecord, RecordError> {
@@ -87,11 +95,14 @@ impl EndpointRecord {
         let name = str::from_utf8(reader.sized()?)
             .map_err(|_| RecordError::Nonsense("a relationship's name that is no text"))?
             .to_owned();
-        Ok(EndpointRecord {
+        let role = if is(flags, 0) { Role::Primary } else { Role::Secondary };
+        let last_operation = time(reader)?;
+        let mut record = EndpointRecord {
             name,
-            role: if is(flags, 0) { Role::Primary } else { Role::Secondary },
+            role,
             delayed_service,
-            last_operation: time(reader)?,
+            last_operation,
+            vouched_for: last_operation,
             alive: time(reader)?,
             mclt: Interval::from_millis(reader.u64()?),
             last_connect: WireTime(u32::from_le_bytes(reader.array()?)),
@@ -99,7 +110,11 @@ impl EndpointRecord {
             stored: if is(flags, 1) { Some(decode_stored(reader)?) } else { None },
             is_raising: is(flags, 3),
             heard: if is(flags, 4) { Some(decode_heard(reader)?) } else { None },
-        })
+        };
+        if is(flags, 5) {
+            record.vouched_for = time(reader)?;
+        }
+        Ok(record)
     }
 }
 

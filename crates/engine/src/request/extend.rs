@@ -53,6 +53,9 @@ pub(crate) fn extend(
         Standing::Available { former: false } if engine.table.relationship(slot).is_none() => {
             adopt(engine, now, request, slot, reboot, outbox)
         }
+        // Somebody gave it back, and it may have been this client's without its knowing: then the partner may have leased it to
+        // another since. Nothing that the client says tells the one from the other.
+        Standing::Partners if engine.is_doubted(now, slot) => Err(Counter::DroppedUnknownClient),
         Standing::Available { former: false } | Standing::Partners => {
             take_over(engine, now, request, slot, reboot, outbox)
         }
@@ -72,6 +75,10 @@ fn take_over(
 ) -> Result<(), Counter> {
     if reboot || !engine.believes_clients(slot) {
         return Err(Counter::DroppedUnknownClient);
+    }
+    if engine.planted.refuse_unknown {
+        let address = engine.table.get(slot).ip();
+        return reply::nak(engine, now, request, address, "there is no lease of this client", outbox);
     }
     reply::take_over(engine, now, request, slot, outbox)
 }

@@ -54,8 +54,10 @@ pub(crate) fn decline(
     if !offered && !holds(engine, now, request, slot) {
         return Err(Counter::DroppedNotHolder);
     }
+    let mclt = engine.mclt_of(slot);
     engine.table.change(slot, |binding| {
         binding.status = BindingStatus::Abandoned;
+        binding.was_given_back(now, mclt);
         binding.start_time_of_state = Stamp::at_or_after(now);
         binding.clear_times();
         binding.clear_client();

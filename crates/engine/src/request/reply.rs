@@ -45,7 +45,8 @@ pub(crate) fn take_over(
     slot: Slot,
     outbox: &mut Outbox,
 ) -> Result<(), Counter> {
-    give(engine, now, request, slot, Flags::UNAGREED, outbox)?;
+    let flags = if engine.planted.taken_over_is_agreed { Flags::NONE } else { Flags::UNAGREED };
+    give(engine, now, request, slot, flags, outbox)?;
     engine.counters.count(Counter::TakeOver);
     Ok(())
 }
@@ -64,7 +65,8 @@ fn give(
         return Err(Counter::DroppedLeadTimeOver);
     }
     let potential = potential_expiration(engine, now, request, slot, lease);
-    let flags = if engine.is_partners(slot) { flags.with(Flags::UNAGREED) } else { flags };
+    let taken = engine.is_partners(slot) && !engine.planted.taken_over_is_agreed;
+    let flags = if taken { flags.with(Flags::UNAGREED) } else { flags };
     let end = Stamp::at_or_after(now.plus(lease));
     let before = engine.table.get(slot);
     let same_client = before.client.as_ref() == Some(&request.client);
@@ -92,6 +94,9 @@ fn give(
             binding.client = Some(request.client.clone());
         }
         binding.flags = binding.flags.with(flags);
+        if binding.doubted_until.time() <= now {
+            binding.doubted_until = Stamp::NONE;
+        }
         binding.lease_expiration = recorded;
         // F07-7.1.1-07: stable before the BNDUPD that says it, by resting on this very record.
         binding.sent_potential_expiration = binding.sent_potential_expiration.max(potential);

@@ -34,6 +34,8 @@ pub(crate) struct Binding {
     pub(crate) sent_potential_expiration: Stamp,
     pub(crate) acked_potential_expiration: Stamp,
     pub(crate) received_potential_expiration: Stamp,
+    /// See [`BindingRecord::doubted_until`]. It outlives the client.
+    pub(crate) doubted_until: Stamp,
     pub(crate) client: Option<ClientIdentity>,
     hardware: SmallHardware,
     extras: Option<Extras>,
@@ -63,6 +65,7 @@ impl Binding {
             sent_potential_expiration: Stamp::NONE,
             acked_potential_expiration: Stamp::NONE,
             received_potential_expiration: Stamp::NONE,
+            doubted_until: Stamp::NONE,
             client: None,
             hardware: SmallHardware::None,
             extras: None,
@@ -136,6 +139,14 @@ impl Binding {
         self.received_potential_expiration = Stamp::NONE;
     }
 
+    /// Its lease was given back at `now`, here or at the partner. Whoever had it may not know that, if it was not the client that
+    /// said so, until the latest end that either server can have promised: that much after what each knew of the other
+    /// (F07-5.2.1-01). To be called while the times still are those of the lease.
+    pub(crate) fn was_given_back(&mut self, now: Time, mclt: Interval) {
+        let latest = Stamp::at_or_after(self.times().latest().max(now).plus(mclt));
+        self.doubted_until = self.doubted_until.max(latest);
+    }
+
     /// Nothing is left of the client (F07 table 7.1-1: ABANDONED has none).
     pub(crate) fn clear_client(&mut self) {
         self.client = None;
@@ -205,6 +216,7 @@ impl Binding {
             sent_potential_expiration: self.sent_potential_expiration,
             acked_potential_expiration: self.acked_potential_expiration,
             received_potential_expiration: self.received_potential_expiration,
+            doubted_until: self.doubted_until,
             hardware: self.hardware(),
             identity: self.client.as_ref().map_or(&[], ClientIdentity::as_bytes),
             host_name: self.host_name(),
@@ -223,6 +235,7 @@ impl Binding {
         self.sent_potential_expiration = record.sent_potential_expiration;
         self.acked_potential_expiration = record.acked_potential_expiration;
         self.received_potential_expiration = record.received_potential_expiration;
+        self.doubted_until = record.doubted_until;
         self.client = ClientIdentity::from_bytes(record.identity);
         self.set_client_details(
             record.hardware,
@@ -249,6 +262,7 @@ mod tests {
         binding.client = ClientIdentity::from_client_identifier(b"a client with a very long identifier");
         binding.set_client_details(HardwareAddress::new(32, &[7; 16]), b"name", &[1, 1, 9], b"");
         binding.lease_expiration = Stamp::NEVER;
+        binding.was_given_back(Time::from_seconds(1_800_000_000), Interval::from_seconds(60));
         let mut restored = Binding::unused(0x0a01_0203);
         restored.restore(&binding.record());
         assert_eq!(restored.record(), binding.record());

@@ -43,6 +43,13 @@ impl Queue {
         }
     }
 
+    /// The slots that wait, in order.
+    pub(crate) fn waiting(&self, relationship: RelationshipId) -> impl Iterator<Item = Slot> + '_ {
+        let list = ListId(relationship.0);
+        let first = self.lists.front(list);
+        std::iter::successors(first, move |slot| self.lists.after(list, *slot)).map(Slot)
+    }
+
     /// How many slots wait.
     pub(crate) fn len(&self, relationship: RelationshipId) -> u32 {
         self.lengths[relationship.0 as usize]

@@ -9,7 +9,7 @@ use std::net::Ipv4Addr;
 /// A client that asked in vain just before faults stopped asks again after 60 s (RFC 2131 4.4.5).
 const ASKS_AGAIN: u64 = 70_000;
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct L4 {
     healed: Option<Moment>,
 }

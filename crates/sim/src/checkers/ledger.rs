@@ -83,7 +83,7 @@ pub(super) struct Transfer {
 }
 
 /// One server.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Book {
     /// The latest record of each address, and of each that is stable: with the position behind it.
     pub(super) sealed: BTreeMap<Ipv4Addr, Seen>,
@@ -128,7 +128,7 @@ pub(super) struct Book {
 }
 
 /// See the module.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Ledger {
     pub(super) mclt: Interval,
     reserved: BTreeSet<Ipv4Addr>,
@@ -268,11 +268,6 @@ impl Ledger {
 
     pub(crate) fn is_shared(&self, address: Ipv4Addr) -> bool {
         self.pools.iter().any(|(first, last)| (*first..=*last).contains(&address))
-    }
-
-    /// Whether both have this address as ABANDONED.
-    pub(super) fn is_abandoned(&self, address: Ipv4Addr) -> bool {
-        self.books.iter().all(|book| book.seen(address).is_abandoned())
     }
 
     fn sees(&mut self, at: At) {

@@ -9,14 +9,14 @@ use dhcp::ClientIdentity;
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Hold {
     client: u8,
     identity: ClientIdentity,
     until: Moment,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct S1 {
     holds: BTreeMap<Ipv4Addr, Vec<Hold>>,
 }
@@ -50,11 +50,10 @@ impl S1 {
         Ok(())
     }
 
-    /// Returns as whom it held the address until now, if it did.
-    pub(super) fn lets_go(&mut self, now: Moment, client: u8, address: Ipv4Addr) -> Option<ClientIdentity> {
+    /// Returns whether it held the address until now.
+    pub(super) fn lets_go(&mut self, now: Moment, client: u8, address: Ipv4Addr) -> bool {
         let holds = self.holds.entry(address).or_default();
-        let held = holds.iter().find(|hold| hold.client == client && hold.until > now);
-        let held = held.map(|hold| hold.identity.clone());
+        let held = holds.iter().any(|hold| hold.client == client && hold.until > now);
         holds.retain(|hold| hold.client != client);
         held
     }
@@ -96,7 +95,7 @@ mod tests {
         assert_eq!(s1.other(700, address, &client(2)), Some(&client(1)));
         assert!(s1.holds(1999, 2, &client(2), address, 3000, false).is_err());
         assert!(s1.holds(2000, 2, &client(2), address, 3000, false).is_ok());
-        assert_eq!(s1.lets_go(2500, 2, address), Some(client(2)));
+        assert!(s1.lets_go(2500, 2, address));
         assert!(s1.holds(2600, 3, &client(3), address, 5000, false).is_ok());
     }
 }

@@ -26,7 +26,7 @@ pub(crate) struct Queues {
     pub(crate) files: (usize, usize),
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct S15;
 
 impl S15 {

@@ -7,7 +7,7 @@ use engine::LeaseView;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::Ipv4Addr;
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct S16 {
     /// What was shown at some position; `None` before the first start.
     base: Option<(u64, BTreeMap<Ipv4Addr, LeaseView>)>,
@@ -38,9 +38,7 @@ impl S16 {
     }
 
     pub(super) fn recovered(&mut self, position: u64, views: Vec<LeaseView>) -> Result<(), String> {
-        while self.since.front().is_some_and(|(end, _)| *end <= position) {
-            self.fold_one();
-        }
+        self.stable(position);
         self.since.clear();
         let verdict = match &self.base {
             Some((at, _)) if *at != position => Err(format!(
@@ -54,6 +52,13 @@ impl S16 {
         };
         self.base = Some((position, views.into_iter().map(|view| (view.address, view)).collect()));
         verdict
+    }
+
+    /// What is stable will be recovered, whatever happens: it need not be kept apart.
+    pub(super) fn stable(&mut self, position: u64) {
+        while self.since.front().is_some_and(|(end, _)| *end <= position) {
+            self.fold_one();
+        }
     }
 
     /// The store is gone, or another.

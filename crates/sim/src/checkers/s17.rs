@@ -14,7 +14,7 @@ use std::net::Ipv4Addr;
 /// A reply leaves at most this long after it was decided.
 const DECIDED_BEFORE: Interval = Interval::from_seconds(6);
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct S17 {
     reserved: BTreeMap<Ipv4Addr, ReservationKey>,
     decline_time: Interval,

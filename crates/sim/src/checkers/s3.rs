@@ -15,20 +15,20 @@ use std::net::Ipv4Addr;
 const DECIDED_BEFORE: Interval = Interval::from_seconds(6);
 
 /// What a DHCPACK that left has promised.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Promise {
     identity: ClientIdentity,
     /// Not later than what the client was told, in engine time.
     end: Time,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Offered {
     identity: ClientIdentity,
     at: At,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct S3 {
     /// [`Interval::ZERO`] where a partner's word may end an offer at any time.
     offer_time: Interval,

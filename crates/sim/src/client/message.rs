@@ -64,7 +64,6 @@ impl Client {
         Step::Send { bytes: self.compose(kind, ciaddr, wanted, server, self.link == Link::Far), to: None }
     }
 
-    /// The message as the server sees it: through the relay, when there is one in between.
     fn compose(
         &self,
         kind: MessageType,
@@ -73,40 +72,77 @@ impl Client {
         server: Option<Ipv4Addr>,
         relayed: bool,
     ) -> Vec<u8> {
-        let mut chaddr = [0; 16];
-        chaddr[..6].copy_from_slice(&self.hardware);
-        let header = ReplyHeader {
-            op: Op::BootRequest,
-            htype: 1,
-            hlen: 6,
-            hops: u8::from(relayed),
-            xid: TransactionId(self.transaction),
-            secs: u16::try_from(self.now.saturating_sub(self.began) / 1000).unwrap_or(u16::MAX),
-            flags: if self.person.broadcast { 0x8000 } else { 0 },
-            ciaddr,
-            yiaddr: Ipv4Addr::UNSPECIFIED,
-            siaddr: Ipv4Addr::UNSPECIFIED,
-            giaddr: if relayed { RELAY } else { Ipv4Addr::UNSPECIFIED },
-            chaddr,
-        };
-        let mut buffer = [0; LIMIT];
-        let mut writer = Writer::new(&mut buffer, &header, LIMIT);
-        writer.message_type(kind);
-        // All of these fit into the smallest message that there is.
-        let addresses = [(code::REQUESTED_ADDRESS, wanted), (code::SERVER_IDENTIFIER, server)];
-        for (code, address) in addresses {
-            if let Some(address) = address {
-                let _ = writer.address(code, address);
-            }
-        }
-        if let Some(identifier) = &self.person.identifier {
-            let _ = writer.option(code::CLIENT_IDENTIFIER, identifier);
-        }
-        if let (Some(wish), MessageType::Discover | MessageType::Request) = (self.wish, kind) {
-            let _ = writer.u32(code::LEASE_TIME, wish);
-        }
-        let circuit = RelayAgentInformation::from_bytes(&CIRCUIT);
-        let length = writer.finish(relayed.then_some(&circuit));
-        buffer[..length].to_vec()
+        compose(
+            kind,
+            &Contents {
+                hardware: self.hardware,
+                identifier: self.person.identifier.as_deref(),
+                transaction: self.transaction,
+                secs: u16::try_from(self.now.saturating_sub(self.began) / 1000).unwrap_or(u16::MAX),
+                broadcast: self.person.broadcast,
+                ciaddr,
+                wanted,
+                server,
+                wish: self.wish,
+                relayed,
+            },
+        )
     }
+}
+
+/// What is in a client's message.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Contents<'a> {
+    pub(crate) hardware: [u8; 6],
+    pub(crate) identifier: Option<&'a [u8]>,
+    pub(crate) transaction: u32,
+    pub(crate) secs: u16,
+    pub(crate) broadcast: bool,
+    pub(crate) ciaddr: Ipv4Addr,
+    /// Requested IP address.
+    pub(crate) wanted: Option<Ipv4Addr>,
+    /// Server identifier.
+    pub(crate) server: Option<Ipv4Addr>,
+    /// Lease time that it wishes.
+    pub(crate) wish: Option<u32>,
+    pub(crate) relayed: bool,
+}
+
+/// The message as the server sees it: through the relay, when there is one in between.
+pub(crate) fn compose(kind: MessageType, contents: &Contents<'_>) -> Vec<u8> {
+    let mut chaddr = [0; 16];
+    chaddr[..6].copy_from_slice(&contents.hardware);
+    let header = ReplyHeader {
+        op: Op::BootRequest,
+        htype: 1,
+        hlen: 6,
+        hops: u8::from(contents.relayed),
+        xid: TransactionId(contents.transaction),
+        secs: contents.secs,
+        flags: if contents.broadcast { 0x8000 } else { 0 },
+        ciaddr: contents.ciaddr,
+        yiaddr: Ipv4Addr::UNSPECIFIED,
+        siaddr: Ipv4Addr::UNSPECIFIED,
+        giaddr: if contents.relayed { RELAY } else { Ipv4Addr::UNSPECIFIED },
+        chaddr,
+    };
+    let mut buffer = [0; LIMIT];
+    let mut writer = Writer::new(&mut buffer, &header, LIMIT);
+    writer.message_type(kind);
+    // All of these fit into the smallest message that there is.
+    let addresses = [(code::REQUESTED_ADDRESS, contents.wanted), (code::SERVER_IDENTIFIER, contents.server)];
+    for (code, address) in addresses {
+        if let Some(address) = address {
+            let _ = writer.address(code, address);
+        }
+    }
+    if let Some(identifier) = contents.identifier {
+        let _ = writer.option(code::CLIENT_IDENTIFIER, identifier);
+    }
+    if let (Some(wish), MessageType::Discover | MessageType::Request) = (contents.wish, kind) {
+        let _ = writer.u32(code::LEASE_TIME, wish);
+    }
+    let circuit = RelayAgentInformation::from_bytes(&CIRCUIT);
+    let length = writer.finish(contents.relayed.then_some(&circuit));
+    buffer[..length].to_vec()
 }
