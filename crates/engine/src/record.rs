@@ -430,6 +430,7 @@ mod tests {
             partner: Some((FailoverState::ConflictDone, Time::from_millis(2))),
             last_contact: Time::from_millis(3),
             storage_lost: true,
+            surely_lost: true,
             first_run: false,
             down_since: Time::from_millis(4),
             owes_everything: true,

@@ -6,6 +6,8 @@ mod common;
 mod link;
 
 use common::{Client, seconds};
+use engine::Commanded;
+use failover::endpoint::Command;
 use failover::state::FailoverState;
 use link::{MCLT, Pair};
 
@@ -115,6 +117,81 @@ fn an_old_copy_that_crashes_while_it_recovers_goes_on_recovering() {
         pair.start(n);
         pair.pass(seconds(30));
         assert!(waits(&pair, n), "node {n}");
+    }
+}
+
+/// Generations begin again from those of the copy: the partner may have heard them before, and forgotten since that it is over.
+#[test]
+fn a_store_that_was_refilled_is_sound_whatever_an_old_copy_of_the_partner_heard() {
+    for n in [0, 1] {
+        let mut pair = Pair::normal(3600);
+        let ours = copy(&pair, n);
+        for _ in 0..4 {
+            pair.kill(n);
+            pair.start(n);
+            pair.pass(seconds(60));
+        }
+        let theirs = copy(&pair, 1 - n);
+        pair.pass(seconds(200));
+        restore(&mut pair, n, ours);
+        pair.pass(seconds(2 * MCLT));
+        assert_eq!(pair.states(), NORMAL);
+        pair.kill(1 - n);
+        (pair.nodes[1 - n].log, pair.nodes[1 - n].store, pair.nodes[1 - n].generation) = theirs;
+        pair.kill(n);
+        pair.start(n);
+        pair.start(1 - n);
+        pair.pass(seconds(30));
+        assert!(!pair.view(n).storage_lost, "node {n}");
+        assert!(waits(&pair, 1 - n));
+    }
+}
+
+/// Both with empty disks, and neither runs.
+fn both_lost() -> Pair {
+    let mut pair = Pair::normal(3600);
+    for n in [0, 1] {
+        pair.lose_disk(n);
+        pair.nodes[n].store = [97 + u8::try_from(n).expect("0 or 1"); 16];
+    }
+    pair
+}
+
+#[test]
+fn a_server_that_was_started_twice_before_it_met_anybody_is_at_its_first_run() {
+    for n in [0, 1] {
+        let mut pair = both_lost();
+        pair.start(n);
+        pair.pass(seconds(100));
+        pair.kill(n);
+        pair.start(n);
+        pair.pass(seconds(100));
+        assert_eq!(pair.view(n).state, FailoverState::Recover);
+        pair.start(1 - n);
+        pair.pass(seconds(30));
+        assert_eq!(pair.states(), NORMAL, "D12-9.6.2-02");
+    }
+}
+
+/// Nothing shows that both lost their disks: it looks like a first run. The operator knows, and is heard.
+#[test]
+fn who_was_told_that_its_store_is_lost_waits_whatever_the_partner_knows() {
+    for (n, restarts) in [(0, false), (1, false), (0, true), (1, true)] {
+        let mut pair = both_lost();
+        pair.start(n);
+        pair.pass(seconds(10));
+        let lost = Command::StorageLost { down_since: None };
+        assert!(matches!(pair.command(n, lost), Commanded::Done(_)));
+        if restarts {
+            pair.kill(n);
+            pair.start(n);
+        }
+        pair.start(1 - n);
+        pair.pass(seconds(MCLT - 60));
+        assert!(waits(&pair, n), "node {n}");
+        assert!(pair.bind(&Client::new(1)).is_none(), "neither gives anything to anybody");
+        pair.pass(seconds(120));
+        assert_eq!(pair.states(), NORMAL);
     }
 }
 

@@ -86,6 +86,7 @@ impl Endpoint {
             partner: None,
             last_contact: Time::ZERO,
             storage_lost: true,
+            surely_lost: false,
             first_run: false,
             down_since,
             owes_everything: false,
@@ -97,7 +98,7 @@ impl Endpoint {
         let recorded = stored.state;
         let mut previous = communications_failed(stored.previous);
         if memory.storage_lost && !stored.storage_lost {
-            stored.storage_lost = true;
+            (stored.storage_lost, stored.surely_lost) = (true, true);
             // The stamps of a store that was lost or restored bound nothing (Q31).
             stored.down_since = now;
             previous = S::Recover;
@@ -360,8 +361,11 @@ impl Endpoint {
             partner_requested: false,
             closing: false,
         });
-        // A partner that has never been in contact says that nothing was lost here (D12-9.6.2-02).
-        if !self.had_record && tandem.is_some_and(|tandem| tandem.last_communicated.0 == 0) {
+        // A partner that has never been in contact says that nothing was lost here (D12-9.6.2-02), unless somebody knows better:
+        // two that both lost their stores have no record of each other either.
+        let may_be_new =
+            self.stored.storage_lost && !self.stored.surely_lost && self.last_contact == Time::ZERO;
+        if may_be_new && tandem.is_some_and(|tandem| tandem.last_communicated.0 == 0) {
             self.stored.first_run = true;
             self.dirty = true;
         }
@@ -490,7 +494,7 @@ impl Endpoint {
     fn end_recover_wait(&mut self, now: Time, out: &mut Vec<Action>) {
         if self.state == S::RecoverWait && self.state_ends.is_some_and(|ends| now >= ends) {
             // The bindings are back, and nothing that was promised before is left (trap T16).
-            self.stored.storage_lost = false;
+            (self.stored.storage_lost, self.stored.surely_lost) = (false, false);
             self.enter(now, S::RecoverDone, out);
             self.look_at_partner(now, out);
         }
@@ -652,7 +656,7 @@ impl Endpoint {
     }
 
     fn storage_lost(&mut self, now: Time, down_since: Option<Time>, out: &mut Vec<Action>) {
-        self.stored.storage_lost = true;
+        (self.stored.storage_lost, self.stored.surely_lost) = (true, true);
         self.stored.first_run = false;
         out.push(Action::Alarm(Alarm::StorageLost));
         if self.state == S::Startup {

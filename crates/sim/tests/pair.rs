@@ -55,7 +55,7 @@ fn planted_bugs_are_found() {
         ("ack-frees-whatever", &[]),
     ];
     for (bug, checkers) in bugs {
-        let found = find_planted(bug, 1, 200).unwrap_or_else(|| panic!("{bug} was not found"));
+        let found = find_planted(bug, 1, 300).unwrap_or_else(|| panic!("{bug} was not found"));
         let checker = found.report.violation.expect("it failed").checker;
         println!("{bug}: found by {checker} after {} seeds", found.seeds);
         assert!(checkers.is_empty() || checkers.contains(&checker), "{bug} was found by {checker}");

@@ -55,10 +55,12 @@ impl Engine {
         if !first {
             return;
         }
+        let known = endpoint.started_from;
         let heard = tandem.and_then(|tandem| tandem.heard).filter(|_| !endpoint.is_known_to_be_new());
         let is_old = heard.is_some_and(|heard| {
+            // Those of a copy begin again; but what they said before it was refilled is known to be over.
             let opened_since = heard.identity == identity && heard.generation >= generation;
-            opened_since || is_later(&heard, endpoint.started_from)
+            opened_since && is_later(&heard, known) || is_later(&heard, known.plus(STAMPS_LAG))
         });
         if is_old && !believes {
             let lost = Happening::Command(Command::StorageLost { down_since: None });
@@ -81,5 +83,5 @@ impl Endpoint {
 
 /// Whether we were heard after the time of which the store knows.
 fn is_later(heard: &HeardStore, known: Time) -> bool {
-    heard.at.to_time(ClockDelta::default()) > known.plus(STAMPS_LAG)
+    heard.at.to_time(ClockDelta::default()) > known
 }

@@ -260,6 +260,7 @@ impl Engine {
         for action in actions {
             match action {
                 Action::Store(stored) => {
+                    self.note_heard(relationship);
                     let endpoint = self.endpoint_mut(relationship);
                     endpoint.record.stored = Some(stored);
                     endpoint.record.alive = endpoint.machine.alive(now);

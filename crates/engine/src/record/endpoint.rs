@@ -125,6 +125,7 @@ fn encode_stored(stored: &Stored, out: &mut Vec<u8>) {
         stored.owes_everything,
         stored.unproven,
         stored.partner_forgot,
+        stored.surely_lost,
     ]);
     let (partner, partner_since) =
         stored.partner.map_or((0, Time::ZERO), |(state, since)| (state.number(), since));
@@ -161,6 +162,7 @@ fn decode_stored(reader: &mut Reader<'_>) -> Result<Stored, RecordError> {
         partner_loss: has_loss.then_some(loss),
         unproven: is(flags, 3),
         partner_forgot: is(flags, 4),
+        surely_lost: is(flags, 5),
     })
 }
 

@@ -57,6 +57,8 @@ pub struct Stored {
     pub last_contact: Time,
     /// Our bindings are lost and not back (T16).
     pub storage_lost: bool,
+    /// That they are lost is known from the operator, or from what was found: no partner's lack of memory makes it a first run.
+    pub surely_lost: bool,
     /// This is the first run of this relationship, by the partner's word or the operator's (D12-9.6.2-02).
     pub first_run: bool,
     /// When we went down, for the recover wait; set on entry to RECOVER.

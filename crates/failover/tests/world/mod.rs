@@ -41,6 +41,7 @@ pub fn stored(state: S, entered: Time) -> Stored {
         partner: None,
         last_contact: entered,
         storage_lost: false,
+        surely_lost: false,
         first_run: false,
         down_since: entered,
         owes_everything: false,

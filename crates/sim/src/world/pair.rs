@@ -344,15 +344,16 @@ impl World {
     }
 
     /// An older copy of a store takes its place, while both are in NORMAL. The partner notices it by when it was heard last
-    /// (D12 5.16), so that it must be a good while older, and the two must meet first of all.
+    /// (D12 5.16), so that it must be a good while older, and the two must meet first of all: one whose disk is full takes no
+    /// connection.
     fn restore(&mut self, server: usize) {
         let now = self.outside.now;
         let normal = (0..2).all(|n| self.servers[n].state(&self.outside) == Some(FailoverState::Normal));
         let whole = (0..2).all(|n| self.outside.checkers.has_everything(n));
-        let is_frozen = self.servers.iter().any(|server| server.is_frozen(now));
+        let are_well = self.servers.iter().all(|server| server.is_well(now));
         let Some(pair) = &mut self.pair else { return };
         let old = pair.backups[server].as_ref().is_some_and(|(made, _)| *made + 200_000 < now);
-        if !normal || !whole || !old || is_frozen || !pair.lines.is_whole(now) {
+        if !normal || !whole || !old || !are_well || !pair.lines.is_whole(now) {
             return;
         }
         // By a clock that is behind, and that only the newer store would have corrected, an old copy looks young: times are all

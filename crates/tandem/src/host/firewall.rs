@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     fn nft(policy: &str, rules: &[&str]) -> String {
-        let rules: String = rules.iter().map(|rule| format!("\t\t{rule}\n")).collect();
+        let rules = rules.iter().fold(String::new(), |text, rule| text + "\t\t" + rule + "\n");
         format!(
             "table inet filter {{\n\tchain input {{\n\t\ttype filter hook input priority filter; policy {policy};\n\
              {rules}\t}}\n}}\n"
