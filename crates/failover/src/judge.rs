@@ -188,7 +188,7 @@ fn time_1(update: &Update, ours: &Binding, status: BindingStatus) -> Option<Time
         (BindingStatus::Active, BindingStatus::Released) if ours.same_client && ours.untold => {
             heard.map(|heard| heard.plus(DOUBT))
         }
-        (BindingStatus::Released, BindingStatus::Active) if ours.same_client => {
+        (BindingStatus::Released, BindingStatus::Active) if ours.same_client && ours.untold => {
             heard.map(|heard| heard.minus(DOUBT))
         }
         _ => heard,
@@ -392,7 +392,7 @@ mod tests {
             (S::Active,    NOW - 12, [LATER, YES,   YES,   YES,  YES,  YES, YES]),
             (S::Expired,   NOW - 50, [LATER, YES,   YES,   YES,  YES,  YES, YES]),
             // The figure's LATER but for the doubt which was first.
-            (S::Released,  NOW + 50, [YES,   LATER, YES,   YES,  YES,  YES, YES]),
+            (S::Released,  NOW + 50, [LATER, LATER, YES,   YES,  YES,  YES, YES]),
             (S::Free,      0,        [YES,   YES,   YES,   YES,  YES,  YES, YES]),
             (S::Backup,    0,        [YES,   YES,   YES,   YES,  YES,  YES, YES]),
             (S::Abandoned, 0,        [RUNS,  NO,    NO,    NO,   NO,   YES, YES]),
@@ -444,7 +444,7 @@ mod tests {
     #[test]
     fn between_a_release_and_a_lease_of_the_same_client_in_doubt_the_lease_stays() {
         for (heard, expected) in [(4990, Some(15)), (4991, None), (5001, None)] {
-            let released = ours(S::Released, NOW + 50);
+            let released = Binding { untold: true, ..ours(S::Released, NOW + 50) };
             assert_eq!(verdict(&update(S::Active, heard), &released, Role::Primary).err(), expected);
             let other = Binding { same_client: false, ..released };
             assert_eq!(verdict(&update(S::Active, heard), &other, Role::Primary).is_ok(), heard > 5000);
