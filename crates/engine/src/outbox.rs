@@ -76,6 +76,7 @@ pub enum Destination {
 
 /// Something for a partner, or for the connection to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant, reason = "nearly all of them are messages")]
 pub enum ToPartner {
     /// Open a connection to the partner of this relationship.
     Connect {

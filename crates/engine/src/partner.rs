@@ -90,6 +90,8 @@ pub(crate) struct Endpoint {
     started_from: Time,
     /// Identity and generation of the partner's store, as told on the connection that counts.
     partner_store: Option<([u8; 16], u64)>,
+    /// No process ran on this store before.
+    is_new: bool,
     /// Our store was compared with what the partner heard, since the start of this process.
     was_compared: bool,
     has_stopped: bool,
@@ -187,6 +189,7 @@ impl Endpoint {
             stamp_at: Time::ZERO,
             started_from: Time::ZERO,
             partner_store: None,
+            is_new: false,
             was_compared: false,
             has_stopped: false,
             lead_time_is_over: false,

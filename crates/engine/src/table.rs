@@ -658,9 +658,13 @@ impl Deadlines<'_> {
                 // A partner that has not heard of it may have leased the address meanwhile, and would have to take our RESET,
                 // which is meant for operators who know better (figure 7.1.3-1).
                 Some(_) if binding.flags.contains(Flags::UNSEEN) => Time::NEVER,
+                // Whoever declined it may have got it from the partner since, which may have lost its store since: by the
+                // client's word the address is used, and what it may have been promised is not over before.
                 _ => {
-                    let tried_again = binding.start_time_of_state.time().plus(self.decline_time);
-                    tried_again.max(binding.lease_expiration.time())
+                    let promised = Some(binding.doubted_until).filter(|until| *until != Stamp::NEVER);
+                    let probation = binding.start_time_of_state.time().plus(self.decline_time);
+                    let held = binding.lease_expiration.time();
+                    probation.max(held).max(promised.map_or(Time::ZERO, Stamp::time))
                 }
             },
             (None, BindingStatus::Expired | BindingStatus::Released) => {

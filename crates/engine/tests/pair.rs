@@ -405,6 +405,36 @@ fn a_partner_that_noticed_late_that_we_were_gone_shows_no_old_store() {
 }
 
 #[test]
+fn a_copy_from_before_the_partner_was_first_met_is_an_old_one() {
+    let mut pair = Pair::new(3600);
+    let copy: Vec<_> = pair.nodes[1].log[..1].to_vec();
+    pair.pass(seconds(600));
+    pair.kill(1);
+    pair.nodes[1].log = pair.nodes[1].log.iter().take(4).cloned().collect();
+    assert_eq!(pair.nodes[1].log[..1], copy);
+    pair.start(1);
+    pair.pass(seconds(60));
+    assert_eq!((pair.view(1).storage_lost, pair.view(1).state), (true, FailoverState::RecoverWait));
+}
+
+#[test]
+fn a_partner_that_met_us_for_a_moment_vouches_for_that_moment() {
+    let mut pair = Pair::normal(3600);
+    pair.kill(0);
+    pair.pass(seconds(2 * MCLT));
+    pair.start(0);
+    // Both end before either has recorded anew how late it is.
+    pair.kill(0);
+    pair.kill(1);
+    pair.pass(seconds(300));
+    pair.start(0);
+    pair.start(1);
+    pair.pass(seconds(60));
+    assert!(!pair.view(0).storage_lost && !pair.view(1).storage_lost);
+    assert_eq!(pair.states(), (FailoverState::Normal, FailoverState::Normal));
+}
+
+#[test]
 fn a_refusal_for_what_is_abandoned_is_an_answer() {
     let mut pair = Pair::normal(3600);
     let client = Client::new(1);
@@ -474,9 +504,11 @@ fn an_old_backup_has_no_say_against_the_partner() {
     let decline = client.message(MessageType::Decline, Ipv4Addr::UNSPECIFIED, &options);
     pair.send(&client, None, &decline);
     assert_eq!(pair.status(address), [BindingStatus::Abandoned; 2]);
-    pair.pass(seconds(3500));
+    // That lasts for as long as the client can have been promised anything, too.
+    pair.pass(seconds(4400));
+    assert_eq!(pair.status(address), [BindingStatus::Abandoned; 2]);
     let backup = pair.nodes[0].log.clone();
-    pair.pass(seconds(200));
+    pair.pass(seconds(300));
     assert_eq!(pair.status(address), [BindingStatus::Free; 2]);
     // Then somebody has it.
     let mut holder = None;

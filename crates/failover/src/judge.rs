@@ -67,9 +67,15 @@ pub struct Binding {
     pub reserved: bool,
     /// Whether a BNDUPD of ours about the address waits for its BNDACK.
     pub outstanding: bool,
+    /// Whether the partner has not acknowledged what we have.
+    pub untold: bool,
     /// Whether an address that is ABANDONED has been so for as long as it was to be.
     pub probation_over: bool,
 }
+
+/// By how much two times of two servers may be in the wrong order: a difference of clocks is measured with messages that take
+/// their time, and in whole seconds (F07 5.9).
+const DOUBT: Interval = Interval::from_seconds(10);
 
 /// The answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -159,7 +165,7 @@ pub fn judge(update: &Update, ours: Option<&Binding>, role: Role, now: Time) -> 
     let outdated = Verdict::Reject(RejectReason::OUTDATED_BINDING_INFORMATION);
     match cell(status, update.status) {
         Cell::Reject(reason) => return Verdict::Reject(reason),
-        Cell::Time1 if !later(ours.client_last_transaction_time) => return outdated,
+        Cell::Time1 if !later(time_1(update, ours, status)) => return outdated,
         Cell::Time2 if now <= ours.times.lease_expiration => return outdated,
         Cell::Time3 if !later(Some(ours.start_time_of_state)) => return outdated,
         // The figure accepts. But then two would never agree: by time(3) the partner takes what we have; and the client would lose
@@ -169,6 +175,24 @@ pub fn judge(update: &Update, ours: Option<&Binding>, role: Role, now: Time) -> 
         Cell::Accept | Cell::Time1 | Cell::Time2 | Cell::Time3 | Cell::NotTime3 | Cell::Clients => {}
     }
     Verdict::Accept(taken(update, ours, now, false))
+}
+
+/// What an update must be later than by time(1).
+///
+/// A client that releases its address at one server and gets it from the other within seconds is heard by each but once: while it is
+/// in doubt which was first, it has the lease. Else it would lose one that it has just been given, and another would get the
+/// address (S1); the other way round an address waits for an end that nobody needed.
+fn time_1(update: &Update, ours: &Binding, status: BindingStatus) -> Option<Time> {
+    let heard = ours.client_last_transaction_time;
+    match (status, update.status) {
+        (BindingStatus::Active, BindingStatus::Released) if ours.same_client && ours.untold => {
+            heard.map(|heard| heard.plus(DOUBT))
+        }
+        (BindingStatus::Released, BindingStatus::Active) if ours.same_client => {
+            heard.map(|heard| heard.minus(DOUBT))
+        }
+        _ => heard,
+    }
 }
 
 /// Whether our client was heard after the partner's status began.
@@ -324,6 +348,7 @@ mod tests {
             same_client: true,
             reserved: false,
             outstanding: false,
+            untold: false,
             probation_over: false,
         }
     }
@@ -366,7 +391,8 @@ mod tests {
             // Over, the slack too: judged as EXPIRED.
             (S::Active,    NOW - 12, [LATER, YES,   YES,   YES,  YES,  YES, YES]),
             (S::Expired,   NOW - 50, [LATER, YES,   YES,   YES,  YES,  YES, YES]),
-            (S::Released,  NOW + 50, [LATER, LATER, YES,   YES,  YES,  YES, YES]),
+            // The figure's LATER but for the doubt which was first.
+            (S::Released,  NOW + 50, [YES,   LATER, YES,   YES,  YES,  YES, YES]),
             (S::Free,      0,        [YES,   YES,   YES,   YES,  YES,  YES, YES]),
             (S::Backup,    0,        [YES,   YES,   YES,   YES,  YES,  YES, YES]),
             (S::Abandoned, 0,        [RUNS,  NO,    NO,    NO,   NO,   YES, YES]),
@@ -412,6 +438,22 @@ mod tests {
             }
             let silent = Update { start_time_of_state: None, ..update(status, 1) };
             assert!(verdict(&silent, &ours(S::Active, NOW + 50), Role::Secondary).is_ok());
+        }
+    }
+
+    #[test]
+    fn between_a_release_and_a_lease_of_the_same_client_in_doubt_the_lease_stays() {
+        for (heard, expected) in [(4990, Some(15)), (4991, None), (5001, None)] {
+            let released = ours(S::Released, NOW + 50);
+            assert_eq!(verdict(&update(S::Active, heard), &released, Role::Primary).err(), expected);
+            let other = Binding { same_client: false, ..released };
+            assert_eq!(verdict(&update(S::Active, heard), &other, Role::Primary).is_ok(), heard > 5000);
+        }
+        for (heard, untold, expected) in
+            [(5001, false, None), (5001, true, Some(15)), (5010, true, Some(15)), (5011, true, None)]
+        {
+            let active = Binding { untold, ..ours(S::Active, NOW + 50) };
+            assert_eq!(verdict(&update(S::Released, heard), &active, Role::Secondary).err(), expected);
         }
     }
 

@@ -202,8 +202,8 @@ impl Checkers {
 
     /// A client stops to use an address.
     pub(crate) fn lets_go(&mut self, client: u8, address: Ipv4Addr, why: Why, bound_to_stay: bool) {
-        let holds = self.s1.lets_go(self.now, client, address);
-        let verdict = self.l4.lets_go(self.now, client, address, why, holds && bound_to_stay);
+        let held_until = self.s1.lets_go(client, address);
+        let verdict = self.l4.lets_go(self.now, client, address, why, held_until, bound_to_stay);
         self.judge("L4", verdict);
     }
 

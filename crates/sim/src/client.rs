@@ -87,6 +87,14 @@ pub(crate) struct Lease {
     pub(crate) end: Local,
 }
 
+impl Lease {
+    /// The same, as if the other server of the pair had given it.
+    pub(crate) fn at_partner(self) -> Lease {
+        let [a, b, c, last] = self.server.octets();
+        Lease { server: Ipv4Addr::new(a, b, c, 3 - last.clamp(1, 2)), ..self }
+    }
+}
+
 /// What does not change about a client, or only by a habit.
 #[derive(Debug, Clone)]
 pub(crate) struct Person {
@@ -299,6 +307,15 @@ impl Client {
             Habit::Inform => steps.push(self.informing(lease)),
             Habit::Sleep | Habit::ForgedRelease => {}
         }
+    }
+
+    /// Somebody else uses its address (RFC 5227): it says so and starts anew.
+    pub(crate) fn find_in_use(&mut self, now: Local, steps: &mut Vec<Step>) {
+        let Some(lease) = self.lease else { return };
+        steps.push(self.declining(lease.address, lease.server));
+        self.let_go(Why::Released, steps);
+        self.last_address = None;
+        (self.state, self.due) = (State::Init, now + 10_000);
     }
 
     fn leave(&mut self, until: Local) {

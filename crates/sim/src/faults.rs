@@ -212,6 +212,8 @@ impl Faults {
             if random.chance(400) { Vec::new() } else { draw(random, &TROUBLES[..TROUBLES_IN_A_PAIR]) };
         faults.trouble_every = mclt * random.between(2, 10);
         faults.habit_every = scene.pace.min(600_000) * random.between(2, 12);
+        // An address goes through ABANDONED and RESET while the two are apart only where many are declined.
+        faults.declines *= 3;
         // A clock that nobody has set right yet may be behind by any time, and its leases reach that much farther.
         faults.late_network_time = false;
         faults.pair_troubles = draw(random, &PAIR_TROUBLES);

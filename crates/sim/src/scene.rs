@@ -149,7 +149,7 @@ impl Scene {
         let client_count = u8::try_from(pool + random.between(1, pool)).unwrap_or(9);
         let reserved = if random.chance(400) { reservations(random) } else { Vec::new() };
         let offer_time = Interval::from_seconds(random.pick(&[20, 60]));
-        let decline_time = Interval::from_seconds(random.pick(&[300, 1800]));
+        let decline_time = Interval::from_seconds(random.pick(&[60, 300]));
         let second_subnet = random.chance(300);
         let servers = [Role::Primary, Role::Secondary]
             .into_iter()

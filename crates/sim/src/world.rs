@@ -64,7 +64,7 @@ impl World {
         };
         let network = Network::new(scene.servers.len(), faults.weather, random.split());
         let outside = Outside::new(network, Checkers::new(&scene), traced);
-        let pair = scene.terms.map(|_| pair::Pair::new(Lines::new(random.split())));
+        let pair = scene.terms.map(|_| pair::Pair::new(Lines::new(random.split()), seed));
         let mut world = World {
             servers: Vec::new(),
             actors: Vec::new(),
@@ -131,6 +131,7 @@ impl World {
             };
             self.happens(event);
             self.carry_between();
+            self.look_for_moments();
             while let Some(sent) = self.outside.sent.pop() {
                 self.deliver(&sent);
             }

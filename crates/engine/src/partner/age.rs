@@ -80,7 +80,7 @@ impl Endpoint {
     /// heard of another store of ours is no news.
     fn is_known_to_be_new(&self) -> bool {
         let stored = self.machine.stored();
-        self.started_from == Time::ZERO && (stored.storage_lost || stored.first_run)
+        self.is_new && (stored.storage_lost || stored.first_run)
     }
 }
 

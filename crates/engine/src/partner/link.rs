@@ -296,7 +296,7 @@ impl Engine {
         outbox: &mut Outbox,
     ) {
         if let Some(established) = connected.filter(|_| self.endpoint(relationship).link == Some(link)) {
-            // First of all: STATE says whether this is an old copy, and rests on what the comparison records.
+            // First the memories: what comes of that is stable before the partner hears a STATE, and counts us as heard.
             self.compare_memories(now, relationship, &established, outbox);
             let happening = Happening::Connected { tandem: established.tandem };
             self.happens(now, relationship, happening, outbox);

@@ -17,9 +17,6 @@ use failover::judge::{self, Apply, Client, Update, Verdict, judge};
 use failover::message::{BindingAck, BindingUpdate, BindingUpdates, Message, RejectReason, Xid};
 use failover::time::{ClockDelta, Interval, Time};
 
-/// What two clocks that are set right, and rounding, may differ by.
-const ABOUT: Interval = Interval::from_seconds(5);
-
 impl Engine {
     /// Each transaction is judged and, when accepted, recorded; one BNDACK for all of them rests on these records
     /// (F07-6.3-05, F07-7.2-01, F07-5.2.1-09).
@@ -78,11 +75,12 @@ impl Engine {
             status: if forgot { BindingStatus::Free } else { binding.status },
             times: binding.times(),
             start_time_of_state: binding.start_time_of_state.time(),
-            client_last_transaction_time: self.weighed(binding, received),
+            client_last_transaction_time: binding.heard(),
             granted: binding.leased_for(),
             same_client: claim.client.is_some() && claim.client == binding.client,
             reserved: binding.reserved,
             outstanding: crosses && !forgot,
+            untold: binding.flags.contains(Flags::UNSEEN) && !self.planted.releases_by_the_second,
             probation_over: binding
                 .start_time_of_state
                 .time()
@@ -96,10 +94,6 @@ impl Engine {
         }
         match judge(&received, Some(&ours), endpoint.role(), now) {
             Verdict::Accept(mut apply) => {
-                if ours.same_client {
-                    apply.client_last_transaction_time =
-                        apply.client_last_transaction_time.max(binding.heard());
-                }
                 // A client that is not named is the one that was, but not in the memory of one who forgot.
                 if forgot && apply.client == Client::Kept {
                     apply.client = Client::Nobody;
@@ -107,22 +101,6 @@ impl Engine {
                 Ok((slot, apply))
             }
             Verdict::Reject(reason) => Err(reason),
-        }
-    }
-
-    /// When the client was heard here, as far as that decides. A lease at one server and a RELEASED at the other of about the
-    /// same time: two clocks and whole seconds do not tell which came first. A release that is not believed costs the rest of
-    /// a lease, one that is believed wrongly gives an address to two (S1); so the lease wins, at both.
-    fn weighed(&self, binding: &Binding, received: &Update) -> Option<Time> {
-        let untold = binding.flags.contains(Flags::UNSEEN) && !self.planted.releases_by_the_second;
-        match (binding.status, received.status) {
-            (BindingStatus::Active, BindingStatus::Released) if untold => {
-                binding.heard().map(|heard| heard.plus(ABOUT))
-            }
-            (BindingStatus::Released, BindingStatus::Active) if untold => {
-                binding.heard().map(|heard| heard.minus(ABOUT))
-            }
-            _ => binding.heard(),
         }
     }
 

@@ -55,6 +55,7 @@ impl Engine {
             endpoint.connect_at = now;
             endpoint.stamp_at = now;
             endpoint.started_from = endpoint.record.vouched_for;
+            endpoint.is_new = endpoint.record.last_operation == Time::ZERO;
             if endpoint.record.is_raising {
                 self.raise_from_start(relationship);
             }

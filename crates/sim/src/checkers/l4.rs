@@ -19,21 +19,23 @@ impl L4 {
         self.healed = Some(now);
     }
 
-    /// `stays`: by its own view the client has a right to the address, in the network where it is.
+    /// `held_until`: none where somebody gave the address back in the client's name: then nobody owes it an answer. `stays`: the
+    /// client is in the network of the address, and no other is reserved for it.
     pub(super) fn lets_go(
         &mut self,
         now: Moment,
         client: u8,
         address: Ipv4Addr,
         why: Why,
+        held_until: Option<Moment>,
         stays: bool,
     ) -> Result<(), String> {
         let Some(healed) = self.healed else { return Ok(()) };
         match why {
-            Why::RanOut if now > healed + ASKS_AGAIN => Err(format!(
+            Why::RanOut if held_until.is_some() && now > healed + ASKS_AGAIN => Err(format!(
                 "client {client} asked to renew {address} until its lease ran out, and all was well"
             )),
-            Why::Refused if stays => {
+            Why::Refused if stays && held_until.is_some_and(|until| until > now) => {
                 Err(format!("client {client} held {address}, and was refused when all was well"))
             }
             _ => Ok(()),

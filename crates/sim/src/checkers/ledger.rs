@@ -511,10 +511,12 @@ impl Ledger {
             for (_, transfer) in own {
                 transfer.owed.remove(&update.address);
             }
-            let now = book.sealed.get(&update.address).cloned();
-            if let Some(now) = now {
-                book.answered.insert(update.address, vec![now]);
-            }
+            // What is stable, which the answer rests on, and what was recorded behind it and is not stable yet.
+            let stable = book.stable.get(&update.address).map(|(_, seen)| seen);
+            let waiting = book.waiting.iter().flat_map(|(_, records, _)| records);
+            let waiting = waiting.filter(|seen| seen.address == update.address);
+            let since: Vec<Seen> = stable.into_iter().chain(waiting).cloned().collect();
+            book.answered.insert(update.address, since);
             if let (BindingStatus::Active, Some(client)) = (update.status, client_of(update)) {
                 let agreed = Agreed::about(&mut book.agreed, update.address, client);
                 agreed.received = agreed.received.max(until(update, owed.delta));

@@ -50,10 +50,10 @@ impl S1 {
         Ok(())
     }
 
-    /// Returns whether it held the address until now.
-    pub(super) fn lets_go(&mut self, now: Moment, client: u8, address: Ipv4Addr) -> bool {
+    /// Until when it held the address, unless that was given back in its name.
+    pub(super) fn lets_go(&mut self, client: u8, address: Ipv4Addr) -> Option<Moment> {
         let holds = self.holds.entry(address).or_default();
-        let held = holds.iter().any(|hold| hold.client == client && hold.until > now);
+        let held = holds.iter().find(|hold| hold.client == client).map(|hold| hold.until);
         holds.retain(|hold| hold.client != client);
         held
     }
@@ -95,7 +95,7 @@ mod tests {
         assert_eq!(s1.other(700, address, &client(2)), Some(&client(1)));
         assert!(s1.holds(1999, 2, &client(2), address, 3000, false).is_err());
         assert!(s1.holds(2000, 2, &client(2), address, 3000, false).is_ok());
-        assert!(s1.lets_go(2500, 2, address));
+        assert_eq!(s1.lets_go(2, address), Some(3000));
         assert!(s1.holds(2600, 3, &client(3), address, 5000, false).is_ok());
     }
 }

@@ -49,6 +49,21 @@ const NOTHING: Budget = Budget {
 /// Seconds of a tick: a client holds its first lease for one, and the wait of MCLT with its slack takes three.
 pub(super) const TICK: u32 = 9;
 
+/// From a server that gave its last lease unheard to one that forgot it.
+const TAKEN_OVER: &[Move] = &[
+    Lease(C, P),
+    Cut,
+    Crash(P),
+    LoseDisk(P),
+    Notice(S),
+    Restart(P),
+    Connect,
+    Settle,
+    Cut,
+    Notice(P),
+    Notice(S),
+];
+
 /// All places.
 pub fn places() -> Vec<Place> {
     [whole(), alone(), lost()].concat()
@@ -179,23 +194,6 @@ fn lost() -> Vec<Place> {
             ticks(4),
         ),
         // Taken over on a client's word from one that forgot (T17, T20, M7).
-        place(
-            "taken over",
-            SHORT,
-            &[
-                Lease(C, P),
-                Cut,
-                Crash(P),
-                LoseDisk(P),
-                Notice(S),
-                Restart(P),
-                Connect,
-                Settle,
-                Cut,
-                Notice(P),
-                Notice(S),
-            ],
-            ticks(5),
-        ),
+        place("taken over", SHORT, TAKEN_OVER, ticks(5)),
     ]
 }

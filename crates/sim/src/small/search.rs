@@ -16,8 +16,11 @@ use crate::planted::Planted;
 use std::collections::HashSet;
 use std::fmt;
 
-/// Worlds of a depth that one thread goes on from before all is put together.
-const CHUNK: u32 = 512;
+/// Worlds of a depth that one thread goes on from at a time.
+const CHUNK: u32 = 256;
+
+/// Chunks that are gone on from at a time.
+const CHUNKS: u32 = 8;
 
 /// How often each thing may happen on one way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -170,18 +173,11 @@ impl Search<'_> {
             if self.nodes.len() >= self.options.states {
                 return (None, false);
             }
-            let chunks: Vec<(u32, u32)> = (0..self.options.threads.max(1))
-                .map(|n| from + CHUNK * u32::try_from(n).unwrap_or(0))
-                .filter(|start| *start < level.1)
-                .map(|start| (start, level.1.min(start + CHUNK)))
-                .collect();
+            // As many at a time for any number of threads: what is seen twice, and where it ends, is the same then.
+            let starts = (0..CHUNKS).map(|n| from + CHUNK * n).take_while(|start| *start < level.1);
+            let chunks: Vec<(u32, u32)> = starts.map(|start| (start, level.1.min(start + CHUNK))).collect();
             from = chunks.last().map_or(level.1, |chunk| chunk.1);
-            let search = &*self;
-            let behind: Vec<Behind> = std::thread::scope(|scope| {
-                let threads: Vec<_> =
-                    chunks.iter().map(|chunk| scope.spawn(move || search.behind(*chunk))).collect();
-                threads.into_iter().filter_map(|thread| thread.join().ok()).collect()
-            });
+            let behind = self.behind_all(&chunks);
             for behind in behind {
                 self.add(&behind.next);
                 if let Some((node, more, violation)) = behind.found {
@@ -192,6 +188,21 @@ impl Search<'_> {
             }
         }
         (None, true)
+    }
+
+    /// What is behind each chunk, in order.
+    fn behind_all(&self, chunks: &[(u32, u32)]) -> Vec<Behind> {
+        let threads = self.options.threads.clamp(1, chunks.len().max(1));
+        let mut behind: Vec<(usize, Behind)> = std::thread::scope(|scope| {
+            let of = |first: usize| {
+                let own = chunks.iter().enumerate().skip(first).step_by(threads);
+                own.map(|(number, chunk)| (number, self.behind(*chunk))).collect::<Vec<_>>()
+            };
+            let threads: Vec<_> = (0..threads).map(|first| scope.spawn(move || of(first))).collect();
+            threads.into_iter().flat_map(|thread| thread.join().unwrap_or_default()).collect()
+        });
+        behind.sort_by_key(|(number, _)| *number);
+        behind.into_iter().map(|(_, behind)| behind).collect()
     }
 
     fn add(&mut self, next: &[(u64, u32, Move)]) {

@@ -1,8 +1,11 @@
 //! What is between the two servers of a pair, and what befalls both.
 //!
-//! *Lives here:* [`Pair`]; connections carried from one to the other; troubles of the pair; the operator.
+//! *Lives here:* [`Pair`]; connections carried from one to the other; troubles of the pair; the operator. `pair/moments.rs` has
+//! what befalls a server just when it has entered a state.
 //! *May know:* what a good operator knows: which process runs.
 //! *Must not know:* what is right: that is the checkers'.
+
+mod moments;
 
 use super::World;
 use crate::clock::Moment;
@@ -16,6 +19,7 @@ use crate::server::partner::Doing;
 use engine::LinkId;
 use failover::endpoint::Command;
 use failover::state::FailoverState;
+use moments::Moments;
 
 /// See the module.
 #[derive(Debug)]
@@ -29,11 +33,19 @@ pub(super) struct Pair {
     backups: [Option<(Moment, VirtualDisk)>; 2],
     /// A store was replaced by an older one: nothing fails until its server has met its partner, which alone can notice it.
     pub(super) is_calm: Option<usize>,
+    moments: Moments,
 }
 
 impl Pair {
-    pub(super) fn new(lines: Lines) -> Pair {
-        Pair { lines, ended: [0; 2], ended_in: [None; 2], backups: [None, None], is_calm: None }
+    pub(super) fn new(lines: Lines, seed: u64) -> Pair {
+        Pair {
+            lines,
+            ended: [0; 2],
+            ended_in: [None; 2],
+            backups: [None, None],
+            is_calm: None,
+            moments: Moments::new(seed),
+        }
     }
 }
 

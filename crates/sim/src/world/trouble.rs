@@ -140,13 +140,7 @@ impl World {
         let actor = &mut self.actors[client].client;
         let (number, due, link) = (actor.person.number, actor.due, actor.link);
         if habit == Habit::ForgedRelease {
-            if let Some(lease) = actor.lease {
-                let forged = actor.releasing(lease);
-                self.outside.note(|| format!("client {number}: somebody releases in its name"));
-                self.outside.counts.one(Count::ForgedReleases);
-                self.perform(client, vec![forged]);
-            }
-            return;
+            return self.forge_release(client);
         }
         actor.act(now, habit, &mut steps);
         if actor.due == due && steps.is_empty() {
@@ -159,6 +153,25 @@ impl World {
             Habit::ReleaseAgain => self.release_again(client, &steps),
             _ => {}
         }
+        self.perform(client, steps);
+        self.call_client(client);
+    }
+
+    /// Somebody gives a client's lease back in its name: to the server that gave it, or to the other of a pair, while the client
+    /// itself may find at the first that somebody uses its address.
+    fn forge_release(&mut self, client: usize) {
+        let now = self.local(client);
+        let at_partner = self.pair.is_some() && self.random.chance(660);
+        let declines = at_partner && self.random.chance(500);
+        let actor = &mut self.actors[client].client;
+        let Some(lease) = actor.lease else { return };
+        let number = actor.person.number;
+        let mut steps = vec![actor.releasing(if at_partner { lease.at_partner() } else { lease })];
+        if declines {
+            actor.find_in_use(now, &mut steps);
+        }
+        self.outside.note(|| format!("client {number}: somebody releases in its name"));
+        self.outside.counts.one(Count::ForgedReleases);
         self.perform(client, steps);
         self.call_client(client);
     }
