@@ -120,6 +120,26 @@ fn an_old_copy_that_crashes_while_it_recovers_goes_on_recovering() {
     }
 }
 
+/// Its loss was another one, and that wait is over.
+#[test]
+fn a_copy_from_before_a_new_store_met_anybody_waits_anew() {
+    for n in [0, 1] {
+        let mut pair = Pair::normal(3600);
+        pair.lose_disk(n);
+        pair.is_cut = true;
+        pair.start(n);
+        pair.pass(seconds(100));
+        let backup = copy(&pair, n);
+        pair.mend();
+        pair.pass(seconds(2 * MCLT));
+        assert_eq!(pair.states(), NORMAL);
+        restore(&mut pair, n, backup);
+        assert!(waits(&pair, n), "node {n}");
+        pair.pass(seconds(MCLT - 60));
+        assert!(waits(&pair, n), "node {n}");
+    }
+}
+
 /// Generations begin again from those of the copy: the partner may have heard them before, and forgotten since that it is over.
 #[test]
 fn a_store_that_was_refilled_is_sound_whatever_an_old_copy_of_the_partner_heard() {

@@ -56,7 +56,10 @@ impl Engine {
             return;
         }
         let known = endpoint.started_from;
-        let heard = tandem.and_then(|tandem| tandem.heard).filter(|_| !endpoint.is_known_to_be_new());
+        let is_new = endpoint.is_known_to_be_new();
+        let heard = tandem.and_then(|tandem| tandem.heard);
+        // Nobody heard this store before it was compared: who did has seen a later one of which this is a copy.
+        let heard = heard.filter(|heard| !is_new || heard.identity == identity);
         let is_old = heard.is_some_and(|heard| {
             // Those of a copy begin again; but what they said before it was refilled is known to be over.
             let opened_since = heard.identity == identity && heard.generation >= generation;
@@ -73,8 +76,8 @@ impl Engine {
 }
 
 impl Endpoint {
-    /// The store was empty at the start of this process, and its loss is known already, or there was none. An old copy that
-    /// comes from a time at which it was just being refilled waits anew: its wait was for another loss.
+    /// No partner was met with this store, and that bindings are missing is known, or that there were none: what the partner
+    /// heard of another store of ours is no news.
     fn is_known_to_be_new(&self) -> bool {
         let stored = self.machine.stored();
         self.is_new && (stored.storage_lost || stored.first_run)
