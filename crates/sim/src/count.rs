@@ -282,8 +282,8 @@ impl Counts {
 /// Not here, because it takes two troubles within milliseconds, so that a thousand seeds may be without: PARTNER-DOWN and
 /// RECOVER-DONE to RECOVER (an old store is found just then), RECOVER to POTENTIAL-CONFLICT (the partner, in conflict with the life
 /// before this one), CONFLICT-DONE to PARTNER-DOWN (a wrong word of the operator) and to POTENTIAL-CONFLICT (the same at the
-/// partner), RESOLUTION-INTERRUPTED to COMMUNICATIONS-INTERRUPTED (the partner lost its disk just then).
-const REQUIRED_EDGES: [(FailoverState, FailoverState); 47] = {
+/// partner), RESOLUTION-INTERRUPTED and POTENTIAL-CONFLICT to COMMUNICATIONS-INTERRUPTED (the partner lost its disk just then).
+const REQUIRED_EDGES: [(FailoverState, FailoverState); 46] = {
     use FailoverState as S;
     [
         (S::Startup, S::Normal),
@@ -312,7 +312,6 @@ const REQUIRED_EDGES: [(FailoverState, FailoverState); 47] = {
         (S::PartnerDown, S::Paused),
         (S::PartnerDown, S::Shutdown),
         (S::PotentialConflict, S::Normal),
-        (S::PotentialConflict, S::CommunicationsInterrupted),
         (S::PotentialConflict, S::ResolutionInterrupted),
         (S::PotentialConflict, S::ConflictDone),
         (S::PotentialConflict, S::Paused),
@@ -336,8 +335,16 @@ const REQUIRED_EDGES: [(FailoverState, FailoverState); 47] = {
     ]
 };
 
-/// Cells of figure 7.1.3-1 that two Tandems reach by no road that is known: none.
-const UNUSUAL_CELLS: [(BindingStatus, BindingStatus); 0] = [];
+/// Cells of figure 7.1.3-1 that two Tandems reach by no road that is known. RESET is said by itself only after the partner has taken
+/// ABANDONED, and until it has answered it says nothing but that: it has the address neither leased nor waiting for an end.
+const UNUSUAL_CELLS: [(BindingStatus, BindingStatus); 6] = [
+    (BindingStatus::Active, BindingStatus::Reset),
+    (BindingStatus::Expired, BindingStatus::Reset),
+    (BindingStatus::Released, BindingStatus::Reset),
+    (BindingStatus::Backup, BindingStatus::Reset),
+    (BindingStatus::Reset, BindingStatus::Expired),
+    (BindingStatus::Reset, BindingStatus::Released),
+];
 
 #[cfg(test)]
 mod tests {
