@@ -79,8 +79,7 @@ fn give(
     };
     let heard = if same_client && !renewal { before.heard_anew(now) } else { Stamp::at_or_before(now) };
     let outlive = engine.planted.times_outlive_client;
-    let mut extras = Extras::default();
-    extras.take(request);
+    let extras = Extras::of(request);
     engine.table.withdraw_offer_to(request.place.network, &request.client);
     engine.table.change(slot, |binding| {
         if !renewal {
@@ -117,8 +116,8 @@ fn give(
         engine.counters.count(Counter::Reallocation);
     }
     if !renewal {
-        let address = engine.table.get(slot).ip();
-        outbox.event(Event::LeaseGranted { address, client: request.client.clone(), lease });
+        let (address, client) = (engine.table.get(slot).ip(), request.client.clone());
+        outbox.event(Event::LeaseGranted { address, client, lease });
     }
     Ok(())
 }
@@ -386,26 +385,25 @@ fn destination(engine: &Engine, request: &Request<'_>, address: Ipv4Addr) -> Des
 }
 
 /// What is kept of a request for people and hooks, without allocation: values that lie in one piece are borrowed.
-#[derive(Default)]
 struct Extras<'a> {
     host_name: Kept<'a>,
     relay: Kept<'a>,
     vendor_class: Kept<'a>,
 }
 
-#[derive(Default)]
 enum Kept<'a> {
-    #[default]
     Nothing,
     Borrowed(&'a [u8]),
     Joined(Vec<u8>),
 }
 
 impl<'a> Extras<'a> {
-    fn take(&mut self, request: &Request<'a>) {
-        self.host_name = Kept::of(request.message.host_name());
-        self.relay = Kept::of(request.message.option(code::RELAY_AGENT_INFORMATION));
-        self.vendor_class = Kept::of(request.message.vendor_class());
+    fn of(request: &Request<'a>) -> Extras<'a> {
+        Extras {
+            host_name: Kept::of(request.message.host_name()),
+            relay: Kept::of(request.message.option(code::RELAY_AGENT_INFORMATION)),
+            vendor_class: Kept::of(request.message.vendor_class()),
+        }
     }
 
     fn host_name(&self) -> &[u8] {
