@@ -264,6 +264,20 @@ fn t22_m1_updates_that_cross_are_told_again() {
     });
 }
 
+/// M2. What crossed was not heard: the conflict is not resolved before it was told again.
+#[test]
+fn t22_m2_a_refusal_of_what_crosses_does_not_count_for_upddone() {
+    script(SHORT, &["crossing-counts"], |play| {
+        play.go([Lease(C, P), Settle, Crash(S), Notice(P), PartnerDown(P), Pass(80)]);
+        play.expect("P waited, and has it", in_status(P, BindingStatus::Free));
+        play.go([Crash(P), Restart(S), Pass(61), PartnerDown(S), Pass(80), Lease(D, S)]);
+        play.expect("S waited, and gave it away", has(D));
+        // What P says of the address and what S says of it are on their way at the same time.
+        play.go([Restart(P), Connect, Settle]);
+        play.go([Lease(C, P)]).expect("P does not know yet, and is silent", nobody_has(C));
+    });
+}
+
 /// Found by the exhaustive search. Given back at one server and taken again at the other within one second: the two
 /// times are whole seconds, and do not tell which was first.
 #[test]
