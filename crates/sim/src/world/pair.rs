@@ -357,8 +357,10 @@ impl World {
             return;
         }
         // By a clock that is behind, and that only the newer store would have corrected, an old copy looks young: times are all
-        // there is to compare. Whoever brings a store back sees to the clock first (docs/operations).
+        // there is to compare. And one that meets nobody while it is in STARTUP has nobody who could tell it. Whoever brings a
+        // store back sees to both first (README, Run a pair).
         self.servers[server].machine.synchronise(0);
+        pair.lines.slow_until = 0;
         let Some((_, copy)) = pair.backups[server].take() else { return };
         pair.is_calm = Some(server);
         for server in &mut self.servers {
