@@ -53,7 +53,7 @@ impl Lab {
         );
         let output = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
         assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
-        node.run(&format!("ip link set dev {interface} up"));
+        node.run(&format!("ip link set dev {interface} address {} up", hardware_address(&port)));
         if !address.is_empty() {
             node.run(&format!("ip addr add {address} dev {interface}"));
         }
@@ -80,6 +80,14 @@ impl Lab {
     pub fn known_addresses_only(&self, node: &Node, interface: &str) {
         self.switch.run(&format!("bridge link set dev {} flood off", port(node, interface)));
     }
+}
+
+/// The same at each run, and each with a zero byte, at which what takes an address for text would stop.
+fn hardware_address(port: &str) -> String {
+    let hash =
+        port.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    let [a, b, c, d] = hash.to_be_bytes();
+    format!("02:00:{a:02x}:{b:02x}:{c:02x}:{d:02x}")
 }
 
 /// The other end of a node's interface; interfaces have names of at most 15 bytes.

@@ -89,14 +89,29 @@ fn messages(layers: &serde_json::Value) -> Vec<(Said, Option<String>)> {
         let whole = message.to_string();
         let state = field(&whole, "dhcpfo.serverstatus").and_then(|state| state.parse().ok());
         let startup = field(&whole, "dhcpfo.serverflag").is_some_and(|flags| flags != "0");
-        let is_bad = kind == "UNKNOWN"
-            || ["_ws.expert", "_ws.malformed", "dhcpfo.bad_length"].iter().any(|word| whole.contains(word));
+        let is_bad = kind == "UNKNOWN" || is_objected_to(message);
         let objection = malformed.clone().or_else(|| is_bad.then(|| whole.clone()));
         (Said { at, from, kind, xid, state, startup }, objection)
     };
     match &layers["dhcpfo"] {
         serde_json::Value::Array(many) => many.iter().map(one).collect(),
         message => vec![one(message)],
+    }
+}
+
+/// Whether anything in a dissection is an objection. One is not heard: tshark takes a client-identifier for text, and complains
+/// of the bytes that follow a zero.
+fn is_objected_to(dissection: &serde_json::Value) -> bool {
+    match dissection {
+        serde_json::Value::Object(fields) => fields.iter().any(|(name, value)| match name.as_str() {
+            "_ws.expert" | "_ws.malformed" | "dhcpfo.bad_length" => true,
+            "dhcpfo.clientidentifier_tree" => {
+                !value.to_string().contains("_ws.string.trailing_stray_characters")
+            }
+            _ => is_objected_to(value),
+        }),
+        serde_json::Value::Array(values) => values.iter().any(is_objected_to),
+        _ => false,
     }
 }
 
