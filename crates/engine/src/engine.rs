@@ -179,7 +179,7 @@ impl Engine {
     /// Puts bugs in, for the self-test of the simulator.
     pub fn plant(&mut self, planted: Planted) {
         self.planted = planted;
-        self.table.plant(&planted);
+        self.table.plant(planted);
     }
 
     /// What happened, counted.

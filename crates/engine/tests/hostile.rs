@@ -8,7 +8,7 @@
 
 mod common;
 
-use common::{Client, SERVER, Server, ip, seconds, small};
+use common::{Client, SERVER, Server, ip, records, seconds, small};
 use dhcp::{MessageType, code};
 use engine::outbox::REPLIES_PER_BATCH;
 use std::net::Ipv4Addr;
@@ -127,16 +127,10 @@ fn nothing_that_comes_in_stops_it() {
         if round % 5000 == 0 {
             assert_eq!(server.crashed(&parts).leases(), server.leases(), "round {round}");
             // Only the latest record of each address matters: keeps the test's own log short.
-            let mut kept = Vec::new();
             let mut cursor = engine::SnapshotCursor::default();
             let mut frames = Vec::new();
             assert!(server.engine.snapshot(&mut cursor, REPLIES_PER_BATCH, &mut frames).1);
-            let mut rest = frames.as_slice();
-            while let Some((length, after)) = rest.split_first_chunk::<4>() {
-                let (record, after) = after.split_at(u32::from_le_bytes(*length) as usize);
-                kept.push(record.to_vec());
-                rest = after;
-            }
+            let kept = records(&frames);
             assert!(kept.len() <= 21, "{} records for 20 addresses", kept.len());
             server.log = kept;
         }

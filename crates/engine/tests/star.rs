@@ -5,7 +5,7 @@
 
 mod common;
 
-use common::{Client, INTERFACE, Reply, START, ip, seconds};
+use common::{Client, INTERFACE, Reply, START, ip, records, seconds};
 use dhcp::MessageType;
 use engine::config::{Config, Parts, RelationshipId, RelationshipParts};
 use engine::{
@@ -90,12 +90,7 @@ impl Node {
     /// Everything recorded is stable at once.
     fn drain(&mut self, now: Time) -> Vec<ToPartner> {
         let mut batch = self.outbox.seal(Batch::default());
-        let (_, _, mut frames) = batch.records();
-        while let Some((length, rest)) = frames.split_first_chunk::<4>() {
-            let (record, rest) = rest.split_at(u32::from_le_bytes(*length) as usize);
-            self.log.push(record.to_vec());
-            frames = rest;
-        }
+        self.log.extend(records(batch.records().2));
         let (end, replies) = (batch.end(), &mut self.replies);
         batch.release(end, now, |destination: &Destination, bytes| {
             replies.push(Reply { destination: *destination, bytes: bytes.to_vec(), rests_on_record: true });

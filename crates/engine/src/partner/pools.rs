@@ -89,7 +89,7 @@ impl Engine {
                 Move::Nothing => {}
                 Move::ToSecondary(count) => {
                     gives_on |= count > AT_ONCE;
-                    given += self.give(now, pool, count, outbox);
+                    given += self.give(now, relationship, pool, count, outbox);
                 }
                 Move::ToPrimary(count) => {
                     let endpoint = self.endpoint(relationship);
@@ -110,14 +110,19 @@ impl Engine {
 
     /// From the moment of sending, the primary does not allocate them (D12-5.4-02): they are BACKUP by our own record.
     /// None that it said it does not have.
-    fn give(&mut self, now: Time, pool: PoolId, count: u32, outbox: &mut Outbox) -> u32 {
-        let relationship = self.config.pool(pool).failover;
+    fn give(
+        &mut self,
+        now: Time,
+        relationship: RelationshipId,
+        pool: PoolId,
+        count: u32,
+        outbox: &mut Outbox,
+    ) -> u32 {
         let (mut given, mut looked_at) = (0, 0);
         let mut next = self.table.oldest(pool, Available::Free);
         while given < count.min(AT_ONCE)
             && looked_at < LOOKS
             && let Some(slot) = next
-            && let Some(relationship) = relationship
         {
             looked_at += 1;
             next = self.table.after(pool, Available::Free, slot);

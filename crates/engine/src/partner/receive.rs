@@ -81,12 +81,7 @@ impl Engine {
             reserved: binding.reserved,
             outstanding: crosses && !forgot,
             untold: binding.flags.contains(Flags::UNSEEN) && !self.planted.releases_by_the_second,
-            probation_over: binding
-                .start_time_of_state
-                .time()
-                .plus(self.config.decline_time())
-                .max(binding.lease_expiration.time())
-                <= now,
+            probation_over: binding.probation_end(self.config.decline_time()) <= now,
         };
         let mut received = *received;
         if self.planted.stale_active_wins && received.lease_expiration.is_some_and(|end| end <= now) {
@@ -164,11 +159,8 @@ impl Engine {
             let subnet = self.table.subnet(slot).map(|subnet| self.config.subnet(subnet).lease.maximum);
             return Stamp::at_or_after(now.plus(subnet.unwrap_or(Interval::INFINITE)));
         }
-        let mut binding = self.table.get(slot).clone();
-        if given_back {
-            binding.was_given_back(now, endpoint.mclt());
-        }
-        binding.doubted_until
+        let binding = self.table.get(slot);
+        if given_back { binding.doubted_if_given_back(now, endpoint.mclt()) } else { binding.doubted_until }
     }
 
     fn note_refusal(

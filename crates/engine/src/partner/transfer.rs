@@ -119,8 +119,8 @@ impl Engine {
         let mclt = self.endpoint(relationship).mclt();
         let binding = self.table.get(slot);
         let told = binding.flags.contains(Flags::TOLD);
-        let (now, status) = (if self.planted.raise_without_now { Time::ZERO } else { now }, binding.status);
-        let ended = matches!(status, BindingStatus::Expired | BindingStatus::Released);
+        let now = if self.planted.raise_without_now { Time::ZERO } else { now };
+        let ended = matches!(binding.status, BindingStatus::Expired | BindingStatus::Released);
         if ended && self.planted.raise_leaves_ended {
             return;
         }

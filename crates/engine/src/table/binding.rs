@@ -143,8 +143,17 @@ impl Binding {
     /// said so, until the latest end that either server can have promised: that much after what each knew of the other
     /// (F07-5.2.1-01). To be called while the times still are those of the lease.
     pub(crate) fn was_given_back(&mut self, now: Time, mclt: Interval) {
-        let latest = Stamp::at_or_after(self.times().latest().max(now).plus(mclt));
-        self.doubted_until = self.doubted_until.max(latest);
+        self.doubted_until = self.doubted_if_given_back(now, mclt);
+    }
+
+    /// Until when nobody is believed about it, if it is given back at `now`.
+    pub(crate) fn doubted_if_given_back(&self, now: Time, mclt: Interval) -> Stamp {
+        self.doubted_until.max(Stamp::at_or_after(self.times().latest().max(now).plus(mclt)))
+    }
+
+    /// When it has been ABANDONED for `decline_time`, and what it was leased for is over.
+    pub(crate) fn probation_end(&self, decline_time: Interval) -> Time {
+        self.start_time_of_state.time().plus(decline_time).max(self.lease_expiration.time())
     }
 
     /// Nothing is left of the client (F07 table 7.1-1: ABANDONED has none).

@@ -6,7 +6,7 @@
     reason = "each test file uses its part of this, and a broken test may stop"
 )]
 
-use super::common::{Client, INTERFACE, Reply, START, ip, seconds, small};
+use super::common::{Client, INTERFACE, Reply, START, ip, records, seconds, small};
 use dhcp::MessageType;
 use engine::config::{Config, Parts, RelationshipId, RelationshipParts};
 use engine::{
@@ -67,12 +67,7 @@ impl Node {
     /// Everything recorded is stable at once; what goes to clients is kept, what goes to the partner comes back.
     pub fn drain(&mut self, now: Time) -> Vec<ToPartner> {
         let mut batch = self.outbox.seal(Batch::default());
-        let (_, _, mut frames) = batch.records();
-        while let Some((length, rest)) = frames.split_first_chunk::<4>() {
-            let (record, rest) = rest.split_at(u32::from_le_bytes(*length) as usize);
-            self.log.push(record.to_vec());
-            frames = rest;
-        }
+        self.log.extend(records(batch.records().2));
         self.told.extend(batch.events().0.iter().map(|event| event.entry().id));
         if std::env::var_os("SHOW").is_some() {
             for event in batch.events().0 {
