@@ -3,7 +3,7 @@
 use crate::nobody_shares;
 use lab::load::{Load, granted};
 use lab::pair::usual;
-use lab::{Pair, Side, seconds};
+use lab::{Lease, Pair, Side, seconds};
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use std::time::Duration;
 /// say the same of every address, and every lease that was told to a client is there.
 fn kill_under_load(side: Side) {
     let mut pair = Pair::start(&format!("load-{}", side.name()), |side| {
-        let mut setup = usual(side, 60);
+        let mut setup = usual(side, 300);
         setup.subnets[0].prefix = "10.0.0.0/8";
         setup.subnets[0].pool = (Ipv4Addr::new(10, 8, 0, 0), Ipv4Addr::new(10, 8, 255, 255));
         setup.subnets[0].times = (4000, 2000, 3500);
@@ -40,10 +40,13 @@ fn kill_under_load(side: Side) {
     for side in Side::BOTH {
         let member = pair.of(side);
         let leases = member.server.leases(&member.node);
-        let missing = promised
-            .iter()
-            .filter(|(address, ends)| leases.get(*address).is_none_or(|lease| lease.ends + 1 < **ends))
-            .count();
+        // New clients are leased the MCLT: where the machine is slow the first may be over, and rightly forgotten.
+        let now = lab::capture::now() / 1_000_000_000;
+        let live = promised.iter().filter(|(_, ends)| **ends > now);
+        let known =
+            |address, ends: u64| leases.get(address).is_some_and(|lease: &Lease| lease.ends + 1 >= ends);
+        let missing = live.clone().filter(|(address, ends)| !known(address, **ends)).count();
+        pair.say(&format!("{} of the leases are not over at {}", live.count(), side.name()));
         assert_eq!(missing, 0, "{} does not know of leases that were told to clients", side.name());
     }
     nobody_shares(&mut pair);
