@@ -149,6 +149,52 @@ fn a_released_address_is_the_primarys_once_both_know() {
     pair.assert_equal();
 }
 
+/// A lease is as long as the longest that its client was promised, whoever promised it and whoever heard the client last (trap T19).
+#[test]
+fn the_longest_promise_of_the_two_is_what_both_remember() {
+    // A promises much and tells nobody; B hears the client later, promises little, and takes it to be over.
+    let mut pair = Pair::normal(3600);
+    let mut client = Client::new(1);
+    let (_, address, _) = pair.bind(&client).expect("an address");
+    pair.pass(seconds(MCLT / 2));
+    pair.cut();
+    assert_eq!(pair.renew(&client, 0, address).expect("an answer").lease(), 3600);
+    let end = pair.lease(0, address).lease_expiration;
+    client.wish = Some(60);
+    pair.pass(seconds(10));
+    assert_eq!(pair.renew(&client, 1, address).expect("an answer").lease(), 60);
+    pair.pass(seconds(MCLT));
+    assert_eq!(pair.status(address), [BindingStatus::Active, BindingStatus::Expired]);
+    pair.mend();
+    pair.pass(seconds(90));
+    assert_eq!(pair.status(address), [BindingStatus::Active; 2]);
+    assert_eq!(pair.lease(1, address).lease_expiration, end);
+    pair.assert_equal();
+}
+
+#[test]
+fn a_lease_that_was_given_back_to_one_and_begun_again_there_is_the_same_to_both() {
+    let mut pair = Pair::normal(3600);
+    let mut client = Client::new(1);
+    let (_, address, _) = pair.bind(&client).expect("an address");
+    pair.pass(seconds(MCLT / 2));
+    assert_eq!(pair.renew(&client, 0, address).expect("an answer").lease(), 3600);
+    pair.pass(seconds(60));
+    let end = pair.lease(0, address).lease_expiration;
+    pair.cut();
+    pair.release(&client, 1, address);
+    pair.freeze(0);
+    client.wish = Some(120);
+    let (_, again, lease) = pair.bind(&client).expect("an address");
+    assert_eq!((again, lease), (address, 120));
+    pair.thaw(0);
+    pair.mend();
+    pair.pass(seconds(90));
+    // A was not told of the release, and it may be the older of the two: what it promised stands.
+    assert_eq!(pair.lease(0, address).lease_expiration, end);
+    pair.assert_equal();
+}
+
 #[test]
 fn without_the_partner_a_released_address_waits() {
     let mut pair = Pair::normal(3600);

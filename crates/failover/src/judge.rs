@@ -165,14 +165,15 @@ pub fn judge(update: &Update, ours: Option<&Binding>, role: Role, now: Time) -> 
     let outdated = Verdict::Reject(RejectReason::OUTDATED_BINDING_INFORMATION);
     match cell(status, update.status) {
         Cell::Reject(reason) => return Verdict::Reject(reason),
-        Cell::Time1 if !later(time_1(update, ours, status)) => return outdated,
+        Cell::Time1 if later(time_1(update, ours, status)) || promises_more(update, ours, status, now) => {}
+        Cell::Time1 => return outdated,
         Cell::Time2 if now <= ours.times.lease_expiration => return outdated,
         Cell::Time3 if !later(Some(ours.start_time_of_state)) => return outdated,
         // The figure accepts. But then two would never agree: by time(3) the partner takes what we have; and the client would lose
         // a lease that is not over to a word that is older than its own (S13).
         Cell::NotTime3 if now <= ours.times.lease_expiration && heard_since(update, ours) => return outdated,
         Cell::Clients if !ours.same_client => return between_two_clients(update, ours, role, now),
-        Cell::Accept | Cell::Time1 | Cell::Time2 | Cell::Time3 | Cell::NotTime3 | Cell::Clients => {}
+        Cell::Accept | Cell::Time2 | Cell::Time3 | Cell::NotTime3 | Cell::Clients => {}
     }
     Verdict::Accept(taken(update, ours, now, false))
 }
@@ -193,6 +194,17 @@ fn time_1(update: &Update, ours: &Binding, status: BindingStatus) -> Option<Time
         }
         _ => heard,
     }
+}
+
+/// Whether the partner promised the client of a lease that we take to be over more than we did.
+///
+/// The figure asks who heard the client last. But what the partner promised stands although less was promised here later: that may
+/// not have reached the client (trap T19). The partner rejects our EXPIRED as long as its lease runs (time(2)), so that, if we
+/// rejected its ACTIVE, the two would never agree, and after a lease without end the address would be lost.
+fn promises_more(update: &Update, ours: &Binding, status: BindingStatus, now: Time) -> bool {
+    (status, update.status) == (BindingStatus::Expired, BindingStatus::Active)
+        && ours.same_client
+        && update.lease_expiration.is_some_and(|end| end > now.max(ours.times.lease_expiration))
 }
 
 /// Whether our client was heard after the partner's status began.
@@ -388,9 +400,9 @@ mod tests {
             (S::Active,    NOW + 5,  [YES,   RUNS,  LATER, RUNS, RUNS, YES, YES]),
             // Equal is not later.
             (S::Active,    NOW,      [YES,   RUNS,  LATER, RUNS, RUNS, YES, YES]),
-            // Over, the slack too: judged as EXPIRED.
-            (S::Active,    NOW - 12, [LATER, YES,   YES,   YES,  YES,  YES, YES]),
-            (S::Expired,   NOW - 50, [LATER, YES,   YES,   YES,  YES,  YES, YES]),
+            // Over, the slack too: judged as EXPIRED. The figure's LATER but for the same client, who was promised more.
+            (S::Active,    NOW - 12, [YES,   YES,   YES,   YES,  YES,  YES, YES]),
+            (S::Expired,   NOW - 50, [YES,   YES,   YES,   YES,  YES,  YES, YES]),
             // The figure's LATER but for the doubt which was first.
             (S::Released,  NOW + 50, [LATER, LATER, YES,   YES,  YES,  YES, YES]),
             (S::Free,      0,        [YES,   YES,   YES,   YES,  YES,  YES, YES]),
@@ -408,6 +420,34 @@ mod tests {
                         let place = format!("{status} until {end} x {received} heard {heard}, {role}");
                         assert_eq!(verdict.err(), expected, "{place}");
                     }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn expired_gives_way_to_whoever_was_heard_later_and_to_the_same_client_who_was_promised_more() {
+        for (same_client, end, heard, expected) in [
+            (true, NOW + 1, 4999, None),
+            // Over, or no longer than ours.
+            (true, NOW, 4999, Some(15)),
+            (true, NOW, 5000, Some(15)),
+            (true, NOW, 5001, None),
+            (false, NOW + 1, 4999, Some(15)),
+            (false, NOW + 1, 5001, None),
+        ] {
+            let update = Update { lease_expiration: Some(at(end)), ..update(S::Active, heard) };
+            let ours = Binding { same_client, ..ours(S::Expired, NOW - 50) };
+            for role in [Role::Primary, Role::Secondary] {
+                let apply = verdict(&update, &ours, role);
+                assert_eq!(apply.err(), expected, "{same_client} {end} {heard}");
+                if let Ok(apply) = apply {
+                    let last = if same_client { heard.max(5000) } else { heard };
+                    assert_eq!(
+                        apply.client_last_transaction_time,
+                        Some(at(last)),
+                        "{same_client} {end} {heard}"
+                    );
                 }
             }
         }

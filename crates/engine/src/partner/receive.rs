@@ -44,6 +44,9 @@ impl Engine {
                 }
                 Err(reason) => {
                     self.counters.count(Counter::BndupdRefused);
+                    if reason == RejectReason::OUTDATED_BINDING_INFORMATION {
+                        self.tell_what_stands(relationship, update, &claim);
+                    }
                     self.note_refusal(relationship, update, reason, outbox);
                     BindingAck::rejected(update.address, reason)
                 }
@@ -147,6 +150,17 @@ impl Engine {
         }
     }
 
+    /// A partner that takes a lease to be over that is not is told of it again, once: it knew of it, and has forgotten.
+    fn tell_what_stands(&mut self, relationship: RelationshipId, update: &BindingUpdate, claim: &Claim) {
+        let Some(slot) = self.table.at(update.address) else { return };
+        let binding = self.table.get(slot);
+        let is_told = !binding.flags.contains(Flags::UNSEEN);
+        if is_told && binding.status == BindingStatus::Active && claim.client == binding.client {
+            self.table.set_flags(slot, Flags::UNSEEN, true);
+            self.tell_of(relationship, slot);
+        }
+    }
+
     /// Until when nobody is believed about an address because of what the partner says of it (trap T20). It was given back there;
     /// or we have lost what we knew of it, and with that whether it was: then no lease can be older than the longest.
     fn doubted_after(&self, now: Time, relationship: RelationshipId, slot: Slot, received: &Update) -> Stamp {
@@ -222,12 +236,13 @@ fn is_held_longer(after: &Binding, received: &Update) -> bool {
         && after.lease_expiration.time() > received.lease_expiration.unwrap_or(Time::ZERO)
 }
 
-/// Whether we know more of the same client than the update said, and had not told it.
+/// Whether we know more of the same client than the update said: that its lease is longer, or, if that was not told, that it was
+/// heard later.
 fn is_ahead(after: &Binding, before: &Binding, received: &Update, claim: &Claim) -> bool {
-    before.flags.contains(Flags::UNSEEN)
-        && after.status == BindingStatus::Active
+    let is_longer = after.lease_expiration.time() > received.lease_expiration.unwrap_or(Time::ZERO);
+    let is_later = after.heard() > received.client_last_transaction_time;
+    after.status == BindingStatus::Active
         && before.status == BindingStatus::Active
         && before.client == claim.client
-        && (after.lease_expiration.time() > received.lease_expiration.unwrap_or(Time::ZERO)
-            || after.heard() > received.client_last_transaction_time)
+        && (is_longer || is_later && before.flags.contains(Flags::UNSEEN))
 }
