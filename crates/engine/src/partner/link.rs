@@ -68,6 +68,11 @@ impl Engine {
             Link::Connected { link, relationship } => {
                 self.endpoint_mut(relationship).is_connecting = false;
                 self.open(now, relationship, link, Opener::Us, outbox);
+                // CONNECT goes over one connection (F07-8.2-11): while this one waits for its answer there is no other.
+                if self.links.get(link).is_some_and(|connection| !connection.is_over()) {
+                    let endpoint = self.endpoint_mut(relationship);
+                    endpoint.connect_at = endpoint.connect_at.max(now.plus(HANDSHAKE_WAIT));
+                }
             }
             Link::Failed { relationship } => {
                 let endpoint = self.endpoint_mut(relationship);

@@ -135,10 +135,7 @@ impl Engine {
             self.note_heard(relationship);
             let endpoint = self.endpoint_mut(relationship);
             endpoint.stamp_at = now.plus(STAMP_EVERY);
-            endpoint.record.last_operation = now;
-            if endpoint.was_compared {
-                endpoint.record.vouched_for = now;
-            }
+            endpoint.note_operation(now);
             endpoint.record.alive = endpoint.machine.alive(now);
             self.store_endpoint(relationship, outbox);
         }
@@ -264,6 +261,10 @@ impl Engine {
                     let endpoint = self.endpoint_mut(relationship);
                     endpoint.record.stored = Some(stored);
                     endpoint.record.alive = endpoint.machine.alive(now);
+                    if stored.state == FailoverState::Shutdown {
+                        // Whatever the last stamp was (F07-9.12.1-01).
+                        endpoint.note_operation(now);
+                    }
                     self.store_endpoint(relationship, outbox);
                 }
                 Action::SendState(state) => {
@@ -278,8 +279,8 @@ impl Engine {
                 }
                 Action::SendUpddone { to } => self.respond(relationship, to, Message::UpdDone, outbox),
                 Action::AnswerUpdreq { all } => self.begin_transfer(now, relationship, all, outbox),
-                // What is queued goes out as soon as the window allows, in every state.
-                Action::SendUpdates => {}
+                // What is queued goes out as soon as the window allows, in every state; here before POOLREQ (F07-9.6.1-02).
+                Action::SendUpdates => self.tell_partner(relationship, outbox),
                 Action::SendPoolreq => {
                     self.request(relationship, Message::PoolReq, outbox);
                 }
@@ -354,6 +355,14 @@ impl Engine {
 }
 
 impl Endpoint {
+    /// This process runs at `now`: with the next record that is stable.
+    fn note_operation(&mut self, now: Time) {
+        self.record.last_operation = now;
+        if self.was_compared {
+            self.record.vouched_for = now;
+        }
+    }
+
     /// PAUSED or SHUTDOWN was told as far as it can be: the process may end.
     pub(super) fn has_stopped(&self) -> bool {
         self.has_stopped

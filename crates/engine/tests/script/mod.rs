@@ -1,0 +1,102 @@
+//! Scripts: what is said to one server, and all that it says, records and tells.
+//!
+//! *Lives here:* `text`, the files; `words`, `message`, `record` and `reply`, the two directions between text and values; `world`, the server
+//! under test with all that is around it; `crash`, the comparison with one that is rebuilt from its records; `visited`, where the
+//! scripts have been.
+//! *May know:* the engine as the shell knows it.
+//! *Must not know:* which state follows which: that is what scripts say.
+
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "a broken test may stop")]
+
+mod crash;
+mod message;
+mod record;
+mod reply;
+pub mod text;
+pub mod visited;
+mod words;
+mod world;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use text::{Line, Script};
+use visited::Visited;
+use words::Outcome;
+use world::World;
+
+/// The folder of all scripts.
+pub fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/scripts")
+}
+
+/// All files of scripts below `folder`, in order.
+pub fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).expect("the folder of the scripts") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else if path.extension().is_some_and(|extension| extension == "txt") {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+/// The file as it would be if all that it expects were what happens.
+///
+/// # Errors
+/// Which line means nothing, or what a crash would have changed.
+pub fn play(text: &str, visited: &mut Visited) -> Outcome<String> {
+    let mut out = Vec::new();
+    for script in text::parse(text) {
+        let mut world = None;
+        for line in &script.lines {
+            match line {
+                Line::Kept(line) => out.push(line.clone()),
+                Line::Input { written, meant, number } => {
+                    out.extend(written.iter().cloned());
+                    let lines = step(&mut world, meant, visited)
+                        .map_err(|fault| format!("{}, line {number}, `{meant}`: {fault}", script.title))?;
+                    for line in lines {
+                        text::lay_out(&line, &mut out);
+                    }
+                }
+            }
+        }
+        if let Some(world) = &world {
+            world.note_edges(visited);
+        }
+    }
+    Ok(out.join("\n") + "\n")
+}
+
+/// One line of a script, and what comes of it.
+fn step(world: &mut Option<World>, meant: &str, visited: &mut Visited) -> Outcome<Vec<String>> {
+    if let Some(rest) = meant.strip_prefix("server ") {
+        *world = Some(World::new(rest)?);
+        return Ok(Vec::new());
+    }
+    if let Some(name) = meant.strip_prefix("after ") {
+        *world = Some(after(name)?);
+        return Ok(Vec::new());
+    }
+    let world = world.as_mut().ok_or("a script begins with `server` or `after`")?;
+    world.step(meant, visited)
+}
+
+/// The server at the end of another script, whose own expectations are looked at there.
+fn after(name: &str) -> Outcome<World> {
+    let path = folder().join(name).with_extension("txt");
+    let text = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let mut world = None;
+    let scripts: Vec<Script> = text::parse(&text);
+    let lines = scripts.iter().flat_map(|script| &script.lines);
+    for line in lines {
+        if let Line::Input { meant, .. } = line {
+            step(&mut world, meant, &mut Visited::default())?;
+        }
+    }
+    world.ok_or_else(|| format!("{name} has no server"))
+}

@@ -1,0 +1,668 @@
+//! One server, and what a script lets happen to it: a partner that says what stands there, clients, an operator, time.
+
+use super::super::common::{INTERFACE, Reply, START, records, seconds, small};
+use super::crash::Start;
+use super::message::{self, Defaults};
+use super::visited::Visited;
+use super::words::{Fields, Outcome, number, show_time, time};
+use super::{record, reply};
+use engine::config::{Config, LeaseTimes, Parts, RelationshipId, RelationshipParts, ReservationKey};
+use engine::record::{EndpointRecord, Record};
+use engine::{
+    Batch, Commanded, Engine, Input, Interface, Link, LinkId, Outbox, Packet, Position, StorageHealth,
+    ToPartner,
+};
+use failover::binding::BindingStatus;
+use failover::dialect::Dialect;
+use failover::digest::Secret;
+use failover::endpoint::Command;
+use failover::message::{
+    BindingAck, Codec, Envelope, Message, MessageType, Parsed, TandemInfo, Xid, frame_length,
+};
+use failover::state::{FailoverState, Role};
+use failover::time::{Interval, Time, WireTime};
+use std::collections::VecDeque;
+use std::net::{Ipv4Addr, SocketAddrV4};
+
+const CAMPUS: RelationshipId = RelationshipId(0);
+
+/// Calls at one moment at most: a server that always has something due is a defect.
+const AT_ONCE: usize = 10_000;
+
+/// The partner, as far as it does anything by itself.
+#[derive(Clone)]
+struct Partner {
+    /// How far its clock is ahead.
+    ahead: i64,
+    next_xid: u32,
+    is_tandem: bool,
+    /// It sends CONTACT; one that is silent does not.
+    contact_at: Option<Time>,
+    /// What it was asked and has not answered.
+    asked: VecDeque<(Envelope, LinkId)>,
+}
+
+pub struct World {
+    parts: Parts,
+    config: Config,
+    engine: Engine,
+    outbox: Outbox,
+    now: Time,
+    own: Ipv4Addr,
+    log: Vec<Vec<u8>>,
+    /// How many records there were; stamps that were followed by another are not in the log any more.
+    recorded: u64,
+    /// Something was recorded that is more than a stamp.
+    is_news: bool,
+    store: u8,
+    generation: u64,
+    runs: bool,
+    links: Vec<LinkId>,
+    next_link: u64,
+    codec: Codec,
+    partner: Partner,
+    lines: Vec<String>,
+    /// Updates of the present line: address, our status before it, the received one.
+    judging: Vec<(Ipv4Addr, BindingStatus, BindingStatus)>,
+    edges: Vec<(FailoverState, FailoverState)>,
+}
+
+impl World {
+    pub fn new(text: &str) -> Outcome<World> {
+        let parts = parts(text)?;
+        let config = Config::check(&parts).map_err(|faults| format!("{faults:?}"))?;
+        let relationship = &parts.relationships[0];
+        let codec = Codec::new(relationship.dialect, Ipv4Addr::UNSPECIFIED);
+        let own = if relationship.role == Role::Primary { 1 } else { 2 };
+        Ok(World {
+            engine: Engine::new(config.clone(), 7),
+            config,
+            outbox: Outbox::new(Position::START),
+            now: Time::from_seconds(START),
+            own: Ipv4Addr::new(10, 0, 0, own),
+            log: Vec::new(),
+            recorded: 0,
+            is_news: false,
+            store: 1,
+            generation: 0,
+            runs: false,
+            links: Vec::new(),
+            next_link: 0,
+            codec: codec.with_secret(relationship.secret.clone()),
+            partner: Partner {
+                ahead: 0,
+                next_xid: 101,
+                is_tandem: false,
+                contact_at: None,
+                asked: VecDeque::new(),
+            },
+            parts,
+            lines: Vec::new(),
+            judging: Vec::new(),
+            edges: Vec::new(),
+        })
+    }
+
+    /// Lets what a line says happen; all that comes of it.
+    pub fn step(&mut self, meant: &str, visited: &mut Visited) -> Outcome<Vec<String>> {
+        let (what, rest) = meant.split_once(' ').unwrap_or((meant, ""));
+        match what {
+            "stored" => {
+                let relationship = &self.parts.relationships[0];
+                let record = record::read(rest, relationship.role, relationship.mclt)?;
+                self.append(record);
+            }
+            "start" => self.start(rest)?,
+            "restart" => {
+                self.stop();
+                self.start(rest)?;
+            }
+            "at" => self.pass(time(rest)?)?,
+            _ if !self.runs => return Err("the server has not started".to_owned()),
+            "partner" => self.partner(rest)?,
+            ">" => self.partner_says(rest, visited)?,
+            "client" => self.client(rest)?,
+            "operator" => self.operator(rest)?,
+            "storage" => {
+                let health = if rest == "full" { StorageHealth::ReserveOnly } else { StorageHealth::Ok };
+                self.hand(Input::Storage(health))?;
+            }
+            "interface" => {
+                let interfaces = Interface { id: INTERFACE, addresses: vec![self.own] };
+                let interfaces = if rest == "up" { vec![interfaces] } else { Vec::new() };
+                self.hand(Input::Interfaces(&interfaces))?;
+            }
+            _ => return Err(format!("`{what}` means nothing")),
+        }
+        if self.runs {
+            self.crash().compare(&self.engine, &self.log)?;
+        }
+        self.judging.clear();
+        Ok(std::mem::take(&mut self.lines))
+    }
+
+    pub fn note_edges(&self, visited: &mut Visited) {
+        visited.edges.extend(self.edges.iter().copied());
+    }
+
+    fn crash(&self) -> Start<'_> {
+        let store = ([self.store; 16], self.generation + 1);
+        Start { config: &self.config, store, now: self.now }
+    }
+
+    fn start(&mut self, how: &str) -> Outcome<()> {
+        let mut fields = Fields::of(how);
+        if fields.flag("empty") {
+            // Another disk.
+            self.log.clear();
+            self.recorded = 0;
+            self.store += 10;
+            self.generation = 0;
+        }
+        fields.end()?;
+        self.engine = Engine::new(self.config.clone(), 7);
+        self.generation += 1;
+        self.engine.set_store([self.store; 16], self.generation);
+        for record in &self.log {
+            self.engine.replay(record).map_err(|error| error.to_string())?;
+        }
+        self.outbox = Outbox::new(Position(self.recorded));
+        self.engine.start(self.now, &mut self.outbox);
+        self.runs = true;
+        let interfaces = [Interface { id: INTERFACE, addresses: vec![self.own] }];
+        self.hand(Input::Interfaces(&interfaces))
+    }
+
+    fn stop(&mut self) {
+        self.note_counted();
+        self.runs = false;
+        self.links.clear();
+        self.partner.asked.clear();
+        self.partner.contact_at = None;
+    }
+
+    fn note_counted(&mut self) {
+        let counters = self.engine.counters();
+        for from in FailoverState::ALL {
+            for to in FailoverState::ALL {
+                if counters.edges(from, to) > 0 && !self.edges.contains(&(from, to)) {
+                    self.edges.push((from, to));
+                }
+            }
+        }
+    }
+
+    /// Gives something to the engine, and then all the time that it wants at this moment.
+    fn hand(&mut self, input: Input<'_>) -> Outcome<()> {
+        self.engine.handle(self.now, input, &mut self.outbox);
+        self.drain()?;
+        for _ in 0..AT_ONCE {
+            if self.engine.next_deadline().is_none_or(|at| at > self.now) {
+                self.note_counted();
+                return Ok(());
+            }
+            self.engine.handle(self.now, Input::Wake, &mut self.outbox);
+            self.drain()?;
+        }
+        Err("something is due for ever".to_owned())
+    }
+
+    /// Time goes on. What happens at a deadline is told with its time; stamps and CONTACT alone are counted.
+    fn pass(&mut self, until: Time) -> Outcome<()> {
+        if until < self.now {
+            return Err(format!("it is {} already", show_time(self.now)));
+        }
+        let (mut stamps, mut contacts) = (0_u64, 0_u64);
+        loop {
+            let own = if self.runs { self.engine.next_deadline() } else { None };
+            let Some(next) = own.into_iter().chain(self.partner.contact_at).min().filter(|at| *at <= until)
+            else {
+                break;
+            };
+            self.now = self.now.max(next);
+            let (told, recorded) = (self.lines.len(), self.recorded);
+            self.is_news = false;
+            if self.partner.contact_at.is_some_and(|at| at <= self.now) {
+                self.partner_keeps_contact()?;
+            }
+            self.hand(Input::Wake)?;
+            let is_contact = |line: &String| line.starts_with("< CONTACT");
+            if !self.is_news
+                && self.lines[told..].iter().all(|line| is_contact(line) || line.starts_with('!'))
+            {
+                stamps += self.recorded - recorded;
+                contacts += self.lines[told..].iter().map(|line| u64::from(is_contact(line))).sum::<u64>();
+                self.lines.truncate(told);
+            } else {
+                self.lines.insert(told, format!("@ {}", show_time(self.now)));
+            }
+        }
+        self.now = until;
+        if stamps + contacts > 0 {
+            self.lines.push(format!("~ {stamps} stamps, {contacts} CONTACT"));
+        }
+        Ok(())
+    }
+
+    /// Appends a record; of a run of stamps the last is kept. Whether it was more than a stamp.
+    fn append(&mut self, record: Vec<u8>) -> bool {
+        self.recorded += 1;
+        let is_stamp = match (self.endpoint_record(), Record::decode(&record)) {
+            (Some(before), Ok(Record::Endpoint(after))) => timeless(&before) == timeless(&after),
+            _ => false,
+        };
+        if is_stamp
+            && matches!(self.log.last().map(|last| Record::decode(last)), Some(Ok(Record::Endpoint(_))))
+        {
+            self.log.pop();
+        }
+        self.log.push(record);
+        !is_stamp
+    }
+
+    /// What was decided: each record, and behind it what rests on it and on nothing later.
+    fn drain(&mut self) -> Outcome<()> {
+        while !self.outbox.is_empty() {
+            let mut batch = self.outbox.seal(Batch::default());
+            let told = batch.events().0.iter().map(|event| format!("= {} {event}", event.entry().id));
+            self.lines.extend(told);
+            let mut closed = Vec::new();
+            let (Position(first), _, frames) = batch.records();
+            let new = records(frames);
+            self.release(&mut batch, first, &mut closed)?;
+            for (record, end) in new.into_iter().zip(first + 1..) {
+                let shown = Record::decode(&record).map_err(|error| error.to_string())?;
+                self.lines.push(format!("! {}", record::show(&shown)));
+                if self.append(record) {
+                    self.is_news = true;
+                    self.crash().starts(&self.log)?;
+                }
+                self.release(&mut batch, end, &mut closed)?;
+            }
+            for link in closed {
+                self.engine.handle(self.now, Input::Link(Link::Closed { link }), &mut self.outbox);
+            }
+        }
+        Ok(())
+    }
+
+    fn release(&mut self, batch: &mut Batch, stable: u64, closed: &mut Vec<LinkId>) -> Outcome<()> {
+        let mut replies = Vec::new();
+        batch.release(Position(stable), self.now, |destination, bytes| {
+            replies.push(Reply { destination: *destination, bytes: bytes.to_vec(), rests_on_record: true });
+        });
+        for reply in replies {
+            self.rests_on_record(&reply)?;
+            self.lines.push(format!("* {}", reply::show(&reply)));
+        }
+        let mut to_partner = Vec::new();
+        batch.release_partners(Position(stable), |to| to_partner.push(to));
+        for to in to_partner {
+            match to {
+                ToPartner::Connect { .. } => self.lines.push("< opens a connection".to_owned()),
+                ToPartner::Close { link } => {
+                    self.lines.push(format!("< closes the connection{}", self.which(link)));
+                    self.forget(link);
+                    closed.push(link);
+                }
+                ToPartner::Send { link, outgoing } => {
+                    let mut bytes = Vec::new();
+                    self.engine
+                        .encode(self.now, link, outgoing, &mut bytes)
+                        .map_err(|error| error.to_string())?;
+                    self.sent(link, &bytes)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A connection is named where it is not the newest.
+    fn which(&self, link: LinkId) -> String {
+        let is_newest = self.links.last().is_none_or(|newest| *newest == link);
+        if is_newest { String::new() } else { format!(" on connection {}", link.0) }
+    }
+
+    fn forget(&mut self, link: LinkId) {
+        self.links.retain(|other| *other != link);
+        self.partner.asked.retain(|(_, of)| *of != link);
+        if self.links.is_empty() {
+            self.partner.contact_at = None;
+        }
+    }
+
+    fn sent(&mut self, link: LinkId, mut bytes: &[u8]) -> Outcome<()> {
+        while let Some(length) = frame_length(bytes).map_err(|error| error.to_string())? {
+            let (frame, rest) = bytes.split_at(length);
+            bytes = rest;
+            let Ok(Parsed::Message(envelope)) = self.codec.parse(frame) else {
+                return Err("the server says what cannot be read".to_owned());
+            };
+            self.is_stable(&envelope)?;
+            let to = self.which(link);
+            self.lines.push(format!("< {}{to}", message::show(&envelope)));
+            if !envelope.message.message_type().is_response() {
+                self.partner.asked.push_back((envelope, link));
+            }
+        }
+        Ok(())
+    }
+
+    /// What is told of the own state is on stable storage first (F07-9.2-01).
+    fn is_stable(&self, envelope: &Envelope) -> Outcome<()> {
+        let Message::State(said) = &envelope.message else { return Ok(()) };
+        let stored = self.endpoint_record().and_then(|endpoint| endpoint.stored);
+        match stored {
+            Some(stored) if stored.state == said.state && stored.entered.to_wire() == said.since => Ok(()),
+            stored => Err(format!("STATE {} is told, and {stored:?} is stable", said.state)),
+        }
+    }
+
+    fn endpoint_record(&self) -> Option<EndpointRecord> {
+        self.log.iter().rev().find_map(|bytes| match Record::decode(bytes) {
+            Ok(Record::Endpoint(endpoint)) => Some(endpoint),
+            _ => None,
+        })
+    }
+
+    /// A lease is on stable storage before its DHCPACK (F07 3.1.3).
+    fn rests_on_record(&self, reply: &Reply) -> Outcome<()> {
+        let message = reply.message();
+        let (address, Some(lease)) = (message.yiaddr(), message.lease_time()) else { return Ok(()) };
+        if reply.kind() != dhcp::MessageType::Ack || lease == u32::MAX {
+            return Ok(());
+        }
+        let ends = self.now.plus(seconds(u64::from(lease)));
+        let is_recorded = self.log.iter().rev().find_map(|bytes| match Record::decode(bytes) {
+            Ok(Record::Binding(binding)) if binding.address == address => Some(
+                binding.status == BindingStatus::Active
+                    && binding.lease_expiration.time() >= ends
+                    && binding.hardware.is_none_or(|hardware| hardware.as_bytes() == message.chaddr()),
+            ),
+            _ => None,
+        });
+        if is_recorded == Some(true) { Ok(()) } else { Err(format!("{address} is leased and not recorded")) }
+    }
+
+    fn partner(&mut self, what: &str) -> Outcome<()> {
+        match what {
+            "accepts" | "connects" => {
+                self.next_link += 1;
+                let link = LinkId(self.next_link);
+                self.links.push(link);
+                self.partner.next_xid = 101;
+                let relationship = CAMPUS;
+                self.hand(Input::Link(match what {
+                    "accepts" => Link::Connected { link, relationship },
+                    _ => Link::Accepted { link, relationship },
+                }))
+            }
+            "refuses" => self.hand(Input::Link(Link::Failed { relationship: CAMPUS })),
+            "closes" => {
+                let link = *self.links.last().ok_or("there is no connection")?;
+                self.forget(link);
+                self.hand(Input::Link(Link::Closed { link }))
+            }
+            "is silent" => {
+                self.partner.contact_at = None;
+                Ok(())
+            }
+            "is a Tandem" => {
+                self.partner.is_tandem = true;
+                Ok(())
+            }
+            _ => match what.strip_prefix("clock ") {
+                Some(text) => {
+                    self.partner.ahead = number(text.trim_end_matches('s'))?;
+                    Ok(())
+                }
+                None => Err(format!("`partner {what}` means nothing")),
+            },
+        }
+    }
+
+    fn partner_time(&self) -> WireTime {
+        let seconds = i64::try_from(self.now.as_seconds()).unwrap_or(i64::MAX) + self.partner.ahead;
+        WireTime(u32::try_from(seconds).unwrap_or(0))
+    }
+
+    fn contact_interval(&self) -> Interval {
+        self.parts.relationships[0].receive_timer.fraction(1, 3)
+    }
+
+    fn partner_keeps_contact(&mut self) -> Outcome<()> {
+        self.partner.contact_at = Some(self.now.plus(self.contact_interval()));
+        let xid = self.own_xid();
+        self.partner_sends(xid, Message::Contact)
+    }
+
+    fn own_xid(&mut self) -> Xid {
+        self.partner.next_xid += 1;
+        Xid(self.partner.next_xid - 1)
+    }
+
+    fn partner_says(&mut self, text: &str, visited: &mut Visited) -> Outcome<()> {
+        if let Some(bytes) = text.strip_prefix("bytes ") {
+            let bytes = super::words::bytes(bytes)?;
+            return self.receive(&bytes);
+        }
+        let (text, secret) = match text.split_once(" signed ") {
+            Some((text, secret)) => (text, Some(secret)),
+            None => (text, None),
+        };
+        let configuration = self.config.digest_of(CAMPUS);
+        let tandem = TandemInfo {
+            store_identity: [2; 16],
+            store_generation: 1,
+            configuration,
+            ..TandemInfo::default()
+        };
+        let defaults = Defaults {
+            now: self.partner_time(),
+            mclt: self.parts.relationships[0].mclt,
+            tandem: self.partner.is_tandem.then_some(tandem),
+        };
+        let (message, xid) = message::read(text, &defaults)?;
+        let kind = message.as_ref().map_or(MessageType::BndAck, Message::message_type);
+        let mut answered = None;
+        if kind.is_response() {
+            let at = self.partner.asked.iter().position(|(asked, _)| {
+                answers(asked.message.message_type(), kind) && xid.is_none_or(|xid| asked.xid == Xid(xid))
+            });
+            answered = at.and_then(|at| self.partner.asked.remove(at));
+        }
+        let xid = match (xid, &answered) {
+            (Some(xid), _) => Xid(xid),
+            (None, Some((asked, _))) => asked.xid,
+            (None, None) if kind.is_response() => {
+                return Err(format!("nothing was asked that {kind} answers"));
+            }
+            (None, None) => self.own_xid(),
+        };
+        let message = match (message, answered) {
+            (Some(message), _) => message,
+            (None, Some((Envelope { message: Message::BndUpd(updates), .. }, _))) => {
+                let accepted = updates.updates.iter().map(|update| BindingAck::accepted(update.address));
+                Message::BndAck(accepted.collect())
+            }
+            (None, _) => return Err("a BNDACK for what?".to_owned()),
+        };
+        self.note_visit(&message, visited);
+        let usual = self.codec.clone();
+        match secret {
+            Some("nothing") => self.codec = usual.clone().with_secret(None),
+            Some(secret) => {
+                self.codec = usual.clone().with_secret(Secret::new(secret.as_bytes().to_vec()));
+            }
+            None => {}
+        }
+        let mut bytes = Vec::new();
+        let envelope = Envelope { time: self.partner_time(), xid, message };
+        let encoded = self.codec.encode(&envelope, &mut bytes).map_err(|error| error.to_string());
+        self.codec = usual;
+        encoded?;
+        self.receive(&bytes)?;
+        self.note_verdicts(visited);
+        if self.partner.contact_at.is_none() && !self.links.is_empty() && kind == MessageType::State {
+            self.partner.contact_at = Some(self.now.plus(self.contact_interval()));
+        }
+        Ok(())
+    }
+
+    fn partner_sends(&mut self, xid: Xid, message: Message) -> Outcome<()> {
+        let mut bytes = Vec::new();
+        let envelope = Envelope { time: self.partner_time(), xid, message };
+        self.codec.encode(&envelope, &mut bytes).map_err(|error| error.to_string())?;
+        self.receive(&bytes)
+    }
+
+    fn receive(&mut self, bytes: &[u8]) -> Outcome<()> {
+        let link = *self.links.last().ok_or("there is no connection")?;
+        self.hand(Input::Link(Link::Received { link, at: self.now, bytes }))
+    }
+
+    fn note_visit(&mut self, message: &Message, visited: &mut Visited) {
+        let view = self.engine.endpoints(self.now).remove(0);
+        match message {
+            Message::State(said) => {
+                visited.cells.insert((view.role, view.state, said.state));
+                let stored = self.endpoint_record().and_then(|endpoint| endpoint.stored);
+                if let Some(stored) = stored.filter(|_| view.state == FailoverState::Startup) {
+                    visited.starts.insert((stored.state, said.state));
+                }
+            }
+            Message::BndUpd(updates) => {
+                let filter = engine::LeaseFilter { unused: true, ..engine::LeaseFilter::default() };
+                let leases = self.engine.leases(&filter, usize::MAX).0;
+                self.judging = updates
+                    .updates
+                    .iter()
+                    .filter_map(|update| {
+                        let ours = leases.iter().find(|lease| lease.address == update.address)?;
+                        Some((update.address, ours.status, update.status))
+                    })
+                    .collect();
+            }
+            _ => {}
+        }
+    }
+
+    /// What the BNDACK of this line says of each cell.
+    fn note_verdicts(&mut self, visited: &mut Visited) {
+        for line in self.lines.iter().filter(|line| line.starts_with("< BNDACK")) {
+            for item in super::words::split(line, ';').iter().skip(1) {
+                let mut fields = Fields::of(item);
+                let address = fields.take_first().map(|(address, _)| address).unwrap_or_default();
+                let reason = fields.take("reject-reason").and_then(|text| text.parse().ok());
+                let of = self.judging.iter().find(|(judged, ..)| judged.to_string() == address);
+                visited.judged.extend(of.map(|(_, ours, received)| (*ours, *received, reason)));
+            }
+        }
+    }
+
+    fn client(&mut self, text: &str) -> Outcome<()> {
+        let said = reply::read(text, self.own)?;
+        let before: Vec<(String, u64)> = self.engine.counters().iter().collect();
+        let packet = Packet {
+            interface: INTERFACE,
+            source: SocketAddrV4::new(said.source, 68),
+            destination: said.destination,
+            received: self.now,
+            bytes: &said.bytes,
+        };
+        self.hand(Input::Packet(packet))?;
+        if !self.lines.iter().any(|line| line.starts_with('*')) {
+            let after = self.engine.counters().iter();
+            let why = after.zip(before).find(|((name, after), (_, before))| {
+                after > before && (name.starts_with("dropped-") || name.starts_with("refused-"))
+            });
+            let why = why.map_or_else(|| "no answer is due".to_owned(), |((name, _), _)| name);
+            self.lines.push(format!("= silence: {why}"));
+        }
+        Ok(())
+    }
+
+    fn operator(&mut self, text: &str) -> Outcome<()> {
+        let (what, since) = text.split_once(" since ").unwrap_or((text, ""));
+        let command = match what {
+            "partner-down" => Command::PartnerDown,
+            "serve-alone" => Command::ServeAlone,
+            "storage-lost" => {
+                let down_since = if since.is_empty() { None } else { Some(time(since)?) };
+                Command::StorageLost { down_since }
+            }
+            "first-run" => Command::FirstRun,
+            "resync" => Command::Resync,
+            "pause" => Command::Pause,
+            "shutdown" => Command::Shutdown,
+            _ => return Err(format!("`{what}` is no command")),
+        };
+        let done = self.engine.command_partner(self.now, CAMPUS, command, &mut self.outbox);
+        self.lines.push(match done {
+            Commanded::Done(state) => format!("= done: {state}"),
+            Commanded::Refused(why) => format!("= refused: {why}"),
+            Commanded::Unknown => "= unknown".to_owned(),
+        });
+        self.hand(Input::Wake)
+    }
+}
+
+/// A record of an endpoint without the times that pass by themselves.
+fn timeless(endpoint: &EndpointRecord) -> EndpointRecord {
+    let mut endpoint = endpoint.clone();
+    (endpoint.last_operation, endpoint.vouched_for, endpoint.alive) = (Time::ZERO, Time::ZERO, Time::ZERO);
+    endpoint.heard = None;
+    endpoint
+}
+
+fn answers(asked: MessageType, answer: MessageType) -> bool {
+    match answer {
+        MessageType::BndAck => asked == MessageType::BndUpd,
+        MessageType::PoolResp => asked == MessageType::PoolReq,
+        MessageType::UpdDone => matches!(asked, MessageType::UpdReq | MessageType::UpdReqAll),
+        _ => asked == MessageType::Connect,
+    }
+}
+
+/// The configuration that a `server` line means.
+fn parts(text: &str) -> Outcome<Parts> {
+    let mut fields = Fields::of(text);
+    let role = match fields.take_first().as_ref().map(|(role, _)| role.as_str()) {
+        Some("primary") => Role::Primary,
+        Some("secondary") => Role::Secondary,
+        _ => return Err("a server is primary or secondary".to_owned()),
+    };
+    let mclt = fields.interval("mclt")?.unwrap_or(seconds(3600));
+    let mut relationship = RelationshipParts::new("campus", role, mclt);
+    relationship.split = fields.number("split")?.unwrap_or(relationship.split);
+    relationship.max_unacked = fields.number("max-unacked")?.unwrap_or(relationship.max_unacked);
+    relationship.receive_timer = fields.interval("receive-timer")?.unwrap_or(relationship.receive_timer);
+    relationship.startup = fields.interval("startup")?;
+    relationship.safe_period = fields.interval("safe-period")?;
+    relationship.start_alone = fields.flag("start-alone");
+    relationship.trusts_restart = fields.flag("trusts-restart");
+    relationship.delayed_service = fields.number("delayed-service")?;
+    relationship.secret = fields.take("secret").and_then(|text| Secret::new(text.into_bytes()));
+    if let Some(name) = fields.take("dialect") {
+        let dialect = Dialect::ALL.into_iter().find(|dialect| dialect.name() == name);
+        relationship.dialect = dialect.ok_or_else(|| format!("`{name}` is no dialect"))?;
+    }
+    let mut parts = small(4);
+    parts.decline_time = fields.interval("decline-time")?.unwrap_or(parts.decline_time);
+    let subnet = &mut parts.shared_networks[0].subnets[0];
+    subnet.lease = LeaseTimes::of(fields.interval("lease")?.unwrap_or(seconds(259_200)));
+    subnet.pools[0].failover = Some(0);
+    if let Some(range) = fields.take("pool") {
+        let (first, last) = range.split_once('-').ok_or("a pool is FIRST-LAST")?;
+        (subnet.pools[0].first, subnet.pools[0].last) = (number(first)?, number(last)?);
+    }
+    if let Some(text) = fields.take("reserved") {
+        let (address, client) = text.split_once(" client ").ok_or("reserved ADDRESS client NUMBER")?;
+        let hardware = super::words::hardware_of(number(client)?);
+        let key = ReservationKey::Hardware(dhcp::HardwareAddress::ethernet(hardware));
+        subnet.reservations.push(super::super::common::reservation(key, address));
+    }
+    parts.relationships = vec![relationship];
+    fields.end()?;
+    Ok(parts)
+}
