@@ -241,7 +241,7 @@ fn lacks_information(update: &Update) -> bool {
 
 /// Figure 7.1.3-1: one row for each status of ours, one column for each received.
 ///
-/// In one thing it is not the figure's. There ABANDONED stands until an operator resets it, and displaces an ACTIVE however late
+/// In one thing it is not the figure's ([`promises_more`] is another). There ABANDONED stands until an operator resets it, and displaces an ACTIVE however late
 /// that is. Here ABANDONED ends by itself, so that a client that lost its lease to one from before that lease would still hold
 /// the address when it goes to the next (S1). Between ACTIVE and ABANDONED, as between ACTIVE and RESET, the later word counts:
 /// time(3), the same seen from both sides. Who took an address after it was declined has found it in order.

@@ -45,7 +45,7 @@ impl Engine {
                 Err(reason) => {
                     self.counters.count(Counter::BndupdRefused);
                     if reason == RejectReason::OUTDATED_BINDING_INFORMATION {
-                        self.tell_what_stands(relationship, update, &claim);
+                        self.tell_what_stands(update, &claim, outbox);
                     }
                     self.note_refusal(relationship, update, reason, outbox);
                     BindingAck::rejected(update.address, reason)
@@ -151,13 +151,12 @@ impl Engine {
     }
 
     /// A partner that takes a lease to be over that is not is told of it again, once: it knew of it, and has forgotten.
-    fn tell_what_stands(&mut self, relationship: RelationshipId, update: &BindingUpdate, claim: &Claim) {
+    fn tell_what_stands(&mut self, update: &BindingUpdate, claim: &Claim, outbox: &mut Outbox) {
         let Some(slot) = self.table.at(update.address) else { return };
         let binding = self.table.get(slot);
         let is_told = !binding.flags.contains(Flags::UNSEEN);
         if is_told && binding.status == BindingStatus::Active && claim.client == binding.client {
-            self.table.set_flags(slot, Flags::UNSEEN, true);
-            self.tell_of(relationship, slot);
+            self.changed(slot, outbox);
         }
     }
 
