@@ -302,10 +302,15 @@ impl Ledger {
     }
 
     pub(super) fn commanded(&mut self, at: At, command: Command) {
+        let mclt = self.mclt;
         let book = &mut self.books[at.server];
         match command {
             Command::ServeAlone => book.proven = true,
-            Command::PartnerDown => book.told_partner_down = Some(at.engine),
+            Command::PartnerDown => {
+                // What has been waited for once is not waited for again.
+                book.proven |= book.alive(at.engine, mclt) == at.engine;
+                book.told_partner_down = Some(at.engine);
+            }
             _ => {}
         }
     }
