@@ -208,6 +208,7 @@ pub struct Pool {
     /// Options for its clients, merged.
     pub options: OptionSet,
     /// Which partner shares it (F07-5.1.1-03: one at most).
+    /// F07-4.2-01.
     pub failover: Option<RelationshipId>,
 }
 

@@ -238,8 +238,11 @@ impl Connection {
                 connection.is_stimulus = true;
                 out.push(Output::OpenOwn);
             }
+            // F07-8.2-12.
             (Role::Secondary, Opener::Us) if own_only => connection.end(Cause::Stimulus, out),
+            // F07-7.8-01.
             (Role::Primary, _) => connection.send_connect(out),
+            // F07-7.8.2-01.
             (Role::Secondary, _) => {}
         }
         connection
@@ -328,6 +331,7 @@ impl Connection {
         let time = WireTime(u32::try_from(now.as_seconds()).unwrap_or(u32::MAX));
         self.settings.codec.encode(&Envelope { time, xid, message: outgoing.message }, out)?;
         if outgoing.reply_to.is_none() {
+            // F07-6.1-11.
             self.next_xid = self.next_xid.saturating_add(1);
         }
         if let Some(ticket) = outgoing.ticket {
@@ -346,7 +350,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Takes bytes from TCP, as they come. Keeps less than one message.
+    /// Takes bytes from TCP, as they come. Keeps less than one message (F07-8.3-04).
     pub fn receive(&mut self, now: Time, mut bytes: &[u8], out: &mut Vec<Output>) {
         while !self.is_over() {
             let wanted = match frame_length(&self.buffer) {
@@ -392,6 +396,7 @@ impl Connection {
             }
             Phase::Established if now >= self.send_by => {
                 self.send_by = now.plus(self.send_interval);
+                // F07-5.1-05.
                 let contact = self.request(Message::Contact);
                 out.push(Output::Send(contact));
             }
@@ -404,7 +409,7 @@ impl Connection {
         self.end_with_disconnect(Cause::Asked(why), out);
     }
 
-    /// TCP broke.
+    /// TCP broke (F07-8.3-02).
     pub fn lost(&mut self, out: &mut Vec<Output>) {
         let silent = matches!(self.phase, Phase::Handshake { .. }) && self.buffer.is_empty();
         let cause = match self.settings.role {
@@ -428,12 +433,14 @@ impl Connection {
 
     fn end_with_disconnect(&mut self, cause: Cause, out: &mut Vec<Output>) {
         let why = match &cause {
+            // F07-7.12.1-03, D12-8.3-01.
             Cause::NoTraffic | Cause::NotAcking => Rejection::because(RejectReason::NO_TRAFFIC),
             Cause::RejectedByUs(why) | Cause::Asked(why) => why.clone(),
             Cause::Malformed(error) => Rejection::saying(error.reject_reason(), error.to_string()),
             other => Rejection::saying(RejectReason::UNKNOWN, other.to_string()),
         };
         if self.is_established() {
+            // F07-7.12-01.
             let disconnect = self.request(Message::Disconnect(why));
             out.push(Output::Send(disconnect));
         }
@@ -519,6 +526,7 @@ impl Connection {
             Message::UpdReqAll => Received::UpdReq { xid, all: true },
             Message::UpdDone => Received::UpdDone { ticket },
             Message::State(state) => Received::State { state, since: state.since.to_time(delta) },
+            // F07-5.1-06.
             Message::Contact | Message::ConnectAck(_) => return,
             Message::Connect(_) => {
                 let again = "CONNECT came on a connection that is established";
@@ -547,6 +555,7 @@ impl Connection {
     /// False when the clocks are further apart than allowed; then the connection is over.
     fn take_clock_sample(&mut self, now: Time, sent: WireTime, out: &mut Vec<Output>) -> bool {
         let Some(clock) = &mut self.clock else { return true };
+        // F07-7.11.2-01.
         let step = clock.heard(sent, now);
         let to = clock.delta();
         if let Some(from) = step {

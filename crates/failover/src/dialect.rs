@@ -88,7 +88,7 @@ const fn row(
 use Length::{AtLeast, Exactly};
 use OptionKind as O;
 
-/// Table 1.3, in the order of [`OptionKind`].
+/// Table 1.3, in the order of [`OptionKind`] (F07-6.2-01).
 #[rustfmt::skip]
 const OPTIONS: [Row; O::COUNT] = [
     row(O::AddressesTransferred,      "addresses-transferred",        Some(1),  Some(1),  Exactly(4)),
@@ -282,6 +282,7 @@ mod tests {
         }
     }
 
+    /// F07-6.2-01, F07-13-01.
     #[test]
     fn codes_round_trip_in_each_dialect() {
         for (dialect, last) in [(Dialect::Draft12, 29), (Dialect::Draft07, 28), (Dialect::Dhcpd, 29)] {

@@ -42,7 +42,9 @@ impl Engine {
             self.counters.count(Counter::PoolreqUnexpected);
             return;
         }
+        // F07-7.6.2-04.
         let addresses_transferred = self.balance(now, relationship, Occasion::PoolReq, outbox);
+        // F07-7.7-02.
         self.respond(relationship, xid, Message::PoolResp { addresses_transferred }, outbox);
     }
 
@@ -71,7 +73,7 @@ impl Engine {
     }
 
     /// Gives to the secondary what it lacks, and asks back what it has too much of. Pools move only while both are in
-    /// NORMAL (trap T17). Returns how many were given.
+    /// NORMAL (trap T17). Returns how many were given (F07-4.1-04).
     fn balance(
         &mut self,
         now: Time,
@@ -83,6 +85,7 @@ impl Engine {
             return 0;
         }
         let (mut given, mut gives_on, mut goes_on) = (0, false, false);
+        // F07-7.6.2-03.
         let pools: Vec<PoolId> = self.pools_of(relationship).collect();
         for pool in pools {
             match PoolRule::default().primary_moves(self.shared_counts(relationship, pool), occasion) {
@@ -101,6 +104,7 @@ impl Engine {
             }
         }
         let endpoint = self.endpoint_mut(relationship);
+        // F07-7.6.2-05.
         endpoint.is_giving = gives_on;
         if gives_on || goes_on {
             endpoint.look_at_pools = now.plus(GO_ON);
@@ -126,6 +130,7 @@ impl Engine {
             }
             self.endpoint_mut(relationship).giving.insert(slot);
             self.set_status(now, slot, BindingStatus::Backup);
+            // F07-7.6.2-02.
             self.changed(slot, outbox);
             self.counters.count(Counter::GivenToSecondary);
             given += 1;

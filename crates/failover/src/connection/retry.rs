@@ -62,6 +62,7 @@ impl fmt::Display for Cause {
                 "the partner closed the connection without CONNECT: if it is secondary too, make one of the two primary",
             ),
             Cause::Stimulus => f.write_str("it only told the primary to connect"),
+            // F07-7.9.2-03.
             Cause::RejectedByPartner(why) => rejection(f, "the partner rejected us", why),
             Cause::RejectedByUs(why) => rejection(f, "we rejected the partner", why),
             Cause::Disconnected(why) => rejection(f, "the partner disconnected", why),
@@ -112,6 +113,7 @@ impl Default for Retry {
 
 impl Retry {
     /// When to try after a connection ended, or could not be made, at `now`. `worked`: it had been established.
+    /// F07-8.6-01.
     pub fn next(&self, now: Time, cause: &Cause, worked: bool) -> Time {
         if cause.is_refusal() {
             now.plus(self.after_refusal)
@@ -127,6 +129,7 @@ impl Retry {
 mod tests {
     use super::*;
 
+    /// F07-7.9-01, F07-7.12-02, F07-8.2-03, -04, F07-8.6-01.
     #[test]
     fn a_loss_is_mended_at_once_and_a_refusal_is_not_repeated_soon() {
         let (retry, now) = (Retry::default(), Time::from_seconds(100));
@@ -140,6 +143,7 @@ mod tests {
         assert_eq!(after(&Cause::Disconnected(Rejection::because(RejectReason::NO_TRAFFIC)), true), 5);
     }
 
+    /// F07-7.9.2-03.
     #[test]
     fn causes_read_as_sentences() {
         let why = Rejection::saying(RejectReason::UNKNOWN, "pausing".to_owned());

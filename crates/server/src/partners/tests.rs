@@ -148,6 +148,7 @@ fn a_partner_that_goes_is_missed_at_once_and_found_again() {
     assert!(run(&mut primary, Duration::from_secs(40), in_contact), "{:?}", primary[0].state());
 }
 
+/// F07-5.1.1-04, F07-8.2-02, D12-7.8.2-03, D12-8.2-05, -06.
 #[test]
 fn strangers_are_closed_and_connections_of_partners_bounded() {
     let mut nodes = pair(3);
