@@ -27,7 +27,7 @@ use crate::time::{ClockDelta, Interval, Time, WireTime};
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// CONTACT is sent at least so often, however long the partner would wait.
+/// CONTACT is sent at least so often, however long the partner would wait (Q9).
 const LONGEST_SILENCE: Interval = Interval::from_seconds(60);
 
 /// What one connection is made with.
@@ -537,7 +537,7 @@ impl Connection {
         out.push(Output::Received(received));
     }
 
-    /// The request that the answer `xid` of this kind belongs to, which is answered by it.
+    /// The request that the answer `xid` of this kind belongs to, which is answered by it (Q40).
     fn answered(&mut self, xid: Xid, answer: MessageType) -> Option<Ticket> {
         let (ticket, request) = *self.awaited.get(&xid)?;
         let fits = match request {

@@ -102,6 +102,7 @@ const OPTIONS: [Row; O::COUNT] = [
     row(O::Ddns,                      "DDNS",                         Some(9),  Some(9),  AtLeast(2)),
     row(O::DelayedServiceParameter,   "delayed-service-parameter",    Some(10), Some(10), Exactly(1)),
     row(O::HashBucketAssignment,      "hash-bucket-assignment",       Some(11), Some(11), Exactly(32)),
+    // Q5.
     row(O::IpFlags,                   "IP-flags",                     None,     Some(12), Exactly(2)),
     row(O::LeaseExpirationTime,       "lease-expiration-time",        Some(12), Some(13), Exactly(4)),
     row(O::MaxUnackedBndupd,          "max-unacked-bndupd",           Some(13), Some(14), Exactly(4)),

@@ -282,7 +282,7 @@ fn taken(update: &Update, ours: &Binding, now: Time, displaced: bool) -> Apply {
         status => status,
     };
     let start = update.start_time_of_state.filter(|start| *start > Time::ZERO).unwrap_or(now);
-    // A status that only another client takes over begins anew.
+    // A status that only another client takes over begins anew (Q34).
     let goes_on = status == ours.status && (status != S::Active || ours.same_client);
     let start_time_of_state = if goes_on { ours.start_time_of_state } else { start };
     let mut apply = Apply {

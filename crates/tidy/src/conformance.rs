@@ -164,7 +164,7 @@ pub fn faults(catalogue: &Catalogue, cited: &[Citation]) -> Vec<String> {
                 }
             }
             None if code.is_empty() && test.is_empty() => {
-                faults.push(format!("{}: no code, no test, no decision", row.id))
+                faults.push(format!("{}: no code, no test, no decision", row.id));
             }
             None if code.is_empty() => faults.push(format!("{}: no code cites it", row.id)),
             None if test.is_empty() => faults.push(format!("{}: no test cites it", row.id)),

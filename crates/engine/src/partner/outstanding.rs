@@ -29,6 +29,7 @@ pub(super) struct Sent {
     pub(super) counts: bool,
 }
 
+// Q32.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Outstanding {
     by_slot: BTreeMap<Slot, (Ticket, Sent)>,

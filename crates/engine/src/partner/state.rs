@@ -280,8 +280,8 @@ impl Engine {
                 // F07-7.5-02.
                 Action::SendUpddone { to } => self.respond(relationship, to, Message::UpdDone, outbox),
                 Action::AnswerUpdreq { all } => self.begin_transfer(now, relationship, all, outbox),
-                // What is queued goes out as soon as the window allows, in every state.
-                Action::SendUpdates => {}
+                // What is queued goes out as soon as the window allows, in every state; POOLREQ after it (F07-9.6.1-01, -02).
+                Action::SendUpdates => self.tell_partner(relationship, outbox),
                 // F07-7.6-01.
                 Action::SendPoolreq => {
                     self.request(relationship, Message::PoolReq, outbox);

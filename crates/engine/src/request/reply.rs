@@ -52,6 +52,7 @@ pub(crate) fn take_over(
     Ok(())
 }
 
+// F07-3.1.3-01, F07-5.2.1-13.
 fn give(
     engine: &mut Engine,
     now: Time,
@@ -65,7 +66,6 @@ fn give(
         engine.note_lead_time_over(slot, outbox);
         return Err(Counter::DroppedLeadTimeOver);
     }
-    // F07-5.2.1-13.
     let potential = potential_expiration(engine, now, request, slot, lease);
     let taken = engine.is_partners(slot) && !engine.planted.taken_over_is_agreed;
     let flags = if taken { flags.with(Flags::UNAGREED) } else { flags };
@@ -109,7 +109,6 @@ fn give(
             extras.vendor_class(),
         );
     });
-    // F07-3.1.3-01.
     engine.changed(slot, outbox);
     let rests_on = if engine.planted.ack_before_stable { Position::START } else { outbox.position() };
     lease_reply(engine, now, request, MessageType::Ack, slot, lease, rests_on, outbox)?;

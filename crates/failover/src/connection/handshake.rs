@@ -33,7 +33,7 @@ pub struct Established {
     pub connect_time: WireTime,
 }
 
-/// Whether TLS is used in a relationship.
+/// Whether TLS is used in a relationship (Q17).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum TlsPolicy {
     /// Not configured.

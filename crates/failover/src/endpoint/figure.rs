@@ -103,6 +103,7 @@ pub fn on_partner(own: FailoverState, partner: &Partner, situation: &Situation) 
         (S::CommunicationsInterrupted, S::RecoverDone) if situation.handover_pending => Stay,
         // F07-9.7.3-04.
         (S::CommunicationsInterrupted, S::RecoverDone) => To(S::Normal),
+        // Q25.
         (S::CommunicationsInterrupted, S::Recover | S::RecoverWait | S::Paused) => Stay,
         // F07-9.7.3-06.
         (S::CommunicationsInterrupted, S::Shutdown) => To(S::PartnerDown),
@@ -147,7 +148,7 @@ fn on_partner_without_service(own: FailoverState, partner: &Partner, situation: 
         (S::RecoverWait, _) => Stay,
 
         (S::RecoverDone, S::Normal | S::RecoverDone) if situation.handover_pending => Stay,
-        // F07-9.10.2-01.
+        // F07-9.10.2-01, Q13.
         (S::RecoverDone, S::Normal | S::RecoverDone) => To(S::Normal),
         (S::RecoverDone, S::PotentialConflict | S::ResolutionInterrupted | S::ConflictDone) => {
             To(S::PotentialConflict)

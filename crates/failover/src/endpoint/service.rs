@@ -72,6 +72,7 @@ impl Endpoint {
             S::Startup | S::Recover | S::RecoverWait | S::PotentialConflict | S::Paused | S::Shutdown => {
                 Err(Silence::State(self.state))
             }
+            // Q39.
             S::RecoverDone if kind == RequestKind::RenewOrRebind => Ok(()),
             S::RecoverDone => Err(Silence::OnlyRenewals),
             S::Normal if kind != RequestKind::Other => Ok(()),

@@ -142,7 +142,7 @@ impl Codec {
         out.extend_from_slice(&envelope.time.0.to_be_bytes());
         out.extend_from_slice(&envelope.xid.0.to_be_bytes());
         let mut writer = Writer { dialect: self.dialect, out };
-        // F07-11.1-03.
+        // F07-11.1-03, Q43.
         let digest = self.secret.is_some();
         if digest && self.dialect.digest_is_first() {
             let mut value = [0; 1 + DIGEST_LENGTH];

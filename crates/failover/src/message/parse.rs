@@ -154,6 +154,7 @@ impl Codec {
             return Err(bare(ParseError::FrameLength(frame.len())));
         }
         let Some(message_type) = MessageType::from_number(head[2]) else {
+            // Q11.
             return if head[2] >= 128 {
                 Ok(Parsed::Ignored(head[2]))
             } else {

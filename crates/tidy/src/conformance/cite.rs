@@ -85,7 +85,7 @@ pub fn citations(file: &str, text: &str) -> Vec<Citation> {
             .position(|two| two[0] == "#[cfg(test)]" && two[1].ends_with('{'))
             .unwrap_or(lines.len())
     };
-    let is_rust = file.ends_with(".rs");
+    let is_rust = std::path::Path::new(file).extension().is_some_and(|extension| extension == "rs");
     let mut found = Vec::new();
     for (at, line) in lines.iter().enumerate() {
         let is_test = at >= tests_from;
@@ -112,18 +112,32 @@ fn item_at(lines: &[&str], at: usize) -> String {
     if line.starts_with("//!") {
         return "all".to_owned();
     }
-    if line.starts_with("///") {
-        let next = (at..lines.len()).find(|next| {
-            let line = lines[*next].trim_start();
-            !line.is_empty() && !line.starts_with("//") && !line.starts_with('#') && !line.starts_with(')')
+    if line.starts_with("//") {
+        let next = after_attributes(lines, at);
+        // A docstring is of whatever follows, another comment of an item that does.
+        let named = next.and_then(|next| {
+            let name = head(lines[next]).map(|(_, name)| name);
+            let name = name.or_else(|| line.starts_with("///").then(|| member(lines[next])))?;
+            Some(within(lines, next, name))
         });
-        if let Some(next) = next {
-            let name = head(lines[next]).map_or_else(|| member(lines[next]), |(_, name)| name);
-            return within(lines, next, name);
+        if let Some(named) = named {
+            return named;
         }
     }
     let Some((around, name)) = around(lines, at) else { return "all".to_owned() };
     within(lines, around, name)
+}
+
+/// The first line below that is neither comment nor attribute.
+fn after_attributes(lines: &[&str], at: usize) -> Option<usize> {
+    let mut in_attribute = false;
+    (at..lines.len()).find(|next| {
+        let line = lines[*next].trim();
+        let begins = line.starts_with("#[");
+        let is_it = !in_attribute && !begins && !line.is_empty() && !line.starts_with("//");
+        in_attribute = (in_attribute || begins) && !line.ends_with(']');
+        is_it
+    })
 }
 
 /// The nearest item that a line stands in.
@@ -131,7 +145,7 @@ fn around(lines: &[&str], at: usize) -> Option<(usize, String)> {
     let mut indent = indent_of(lines[at]).max(1);
     for above in (0..at).rev() {
         let line = lines[above];
-        if line.trim().is_empty() || line.trim_start().starts_with("//") || indent_of(line) >= indent {
+        if !is_around(line, indent) {
             continue;
         }
         indent = indent_of(line);
@@ -149,7 +163,7 @@ fn within(lines: &[&str], at: usize, name: String) -> String {
     let mut indent = indent_of(lines[at]);
     for above in (0..at).rev() {
         let line = lines[above];
-        if line.trim().is_empty() || line.trim_start().starts_with("//") || indent_of(line) >= indent {
+        if !is_around(line, indent) {
             continue;
         }
         indent = indent_of(line);
@@ -160,6 +174,12 @@ fn within(lines: &[&str], at: usize, name: String) -> String {
     name
 }
 
+/// A line that begins what stands further to the right below it; not the end of a list of arguments.
+fn is_around(line: &str, indent: usize) -> bool {
+    let text = line.trim_start();
+    !text.is_empty() && !text.starts_with("//") && !text.starts_with(')') && indent_of(line) < indent
+}
+
 fn indent_of(line: &str) -> usize {
     line.len() - line.trim_start().len()
 }
@@ -167,19 +187,21 @@ fn indent_of(line: &str) -> usize {
 /// The kind and the name of the item that begins in a line.
 fn head(line: &str) -> Option<(&'static str, String)> {
     let mut words = line.trim_start();
-    for before in ["pub(crate) ", "pub(super) ", "pub ", "async ", "const fn ", "unsafe "] {
+    for before in ["pub(crate) ", "pub(super) ", "pub ", "async ", "unsafe "] {
         if let Some(rest) = words.strip_prefix(before) {
-            words = if before == "const fn " { &words[6..] } else { rest };
+            words = rest;
         }
     }
     if words.starts_with("impl") {
         let of = words.split(" for ").last().unwrap_or(words);
-        let of =
-            if of.starts_with("impl") { of[4..].trim_start_matches(|c| c != ' ').trim_start() } else { of };
+        let of = if of.starts_with("impl") { of.trim_start_matches(|c| c != ' ').trim_start() } else { of };
         return Some(("impl", name(of)));
     }
     if words.starts_with("proptest!") {
         return Some(("macro", String::new()));
+    }
+    if let Some(rest) = words.strip_prefix("const fn ") {
+        return Some(("fn", name(rest)));
     }
     ["fn", "struct", "enum", "trait", "const", "static", "type", "mod"].into_iter().find_map(|kind| {
         let rest = words.strip_prefix(kind)?.strip_prefix(' ')?;
@@ -220,9 +242,9 @@ mod tests {
 
     #[test]
     fn a_citation_belongs_to_what_it_stands_at() {
-        let text = "//! F07-1-01\n\n/// Doc: F07-1-02.\n#[derive(Debug)]\npub struct A {\n    /// F07-1-03\n    pub b: u8,\n}\n\n\
-                    impl<'a> fmt::Debug for A<'a> {\n    fn c() {\n        // F07-1-04\n        let d = \"F07-1-05\";\n    }\n}\n\
-                    #[cfg(test)]\nmod g;\nconst E: u8 = 1; // F07-1-06\n#[cfg(test)]\nmod tests {\n    /// F07-1-07\n    #[test]\n    fn f() {\n        \"F07-1-08\"\n    }\n}\n";
+        let text = "//! F07-1-01\n\n/// Doc: F07-1-02.\n#[allow(\n    x,\n    y\n)]\npub struct A {\n    /// F07-1-03\n    pub b: u8,\n}\n\n\
+                    impl<'a> fmt::Debug for A<'a> {\n    fn c(\n        x: u8,\n    ) -> u8 {\n        // F07-1-04\n        let d = \"F07-1-05\";\n    }\n}\n\
+                    #[cfg(test)]\nmod g;\n// F07-1-06\nfn e() {}\n#[cfg(test)]\nmod tests {\n    /// F07-1-07\n    #[test]\n    fn f() {\n        \"F07-1-08\"\n    }\n}\n";
         let found: Vec<String> = citations("crates/x/src/y.rs", text)
             .into_iter()
             .map(|at| format!("{} {}{}", at.id, at.item, if at.is_test { " test" } else { "" }))
@@ -234,7 +256,7 @@ mod tests {
                 "F07-1-02 A",
                 "F07-1-03 A::b",
                 "F07-1-04 A::c",
-                "F07-1-06 E",
+                "F07-1-06 e",
                 "F07-1-07 f test",
                 "F07-1-08 f test"
             ]
