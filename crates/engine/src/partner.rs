@@ -63,7 +63,7 @@ pub(crate) struct Endpoint {
     retry: Retry,
     /// The last connection ended by a refusal: another one before `connect_at` can only do the same.
     is_refused: bool,
-    /// The partner's configuration has another MCLT or other pools (Q45).
+    /// The partner's configuration has another MCLT, other pools or other reservations (Q45).
     terms_differ: bool,
     /// Our requests for updates that are not answered.
     asked: BTreeMap<Ticket, RequestId>,

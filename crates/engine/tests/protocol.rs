@@ -284,6 +284,33 @@ fn a_reserved_address_is_free_again_and_told_as_reserved() {
     assert_eq!(puppet.discover(&client), Some(address));
 }
 
+/// F07-5.12-05.
+#[test]
+fn a_reservation_of_one_server_alone_lets_it_give_nothing_of_the_others() {
+    // At the secondary alone, for an address that is FREE; at the primary alone, added later, for one that is BACKUP.
+    for (n, address) in [(1, "10.0.0.25"), (0, "10.0.0.12")] {
+        let hardware = HardwareAddress::ethernet([2, 0, 0, 0, 0, 1]);
+        let reserved = reservation(ReservationKey::Hardware(hardware), address);
+        let mut pair = Pair::of(|role| {
+            let mut parts = parts(role, 3600);
+            parts.relationships[0].split = if n == 0 { 256 } else { 0 };
+            parts
+        });
+        pair.pass(seconds(60));
+        pair.kill(n);
+        pair.nodes[n].parts.shared_networks[0].subnets[0].reservations.push(reserved);
+        pair.start(n);
+        pair.pass(seconds(60));
+        assert_eq!(pair.states(), (S::Normal, S::Normal));
+        let theirs = if n == 0 { BindingStatus::Backup } else { BindingStatus::Free };
+        assert_eq!(pair.status(ip(address)), [theirs; 2]);
+        assert!(pair.nodes[n].told.contains(&"TDM-2016"), "people are told");
+        let (by, got, _) = pair.bind(&Client::new(1)).expect("an address");
+        assert_eq!(by, n);
+        assert_ne!(got, ip(address), "the other may give it to anybody");
+    }
+}
+
 /// F07-6.3-01, -02, -05, -06, -08, -09, F07-7.2-05, -06.
 #[test]
 fn several_changes_are_told_and_answered_together() {
@@ -440,8 +467,10 @@ fn a_refused_update_is_said_again_but_not_at_once() {
     puppet.bind_one();
     let bndupds = |puppet: &Puppet| puppet.bndupds_since(from).len();
     let first = puppet.bndupds_since(from).remove(0);
-    puppet.reject(&first, RejectReason::OUTDATED_BINDING_INFORMATION);
     let address = updates_in(&first)[0].address;
+    let why = Rejection::saying(RejectReason::OUTDATED_BINDING_INFORMATION, "we know better".to_owned());
+    puppet.reply(first.xid, Message::BndAck(vec![BindingAck { address, rejected: Some(why) }]));
+    assert!(puppet.events.iter().any(|event| event.contains("we know better")), "{:?}", puppet.events);
     let again = |puppet: &Puppet| {
         puppet.updates_since(from).iter().filter(|update| update.address == address).count()
     };

@@ -163,7 +163,7 @@ impl Engine {
             return;
         }
         let name = self.config.relationship(relationship).name.clone();
-        outbox.event(Event::UpdateRejected { relationship: name, address, reason: rejection.reason });
+        outbox.event(Event::UpdateRejected { relationship: name, address, why: rejection.clone() });
     }
 
     /// Puts what was refused back into the queue when its time has come (F07-7.2.2-05).
