@@ -284,7 +284,7 @@ fn a_reserved_address_is_free_again_and_told_as_reserved() {
     assert_eq!(puppet.discover(&client), Some(address));
 }
 
-/// F07-5.12-05.
+/// F07-5.12-01, -05.
 #[test]
 fn a_reservation_of_one_server_alone_lets_it_give_nothing_of_the_others() {
     // At the secondary alone, for an address that is FREE; at the primary alone, added later, for one that is BACKUP.
@@ -458,7 +458,7 @@ fn updates_are_judged_in_every_state() {
     judged(&mut puppet, S::PotentialConflict);
 }
 
-/// F07-7.2.1-08, F07-7.2.2-04, -05.
+/// F07-7.2.1-08, F07-7.2.2-03 to -05.
 #[test]
 fn a_refused_update_is_said_again_but_not_at_once() {
     let mut puppet = Puppet::normal(Role::Primary);

@@ -30,6 +30,9 @@ use std::fmt;
 /// CONTACT is sent at least so often, however long the partner would wait (Q9).
 const LONGEST_SILENCE: Interval = Interval::from_seconds(60);
 
+/// A connection that has given out this xid ends: none is used twice on it, with room for what is under way (F07-6.1-10, Q18).
+const LAST_XID: u32 = u32::MAX - (1 << 24);
+
 /// What one connection is made with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
@@ -378,6 +381,7 @@ impl Connection {
     pub fn next_deadline(&self) -> Option<Time> {
         match self.phase {
             Phase::Handshake { until } => Some(until),
+            Phase::Established if self.next_xid > LAST_XID => Some(Time::ZERO),
             Phase::Established => {
                 Some(self.heard_by.min(self.send_by).min(self.ack_by.unwrap_or(Time::NEVER)))
             }
@@ -390,6 +394,9 @@ impl Connection {
         match self.phase {
             Phase::Handshake { until } if now >= until && self.is_stimulus => self.end(Cause::Stimulus, out),
             Phase::Handshake { until } if now >= until => self.end(Cause::NoHandshake, out),
+            Phase::Established if self.next_xid > LAST_XID => {
+                self.end_with_disconnect(Cause::XidsUsedUp, out);
+            }
             Phase::Established if now >= self.heard_by => self.end_with_disconnect(Cause::NoTraffic, out),
             Phase::Established if self.ack_by.is_some_and(|by| now >= by) => {
                 self.end_with_disconnect(Cause::NotAcking, out);
@@ -577,5 +584,45 @@ impl Connection {
     fn reject_unread_connect(&mut self, xid: Xid, error: ParseError, out: &mut Vec<Output>) {
         let why = Rejection::saying(error.reject_reason(), error.to_string());
         self.reject_connect(xid, None, why, out);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::balance::HashBucketAssignment;
+    use std::net::Ipv4Addr;
+
+    /// F07-6.1-10, Q18.
+    #[test]
+    fn a_connection_ends_before_its_xids_begin_again() {
+        let address = Ipv4Addr::LOCALHOST;
+        let settings = Settings {
+            role: Role::Primary,
+            codec: Codec::new(Dialect::Draft12, address),
+            relationship: Relationship::Address(address),
+            partner: Relationship::Address(address),
+            max_unacked_bndupd: 10,
+            receive_timer: Interval::from_seconds(20),
+            mclt: Interval::from_seconds(3600),
+            service: Service { buckets: HashBucketAssignment::ALL_PRIMARY, delayed_service: None },
+            tls: TlsPolicy::No,
+            max_clock_difference: None,
+            handshake_wait: Interval::from_seconds(15),
+            ack_wait: Interval::from_seconds(30),
+            tandem: TandemInfo::default(),
+            last_connect: WireTime(0),
+        };
+        let (now, mut out) = (Time::from_seconds(1_800_000_000), Vec::new());
+        let mut connection = Connection::new(settings, Opener::Us, now, &mut out);
+        connection.phase = Phase::Established;
+        for (next, is_over) in [(LAST_XID, false), (LAST_XID + 1, true)] {
+            (connection.next_xid, connection.send_by) = (next, now.plus(Interval::from_seconds(1)));
+            out.clear();
+            assert_eq!(connection.next_deadline().is_some_and(|at| at <= now), is_over);
+            connection.wake(now, &mut out);
+            assert_eq!(connection.is_over(), is_over);
+        }
+        assert!(matches!(out[..], [Output::Send(_), Output::Close(Cause::XidsUsedUp)]), "{out:?}");
     }
 }

@@ -37,6 +37,8 @@ pub enum Cause {
     OutOfStep(FrameError),
     /// A message that can't come now.
     Unexpected(&'static str),
+    /// So much was said that no transaction id is left.
+    XidsUsedUp,
 }
 
 impl fmt::Display for Cause {
@@ -70,6 +72,7 @@ impl fmt::Display for Cause {
             Cause::Malformed(error) => error.fmt(f),
             Cause::OutOfStep(error) => error.fmt(f),
             Cause::Unexpected(what) => f.write_str(what),
+            Cause::XidsUsedUp => f.write_str("all transaction ids of the connection are used: a new one is made"),
         }
     }
 }
@@ -90,7 +93,8 @@ impl Cause {
             | Cause::NotAcking
             | Cause::NoHandshake
             | Cause::NoConnect
-            | Cause::Stimulus => false,
+            | Cause::Stimulus
+            | Cause::XidsUsedUp => false,
         }
     }
 }
