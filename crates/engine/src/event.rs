@@ -449,6 +449,14 @@ pub static CATALOGUE: [Entry; 27] = [
     },
 ];
 
+/// A rejection, in the partner's own words where it has some (F07-7.2.2-03).
+fn words_of(why: &Rejection) -> String {
+    match &why.message {
+        Some(text) if text != why.reason.name() => format!("{}: {}", why.reason, text.escape_debug()),
+        _ => why.reason.to_string(),
+    }
+}
+
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -484,13 +492,8 @@ impl fmt::Display for Event {
                 let because = if *partner_paused { ": the partner said that it pauses" } else { "" };
                 write!(f, "{relationship}: {from} -> {to}{because}")
             }
-            // F07-7.2.2-03.
             Event::UpdateRejected { relationship, address, why } => {
-                write!(f, "{relationship}: the partner rejects our update of {address}: {}", why.reason)?;
-                match &why.message {
-                    Some(text) if text != why.reason.name() => write!(f, ": {}", text.escape_debug()),
-                    _ => Ok(()),
-                }
+                write!(f, "{relationship}: the partner rejects our update of {address}: {}", words_of(why))
             }
             Event::UpdateRefused { relationship, address, status, reason } => {
                 write!(f, "{relationship}: {address} does not become {status} as the partner says: {reason}")
