@@ -137,3 +137,21 @@ fn request_options(binding: &Binding) -> Option<ClientOptions> {
 fn wire(stamp: Stamp) -> Option<WireTime> {
     (stamp != Stamp::NONE).then(|| stamp.time().to_wire())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// F07-5.10-05, F07-7.1.3-04.
+    #[test]
+    fn an_abandoned_address_is_told_without_a_client_whatever_its_record_has() {
+        for (status, is_told) in [(BindingStatus::Released, true), (BindingStatus::Abandoned, false)] {
+            let mut binding = Binding::unused(0x0a00_0001);
+            binding.status = status;
+            binding.client = ClientIdentity::from_hardware(1, &[2, 0, 0, 0, 0, 1]);
+            let update = describe(&binding, Dialect::Draft12);
+            assert_eq!((update.status, update.hardware.is_some()), (status, is_told));
+            assert_eq!(update.client_last_transaction_time, None, "it was never heard");
+        }
+    }
+}
