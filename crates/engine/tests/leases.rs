@@ -11,6 +11,7 @@ use failover::binding::BindingStatus;
 use failover::time::{Interval, Time};
 use std::net::Ipv4Addr;
 
+/// F07-3.1.3-01.
 #[test]
 fn a_client_is_offered_and_leased_an_address() {
     let mut server = Server::new(&small(5));

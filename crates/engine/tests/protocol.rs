@@ -366,7 +366,7 @@ fn an_answer_dies_with_its_connection() {
     assert!(puppet.view().in_contact);
 }
 
-/// F07-7.1.1-07.
+/// F07-7.1.1-07, F07-7.1.5-01.
 #[test]
 fn what_was_promised_untold_is_waited_for_after_a_restart() {
     let mut puppet = Puppet::normal(Role::Primary);
@@ -385,6 +385,23 @@ fn what_was_promised_untold_is_waited_for_after_a_restart() {
     assert_eq!(puppet.lease(address).status, BindingStatus::Expired);
     puppet.pass(seconds(60));
     assert_eq!(puppet.lease(address).status, BindingStatus::Free);
+}
+
+/// F07-5.2.1-08, F07-7.1.5-01.
+#[test]
+fn what_was_agreed_is_known_after_a_restart() {
+    for agrees in [true, false] {
+        let mut puppet = Puppet::normal(Role::Primary);
+        puppet.obeys = agrees;
+        let (mut client, address) = puppet.bind_one();
+        puppet.lose();
+        puppet.start();
+        puppet.pass(seconds(70));
+        client.source = address;
+        let renewal = client.message(MessageType::Request, address, &[]);
+        let ack = puppet.ask(&client, &renewal).expect("an answer");
+        assert_eq!(u64::from(ack.lease()) > MCLT, agrees, "{}", ack.lease());
+    }
 }
 
 /// F07-5.10-14, F07-9.4.2-05, -07.

@@ -330,7 +330,6 @@ fn a_failed_sync_ends_the_process_and_nothing_more_leaves() {
     assert!(text.contains("sent Offer") && !text.contains("sent Ack"), "{text}");
 }
 
-/// F07-7.2-01.
 #[test]
 fn the_owner_is_woken_for_what_is_for_partners_and_for_nothing_else() {
     let pair = format!(

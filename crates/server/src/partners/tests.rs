@@ -115,6 +115,7 @@ fn are_normal(nodes: &[Node]) -> bool {
     nodes.iter().all(|node| node.state() == (FailoverState::Normal, true))
 }
 
+/// F07-7.2-01.
 #[test]
 fn nothing_is_said_before_the_disk_has_it_and_a_slow_disk_is_no_dead_partner() {
     let mut nodes = pair(1);

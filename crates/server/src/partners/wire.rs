@@ -11,11 +11,10 @@ use std::net::{Shutdown, TcpStream};
 /// Most bytes that wait for a partner to take them.
 pub(super) const MAX_WAITING: usize = 1 << 20;
 
-/// A partner that takes nothing for so long, although something waits for it, is no partner.
+/// A partner that takes nothing for so long, although something waits for it, is no partner (F07-8.4-01).
 pub(super) const STUCK: Interval = Interval::from_seconds(5);
 
 /// How long a connection that is being closed waits for its last bytes to be taken, and for the partner's end.
-/// F07-8.4-01.
 pub(super) const CLOSING: Interval = Interval::from_seconds(2);
 
 /// A connection (F07-8.3-05).
