@@ -11,8 +11,10 @@ use dhcp::{HardwareAddress, MessageType};
 use engine::config::ReservationKey;
 use engine::counter::Counter;
 use engine::{Commanded, Link, LinkId, ToPartner};
+use failover::balance::Bucket;
 use failover::binding::BindingStatus;
 use failover::connection::{Opener, Outgoing};
+use failover::dialect::Dialect;
 use failover::endpoint::Command;
 use failover::message::{
     BindingAck, BindingUpdate, ClientHardware, Envelope, Message, RejectReason, Rejection, StateMessage,
@@ -605,6 +607,35 @@ fn poolreq_is_answered_with_a_count_and_bndupds() {
     assert!(place("BNDUPD").is_some() && place("BNDUPD") < place("POOLREQ"), "{order:?}");
 }
 
+/// D12-5.4-08.
+#[test]
+fn addresses_go_first_to_the_server_of_their_last_client() {
+    let mut puppet = Puppet::normal(Role::Primary);
+    // While the partner is away this server serves all clients.
+    puppet.lose();
+    let held: Vec<_> = (20..30).map(Client::new).map(|client| (puppet.bind(&client), client)).collect();
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    for (lease, client) in held {
+        let (address, _) = lease.expect("an address");
+        puppet.give_back(&client, MessageType::Release, address);
+        let bucket = Bucket::of_client(Dialect::Draft12, None, 1, client.hardware.as_bytes());
+        if bucket.0 < 128 { ours.push(address) } else { theirs.push(address) }
+    }
+    assert!(!ours.is_empty() && !theirs.is_empty());
+    puppet.connect();
+    puppet.state(S::CommunicationsInterrupted);
+    puppet.state(S::Normal);
+    let from = puppet.heard.len();
+    puppet.say(Message::PoolReq);
+    let given: Vec<_> = puppet.updates_since(from).iter().map(|update| update.address).collect();
+    assert_eq!(given.len(), 10);
+    assert_eq!(
+        given.iter().take(theirs.len()).filter(|address| theirs.contains(address)).count(),
+        theirs.len()
+    );
+    assert!(!given.iter().any(|address| ours.contains(address)), "{given:?} {ours:?}");
+}
+
 /// F07-7.6-03.
 #[test]
 fn a_secondary_that_is_short_asks_again() {
@@ -665,7 +696,7 @@ fn people_hear_why_a_connection_ended() {
     with.relationships[0].secret = failover::digest::Secret::new(b"ours".to_vec());
     let mut puppet = Puppet::of(with).in_normal();
     let mut bytes = Vec::new();
-    let codec = failover::message::Codec::new(failover::dialect::Dialect::Draft12, ip("10.0.0.9"));
+    let codec = failover::message::Codec::new(Dialect::Draft12, ip("10.0.0.9"));
     let codec = codec.with_secret(failover::digest::Secret::new(b"theirs".to_vec()));
     let envelope =
         Envelope { time: WireTime(1), xid: failover::message::Xid(900), message: Message::Contact };
