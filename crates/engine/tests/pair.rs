@@ -38,7 +38,6 @@ fn everything_in_one_segment_is_heard_in_its_order() {
     }
 }
 
-/// F07-7.6.2-05.
 #[test]
 fn a_large_pool_is_shared_within_a_minute() {
     let mut pair = Pair::of(|role| {
@@ -60,7 +59,7 @@ fn a_large_pool_is_shared_within_a_minute() {
     pair.assert_equal();
 }
 
-/// D12-5.4-04, -06.
+/// F07-7.6.2-05, D12-5.4-04, -06.
 #[test]
 fn a_secondary_with_nearly_everything_gives_back_no_more_than_its_surplus() {
     let mut pair = Pair::of(|role| {

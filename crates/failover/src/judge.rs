@@ -437,6 +437,7 @@ mod tests {
     }
 
     /// The clients of [`ours`] were heard at 5000 (F07-7.1.3-15).
+    /// F07-7.1.3-14.
     #[test]
     fn a_lease_gives_way_only_to_what_is_later_than_its_client() {
         for status in [S::Reset, S::Abandoned] {
@@ -454,6 +455,7 @@ mod tests {
         }
     }
 
+    /// F07-7.1.3-10.
     #[test]
     fn between_a_release_and_a_lease_of_the_same_client_in_doubt_the_lease_stays() {
         for (heard, expected) in [(4990, Some(15)), (4991, None), (5001, None)] {
