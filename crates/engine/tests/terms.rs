@@ -5,7 +5,7 @@
 mod common;
 mod link;
 
-use common::{Client, ip, reservation, seconds};
+use common::{Client, Server, ip, reservation, seconds};
 use dhcp::HardwareAddress;
 use engine::config::ReservationKey;
 use engine::record::Record;
@@ -91,5 +91,32 @@ fn a_reservation_of_one_server_alone_lets_it_give_nothing_of_the_others() {
         let (by, got, _) = pair.bind(&Client::new(1)).expect("an address");
         assert_eq!(by, n);
         assert_ne!(got, ip(address), "the other may give it to anybody");
+    }
+}
+
+/// D12-5.16-01.
+#[test]
+fn a_server_that_had_no_partner_tells_its_first_one_all_that_it_leased() {
+    for n in [0, 1] {
+        let mut alone = parts(Role::Primary, 3600);
+        alone.relationships.clear();
+        alone.shared_networks[0].subnets[0].pools[0].failover = None;
+        let mut server = Server::new(&alone);
+        let clients: Vec<Client> = (1..=8).map(Client::new).collect();
+        let held: Vec<_> = clients.iter().map(|client| client.bind(&mut server)).collect();
+        let mut pair = Pair::new(3600);
+        for node in [0, 1] {
+            pair.lose_disk(node);
+        }
+        pair.nodes[1 - n].store = [98; 16];
+        pair.nodes[n].log = server.log;
+        pair.start(0);
+        pair.start(1);
+        pair.pass(seconds(120));
+        assert_eq!(pair.states(), (S::Normal, S::Normal), "node {n}");
+        for address in &held {
+            assert_eq!(pair.status(*address), [BindingStatus::Active; 2], "node {n}: {address}");
+        }
+        pair.assert_equal();
     }
 }
