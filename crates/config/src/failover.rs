@@ -20,9 +20,11 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::os::unix::fs::MetadataExt;
 
 /// Port of the failover protocol (F07-8.2-01).
+/// D12-8.2-01.
 const PORT: u16 = 647;
 
 /// MCLT where none is set: what the drafts advise (F07 5.2.1).
+/// F07-5.2.1-06.
 const MCLT: Interval = Interval::from_seconds(3600);
 
 /// Most bytes that a shared secret may have.

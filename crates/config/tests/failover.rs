@@ -48,6 +48,7 @@ fn error(text: &str, line: usize, column: usize) -> String {
     found.remove(0).2
 }
 
+/// F07-7.8.1-04, F07-8.2-01, D12-8.2-01.
 #[test]
 fn little_must_be_said_of_a_partner() {
     let (config, report) = good(PAIR);
@@ -66,6 +67,7 @@ fn little_must_be_said_of_a_partner() {
     assert_eq!(shared, [true, false]);
 }
 
+/// F07-5.2.1-06, F07-9.3.2-05.
 #[test]
 fn every_key_has_its_effect() {
     let (config, _) = good(&with(
@@ -114,6 +116,7 @@ fn each_mistake_has_its_line() {
     said(&PAIR.replace("failover = \"campus\"\n", ""), 5, 8, "no pool names the relationship");
 }
 
+/// F07-5.1.1-03.
 #[test]
 fn a_pool_names_a_relationship_that_is_there() {
     let found = errors(&PAIR.replace("failover = \"campus\"", "failover = \"campsu\""));
@@ -123,6 +126,7 @@ fn a_pool_names_a_relationship_that_is_there() {
     assert!(report.render(false).contains("did you mean \"campus\"?"));
 }
 
+/// F07-4.2-01.
 #[test]
 fn one_partner_is_named_once_in_each_role() {
     let second = "[[failover]]\nname = \"other\"\nrole = \"ROLE\"\nlisten = \"192.0.2.1\"\npartner = \"192.0.2.2\"\n\
@@ -137,6 +141,7 @@ fn one_partner_is_named_once_in_each_role() {
     assert!(errors(&twice).iter().any(|(line, column, _)| (*line, *column) == (17, 8)));
 }
 
+/// F07-10-02.
 #[test]
 fn warnings_name_what_they_cost() {
     let warned = |text: &str, line: usize, column: usize, what: &str| {
@@ -150,6 +155,7 @@ fn warnings_name_what_they_cost() {
     warned(&PAIR.replace("\"8h\"", "\"30m\""), 5, 8, "longer than lease-time");
 }
 
+/// F07-11.1-08.
 #[test]
 fn a_secret_is_read_and_never_shown() {
     let path = std::env::temp_dir().join(format!("tandem-secret-{}", std::process::id()));

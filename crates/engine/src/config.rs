@@ -208,6 +208,7 @@ pub struct Pool {
     /// Options for its clients, merged.
     pub options: OptionSet,
     /// Which partner shares it (F07-5.1.1-03: one at most).
+    /// F07-4.2-01.
     pub failover: Option<RelationshipId>,
 }
 
@@ -255,7 +256,8 @@ impl Config {
         &self.relationships[id.0 as usize]
     }
 
-    /// A digest of what both configurations of a relationship must agree on: its MCLT and its pools (Q45).
+    /// A digest of what both configurations of a relationship must agree on: its MCLT, its pools and what is reserved in them
+    /// (F07-5.12-01, Q45).
     pub fn digest_of(&self, id: RelationshipId) -> [u8; 8] {
         // FNV-1a: it only has to differ where they do.
         let mut hash = 0xcbf2_9ce4_8422_2325_u64;
@@ -270,6 +272,25 @@ impl Config {
         for pool in pools {
             add(&pool.first.octets());
             add(&pool.last.octets());
+        }
+        let shared = |address: Ipv4Addr| {
+            let in_it = |pool: &Pool| (pool.first..=pool.last).contains(&address);
+            self.pools.iter().any(|pool| pool.failover == Some(id) && in_it(pool))
+        };
+        let mut reserved: Vec<_> = self.reservations.iter().filter(|of| shared(of.address)).collect();
+        reserved.sort_unstable_by_key(|reservation| reservation.address);
+        for reservation in reserved {
+            add(&reservation.address.octets());
+            match &reservation.key {
+                ReservationKey::Hardware(hardware) => {
+                    add(&[0, hardware.htype()]);
+                    add(hardware.as_bytes());
+                }
+                ReservationKey::ClientIdentifier(identifier) => {
+                    add(&[1]);
+                    add(identifier);
+                }
+            }
         }
         hash.to_be_bytes()
     }

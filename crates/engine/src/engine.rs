@@ -87,7 +87,7 @@ impl Engine {
     /// Takes one record of the store, in the order in which they were made.
     ///
     /// # Errors
-    /// When the bytes are no record that this version knows.
+    /// When the bytes are no record that this version knows (F07-2.2-06).
     pub fn replay(&mut self, record: &[u8]) -> Result<(), RecordError> {
         match Record::decode(record)? {
             Record::Binding(binding) => self.table.restore(&binding),
@@ -135,6 +135,7 @@ impl Engine {
                 }
             }
         }
+        // F07-7.1.1-18.
         self.tell_partners(outbox);
     }
 

@@ -8,7 +8,7 @@
 use crate::input::StorageHealth;
 use dhcp::ClientIdentity;
 use failover::binding::BindingStatus;
-use failover::message::RejectReason;
+use failover::message::{RejectReason, Rejection};
 use failover::state::FailoverState;
 use failover::time::{Interval, Time};
 use std::fmt;
@@ -131,8 +131,8 @@ pub enum Event {
         relationship: String,
         /// The address.
         address: Ipv4Addr,
-        /// Why.
-        reason: RejectReason,
+        /// Why, in the partner's words where it has some.
+        why: Rejection,
     },
     /// We refused an update of the partner.
     UpdateRefused {
@@ -181,7 +181,7 @@ pub enum Event {
         /// relationship-name.
         relationship: String,
     },
-    /// The two servers' configurations of a relationship have another MCLT or other pools.
+    /// The two servers' configurations of a relationship have another MCLT, other pools or other reservations.
     TermsDiffer {
         /// relationship-name.
         relationship: String,
@@ -435,7 +435,7 @@ pub static CATALOGUE: [Entry; 27] = [
         name: "terms-differ",
         level: Level::Error,
         section: "F07 5.2.1",
-        what_to_do: "Give both servers the same mclt and the same pools of this relationship, then restart the one that was \
+        what_to_do: "Give both servers the same mclt, pools and reservations of this relationship, then restart the one that was \
                      wrong. Until then the primary's mclt counts, and addresses that only one of the two has are leased by it \
                      without the other's knowledge.",
     },
@@ -448,6 +448,14 @@ pub static CATALOGUE: [Entry; 27] = [
                      away for long, say `tandem failover partner-down` once it is certainly off.",
     },
 ];
+
+/// A rejection, in the partner's own words where it has some (F07-7.2.2-03).
+fn words_of(why: &Rejection) -> String {
+    match &why.message {
+        Some(text) if text != why.reason.name() => format!("{}: {}", why.reason, text.escape_debug()),
+        _ => why.reason.to_string(),
+    }
+}
 
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -484,8 +492,8 @@ impl fmt::Display for Event {
                 let because = if *partner_paused { ": the partner said that it pauses" } else { "" };
                 write!(f, "{relationship}: {from} -> {to}{because}")
             }
-            Event::UpdateRejected { relationship, address, reason } => {
-                write!(f, "{relationship}: the partner rejects our update of {address}: {reason}")
+            Event::UpdateRejected { relationship, address, why } => {
+                write!(f, "{relationship}: the partner rejects our update of {address}: {}", words_of(why))
             }
             Event::UpdateRefused { relationship, address, status, reason } => {
                 write!(f, "{relationship}: {address} does not become {status} as the partner says: {reason}")
@@ -511,7 +519,7 @@ impl fmt::Display for Event {
             Event::TermsDiffer { relationship, mclt } => {
                 write!(
                     f,
-                    "{relationship}: the two servers' mclt or pools differ; the primary's mclt of {mclt} counts"
+                    "{relationship}: the two servers' mclt, pools or reservations differ; the primary's mclt of {mclt} counts"
                 )
             }
             Event::OrphansKept { count } => {

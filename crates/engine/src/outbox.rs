@@ -331,6 +331,7 @@ mod tests {
     const RELAY: Destination =
         Destination::Relay { address: Ipv4Addr::LOCALHOST, source: Ipv4Addr::LOCALHOST };
 
+    /// F07-3.1.3-01.
     #[test]
     fn a_reply_waits_for_its_record_and_leaves_once() {
         let mut outbox = Outbox::new(Position(7));

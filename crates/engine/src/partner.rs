@@ -48,7 +48,7 @@ const STAMP_INTERVAL: Interval = Interval::from_seconds(10);
 /// How long UPDDONE may take while no BNDUPD comes (F07-9.5.2-06).
 const UPDATE_WAIT: Interval = Interval::from_seconds(60);
 
-/// What is kept for one partner.
+/// What is kept for one partner (F07-2.2-01).
 #[derive(Debug, Clone)]
 pub(crate) struct Endpoint {
     machine: Machine,
@@ -63,7 +63,7 @@ pub(crate) struct Endpoint {
     retry: Retry,
     /// The last connection ended by a refusal: another one before `connect_at` can only do the same.
     is_refused: bool,
-    /// The partner's configuration has another MCLT or other pools (Q45).
+    /// The partner's configuration has another MCLT, other pools or other reservations (Q45).
     terms_differ: bool,
     /// Our requests for updates that are not answered.
     asked: BTreeMap<Ticket, RequestId>,
@@ -110,7 +110,7 @@ impl Engine {
         &mut self.endpoints[relationship.0 as usize]
     }
 
-    /// All relationships, in the order of the configuration.
+    /// All relationships, in the order of the configuration (F07-4.1-06).
     pub fn relationships(&self) -> impl Iterator<Item = RelationshipId> + use<> {
         let count = u32::try_from(self.endpoints.len()).unwrap_or(u32::MAX);
         (0..count).map(RelationshipId)
@@ -230,7 +230,7 @@ impl Endpoint {
         }
     }
 
-    /// Whether a connection of our own is to be made.
+    /// Whether a connection of our own is to be made (F07-9.4.1-01).
     fn wants_connection(&self) -> bool {
         self.link.is_none() && !self.is_connecting && self.takes_connections()
     }

@@ -166,7 +166,7 @@ pub struct BindingRecord<'a> {
     pub lease_expiration: Stamp,
     /// Latest potential-expiration-time sent to the partner.
     pub sent_potential_expiration: Stamp,
-    /// Latest potential-expiration-time that the partner acknowledged.
+    /// Latest potential-expiration-time that the partner acknowledged (F07-5.2.1-08).
     pub acked_potential_expiration: Stamp,
     /// Latest potential-expiration-time received from the partner.
     pub received_potential_expiration: Stamp,

@@ -144,13 +144,14 @@ pub(crate) enum Standing {
     Denied(&'static str),
 }
 
-/// How this client stands to an address.
+/// How this client stands to an address (F07-4.1-03).
 pub(crate) fn standing(engine: &Engine, now: Time, request: &Request<'_>, slot: Slot) -> Standing {
     let binding = engine.table.get(slot);
     let own = binding.client.as_ref() == Some(&request.client);
     if engine.table.subnet(slot).is_none() {
         return Standing::Denied("the configuration does not have this address any more");
     }
+    // F07-5.12-04.
     let theirs = !binding.reserved || is_reserved_for(engine, request, binding.ip());
     if !theirs && !engine.planted.ignore_reservations {
         return Standing::Denied("the address is reserved for another client");
@@ -165,8 +166,12 @@ pub(crate) fn standing(engine: &Engine, now: Time, request: &Request<'_>, slot: 
             Some(offer) if offer.client != request.client => {
                 Standing::Denied("the address is offered to another client")
             }
-            // A reservation is this client's alone, so that either server may give it (F07-5.12-03).
-            _ if binding.reserved || engine.may_allocate(now, slot) => Standing::Available { former: own },
+            // A reservation is this client's alone, so that either server may give it (F07-5.12-03), if both have it.
+            _ if binding.reserved && engine.reserves_as_the_partner(slot)
+                || engine.may_allocate(now, slot) =>
+            {
+                Standing::Available { former: own }
+            }
             _ => Standing::Partners,
         },
         // F07-5.2.2-03, trap T5: the same client again, as long as the partner was not told that it is gone.

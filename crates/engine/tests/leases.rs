@@ -11,6 +11,7 @@ use failover::binding::BindingStatus;
 use failover::time::{Interval, Time};
 use std::net::Ipv4Addr;
 
+/// F07-3.1.3-01.
 #[test]
 fn a_client_is_offered_and_leased_an_address() {
     let mut server = Server::new(&small(5));
@@ -70,6 +71,7 @@ fn a_client_that_selects_another_server_leaves_its_offer() {
     assert!(Client::new(2).discover(&mut server).is_some());
 }
 
+/// F07-4.1-03.
 #[test]
 fn selecting_what_is_another_clients_is_refused() {
     let mut server = Server::new(&small(3));
@@ -80,6 +82,7 @@ fn selecting_what_is_another_clients_is_refused() {
     assert_eq!(Client::new(2).select(&mut server, ip("10.0.0.200")).unwrap().kind(), MessageType::Nak);
 }
 
+/// F07-3.1.2-01.
 #[test]
 fn renewing_and_rebinding_extend_the_lease() {
     let mut server = Server::new(&small(3));
@@ -101,6 +104,7 @@ fn renewing_and_rebinding_extend_the_lease() {
     assert_eq!(server.engine.counters().get(Counter::Renewal), 2);
 }
 
+/// F07-3.1.2-03.
 #[test]
 fn init_reboot_is_confirmed_refused_or_met_with_silence() {
     let mut server = Server::new(&small(3));
@@ -152,6 +156,7 @@ fn what_has_been_free_for_longest_goes_first() {
     assert_eq!(server.engine.counters().get(Counter::Reallocation), 2);
 }
 
+/// F07-5.10-16.
 #[test]
 fn a_lease_is_not_over_before_the_slack_has_passed() {
     let mut server = Server::new(&small(1));
@@ -186,6 +191,7 @@ fn a_recorded_end_never_moves_earlier_for_the_same_client() {
     assert!(server.lease("10.0.0.10").lease_expiration < end);
 }
 
+/// F07-5.10-11.
 #[test]
 fn a_declined_address_is_nobodys_until_its_time_is_over() {
     let mut server = Server::new(&small(1));
@@ -290,6 +296,7 @@ fn link_selection_and_server_identifier_override_are_honoured() {
     );
 }
 
+/// F07-2.2-05.
 #[test]
 fn several_subnets_on_one_wire_are_one_network() {
     let first = subnet("10.0.0.0/24", 600, Some(("10.0.0.10", "10.0.0.10")));
@@ -307,6 +314,7 @@ fn several_subnets_on_one_wire_are_one_network() {
     assert!(matches!(renewal.destination, Destination::Link { .. }), "the other subnet is on the link too");
 }
 
+/// F07-5.12-04.
 #[test]
 fn reservations_by_hardware_and_by_identifier_are_kept_for_their_clients() {
     let mut network = subnet("10.0.0.0/24", 600, Some(("10.0.0.10", "10.0.0.12")));

@@ -37,6 +37,7 @@ fn step() -> impl Strategy<Value = Step> {
 proptest! {
     #![proptest_config(ProptestConfig::default())]
 
+    /// F07-2.2-06.
     #[test]
     fn the_engine_rebuilt_is_the_engine_in_memory(steps in proptest::collection::vec(step(), 1..80)) {
         let parts = small(5);

@@ -25,6 +25,7 @@ fn two_new_servers_are_in_normal_within_seconds_and_share_the_pool() {
     pair.assert_equal();
 }
 
+/// F07-9.3.2-06.
 #[test]
 fn everything_in_one_segment_is_heard_in_its_order() {
     let mut pair = Pair::normal(3600);
@@ -58,6 +59,7 @@ fn a_large_pool_is_shared_within_a_minute() {
     pair.assert_equal();
 }
 
+/// F07-7.6.2-05, D12-5.4-04, -06.
 #[test]
 fn a_secondary_with_nearly_everything_gives_back_no_more_than_its_surplus() {
     let mut pair = Pair::of(|role| {
@@ -87,6 +89,7 @@ fn a_secondary_with_nearly_everything_gives_back_no_more_than_its_surplus() {
     pair.assert_equal();
 }
 
+/// F07-9.7.1-02.
 #[test]
 fn a_partner_that_said_that_it_pauses_alarms_nobody() {
     let mut pair = Pair::normal(3600);
@@ -99,6 +102,7 @@ fn a_partner_that_said_that_it_pauses_alarms_nobody() {
     assert!(pair.nodes[1].told.contains(&"TDM-2004") && !pair.nodes[1].told.contains(&"TDM-2017"));
 }
 
+/// F07-9.11.2-01, F07-9.12.3-01.
 #[test]
 fn who_has_paused_talks_to_nobody_again() {
     for (command, other) in [
@@ -113,6 +117,7 @@ fn who_has_paused_talks_to_nobody_again() {
     }
 }
 
+/// F07-5.4-02.
 #[test]
 fn each_client_is_answered_by_one_and_known_to_both() {
     let mut pair = Pair::normal(3600);
@@ -128,6 +133,7 @@ fn each_client_is_answered_by_one_and_known_to_both() {
     pair.assert_equal();
 }
 
+/// F07-3.1.1-01, F07-5.2.1-11, -13, F07-7.2.2-01, F07-9.6.2-01.
 #[test]
 fn the_second_lease_has_the_full_length_from_either_server() {
     let mut pair = Pair::normal(3600);
@@ -139,6 +145,7 @@ fn the_second_lease_has_the_full_length_from_either_server() {
     pair.assert_equal();
 }
 
+/// F07-5.2.2-04, F07-5.10-17, D12-5.4-01.
 #[test]
 fn a_released_address_is_the_primarys_once_both_know() {
     let mut pair = Pair::normal(3600);
@@ -195,6 +202,7 @@ fn a_lease_that_was_given_back_to_one_and_begun_again_there_is_the_same_to_both(
     pair.assert_equal();
 }
 
+/// F07-5.2.2-02.
 #[test]
 fn without_the_partner_a_released_address_waits() {
     let mut pair = Pair::normal(3600);
@@ -214,6 +222,7 @@ fn without_the_partner_a_released_address_waits() {
     assert_eq!(pair.status(address), [BindingStatus::Free; 2]);
 }
 
+/// F07-3.3-01, F07-9.6.4-03, F07-9.7.2-03.
 #[test]
 fn cut_off_each_serves_all_from_its_own_pool_and_they_find_together() {
     let mut pair = Pair::normal(3600);
@@ -240,6 +249,7 @@ fn cut_off_each_serves_all_from_its_own_pool_and_they_find_together() {
     pair.assert_equal();
 }
 
+/// F07-4.1-02, -04, F07-9.2-07.
 #[test]
 fn a_killed_server_is_not_missed_and_comes_back_by_itself() {
     for n in [0, 1] {
@@ -264,6 +274,7 @@ fn a_killed_server_is_not_missed_and_comes_back_by_itself() {
     }
 }
 
+/// F07-5.2.2-01, F07-5.10-15, F07-9.4.1-01, F07-9.4.2-04.
 #[test]
 fn in_partner_down_all_addresses_are_used_after_the_wait() {
     let mut pair = Pair::normal(3600);
@@ -286,6 +297,7 @@ fn in_partner_down_all_addresses_are_used_after_the_wait() {
     pair.assert_equal();
 }
 
+/// F07-4.1-08, F07-9.5-01.
 #[test]
 fn a_lost_disk_is_refilled_and_waits() {
     for n in [0, 1] {
@@ -319,6 +331,7 @@ fn a_conflict_is_resolved() {
     pair.assert_equal();
 }
 
+/// F07-3.1.2-02.
 #[test]
 fn what_the_dead_server_leased_in_its_last_second_is_taken_over() {
     let mut pair = Pair::normal(3600);
@@ -387,11 +400,14 @@ fn nobody_is_believed_about_an_address_that_was_given_back() {
     pair.release(&client, n, address);
     pair.pass(seconds(30));
     pair.command(0, Command::Resync);
-    let [here, there] = pair.status(address);
-    assert!(here == there && matches!(here, BindingStatus::Free | BindingStatus::Backup), "{here}");
     // Whose address it is not now.
-    let other = usize::from(here == BindingStatus::Free);
+    let not_the_owner = |pair: &Pair| {
+        let [here, there] = pair.status(address);
+        assert!(here == there && matches!(here, BindingStatus::Free | BindingStatus::Backup), "{here}");
+        usize::from(here == BindingStatus::Free)
+    };
     for restarted in [false, true] {
+        let other = not_the_owner(&pair);
         pair.cut();
         if restarted {
             pair.kill(other);
@@ -403,6 +419,7 @@ fn nobody_is_believed_about_an_address_that_was_given_back() {
         pair.pass(seconds(60));
     }
     pair.pass(seconds(3 * lease));
+    let other = not_the_owner(&pair);
     pair.cut();
     assert!(
         pair.renew(&client, other, address).is_some(),
@@ -480,6 +497,7 @@ fn a_partner_that_met_us_for_a_moment_vouches_for_that_moment() {
     assert_eq!(pair.states(), (FailoverState::Normal, FailoverState::Normal));
 }
 
+/// F07-7.5-01.
 #[test]
 fn a_refusal_for_what_is_abandoned_is_an_answer() {
     let mut pair = Pair::normal(3600);
@@ -598,6 +616,7 @@ fn where_pools_overlap_the_secondary_gets_of_those_that_both_have() {
     assert_eq!(served, 20);
 }
 
+/// F07-4.1-07.
 #[test]
 fn a_client_whose_server_has_no_address_for_it_is_served_by_the_other() {
     // Nothing in common; and one address, which the balance leaves to the primary.

@@ -297,6 +297,7 @@ fn assert_quiet(view: &EndpointView) {
     assert_eq!((view.queued, view.unacked, view.refused), (0, 0, 0), "{}", view.name);
 }
 
+/// F07-2.2-01, F07-4.1-06.
 #[test]
 fn each_endpoint_has_its_own_role_pools_and_state() {
     let mut star = Star::new();
@@ -349,6 +350,7 @@ fn a_dead_partner_concerns_the_other_in_nothing() {
     }
 }
 
+/// F07-9.6.4-02.
 #[test]
 fn a_partner_that_does_not_answer_fills_its_own_window_alone() {
     for (stuck, alive) in [(WEST, EAST), (EAST, WEST)] {

@@ -48,6 +48,7 @@ fn who_stood_still_did_not_hear_the_partner_meanwhile() {
     }
 }
 
+/// D12-5.16-02.
 #[test]
 fn a_backup_of_an_hour_ago_is_noticed_within_one_connection() {
     for n in [0, 1] {

@@ -67,7 +67,7 @@ impl HashBucketAssignment {
     pub const ALL_PRIMARY: HashBucketAssignment = HashBucketAssignment([0; 32]);
 
     /// `split` buckets for the primary, from bucket 0 upwards, and the rest for the secondary. 0 gives all to the
-    /// secondary, 256 and more all to the primary.
+    /// secondary, 256 and more all to the primary (F07-4.1-09).
     pub fn from_split(split: u16) -> HashBucketAssignment {
         let mut bits = [0; 32];
         for bucket in split..256 {
@@ -96,7 +96,7 @@ impl HashBucketAssignment {
         HashBucketAssignment(bytes)
     }
 
-    /// Who serves this bucket.
+    /// Who serves this bucket (F07-5.3-03).
     pub const fn server_of(self, bucket: Bucket) -> Role {
         if self.0[(bucket.0 / 8) as usize] & (1 << (bucket.0 % 8)) == 0 {
             Role::Primary
@@ -130,7 +130,7 @@ pub struct Service {
 
 impl Service {
     /// Whether the server in `role` answers a client of `bucket` that says it has tried for `secs` seconds.
-    /// Clients that send `secs` in the wrong byte order (a multiple of 256) are read as they meant it.
+    /// Clients that send `secs` in the wrong byte order (a multiple of 256) are read as they meant it (F07-5.3-01).
     pub fn serves(self, role: Role, bucket: Bucket, secs: u16) -> bool {
         let secs = if secs.trailing_zeros() >= 8 { secs.swap_bytes() } else { secs };
         self.buckets.server_of(bucket) == role
@@ -186,6 +186,7 @@ pub enum Move {
 
 impl PoolRule {
     /// How many of the unused addresses the secondary should have; rounded down, so that an odd one is the primary's.
+    /// F07-4.2-02.
     pub fn target(self, count: PoolCount) -> u32 {
         per_cent(self.secondary_share, count)
     }
@@ -267,6 +268,7 @@ mod tests {
         }
     }
 
+    /// F07-5.3-03.
     #[test]
     fn the_hash_is_that_of_rfc_3074() {
         // RFC 3074 gives no vectors. By hand from its text: a key of one byte k hashes to T[1 ^ k], of two bytes
@@ -281,6 +283,7 @@ mod tests {
         assert_eq!(Bucket::of(&long), Bucket(by_hand), "the length counts modulo 256");
     }
 
+    /// F07-9.6.2-03.
     #[test]
     fn a_client_is_hashed_by_its_identifier_else_by_its_hardware_address() {
         let chaddr = [2, 0, 0, 0, 0, 1];
@@ -296,6 +299,7 @@ mod tests {
         assert_eq!(Bucket::of_client(Dialect::Draft12, None, 0, &[]), Bucket(0));
     }
 
+    /// F07-4.1-09, F07-5.3-01, -02.
     #[test]
     fn each_client_is_served_by_exactly_one_server() {
         for split in [0, 1, 127, 128, 129, 255, 256, 400] {
@@ -315,6 +319,7 @@ mod tests {
         }
     }
 
+    /// F07-7.8.1-07, -08.
     #[test]
     fn dhcpd_has_the_bits_the_other_way_round() {
         let split = HashBucketAssignment::from_split(128);
@@ -330,6 +335,7 @@ mod tests {
         assert_eq!(HashBucketAssignment::ALL_PRIMARY.split(), 256);
     }
 
+    /// F07-12.10-01.
     #[test]
     fn a_client_that_waits_is_served_by_both() {
         let service = Service { buckets: HashBucketAssignment::ALL_PRIMARY, delayed_service: Some(3) };
@@ -343,6 +349,7 @@ mod tests {
         assert!(!never.serves(Role::Secondary, Bucket(0), u16::MAX));
     }
 
+    /// D12-5.4-08.
     #[test]
     fn addresses_go_first_to_whom_their_last_client_belongs() {
         let buckets = HashBucketAssignment::from_split(128);
@@ -354,6 +361,7 @@ mod tests {
         assert!(Preference::First < Preference::Second && Preference::Second < Preference::Last);
     }
 
+    /// F07-4.2-02, F07-7.6-03, D12-5.4-05, -06.
     #[test]
     fn half_of_the_unused_addresses_go_over() {
         let rule = PoolRule::default();

@@ -53,6 +53,7 @@ impl BindingStatus {
 
     /// The status with this number; `None` for a number that names none (8, BACKUP-RESERVED, is draft-07's alone
     /// and belongs to the dialect).
+    /// F07-12.3-01.
     pub fn from_number(number: u8) -> Option<BindingStatus> {
         Self::ALL.into_iter().find(|status| status.number() == number)
     }
@@ -81,6 +82,7 @@ impl fmt::Display for BindingStatus {
 mod tests {
     use super::*;
 
+    /// F07-12.3-01.
     #[test]
     fn numbers_round_trip_and_nothing_else_does() {
         for number in 0..=255 {

@@ -27,8 +27,11 @@ use crate::time::{ClockDelta, Interval, Time, WireTime};
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// CONTACT is sent at least so often, however long the partner would wait.
+/// CONTACT is sent at least so often, however long the partner would wait (Q9).
 const LONGEST_SILENCE: Interval = Interval::from_seconds(60);
+
+/// A connection that has given out this xid ends: none is used twice on it, with room for what is under way (F07-6.1-10, Q18).
+const LAST_XID: u32 = u32::MAX - (1 << 24);
 
 /// What one connection is made with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -238,8 +241,11 @@ impl Connection {
                 connection.is_stimulus = true;
                 out.push(Output::OpenOwn);
             }
+            // F07-8.2-12.
             (Role::Secondary, Opener::Us) if own_only => connection.end(Cause::Stimulus, out),
+            // F07-7.8-01.
             (Role::Primary, _) => connection.send_connect(out),
+            // F07-7.8.2-01.
             (Role::Secondary, _) => {}
         }
         connection
@@ -328,6 +334,7 @@ impl Connection {
         let time = WireTime(u32::try_from(now.as_seconds()).unwrap_or(u32::MAX));
         self.settings.codec.encode(&Envelope { time, xid, message: outgoing.message }, out)?;
         if outgoing.reply_to.is_none() {
+            // F07-6.1-11.
             self.next_xid = self.next_xid.saturating_add(1);
         }
         if let Some(ticket) = outgoing.ticket {
@@ -346,7 +353,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Takes bytes from TCP, as they come. Keeps less than one message.
+    /// Takes bytes from TCP, as they come. Keeps less than one message (F07-8.3-04).
     pub fn receive(&mut self, now: Time, mut bytes: &[u8], out: &mut Vec<Output>) {
         while !self.is_over() {
             let wanted = match frame_length(&self.buffer) {
@@ -374,6 +381,7 @@ impl Connection {
     pub fn next_deadline(&self) -> Option<Time> {
         match self.phase {
             Phase::Handshake { until } => Some(until),
+            Phase::Established if self.next_xid > LAST_XID => Some(Time::ZERO),
             Phase::Established => {
                 Some(self.heard_by.min(self.send_by).min(self.ack_by.unwrap_or(Time::NEVER)))
             }
@@ -386,12 +394,16 @@ impl Connection {
         match self.phase {
             Phase::Handshake { until } if now >= until && self.is_stimulus => self.end(Cause::Stimulus, out),
             Phase::Handshake { until } if now >= until => self.end(Cause::NoHandshake, out),
+            Phase::Established if self.next_xid > LAST_XID => {
+                self.end_with_disconnect(Cause::XidsUsedUp, out);
+            }
             Phase::Established if now >= self.heard_by => self.end_with_disconnect(Cause::NoTraffic, out),
             Phase::Established if self.ack_by.is_some_and(|by| now >= by) => {
                 self.end_with_disconnect(Cause::NotAcking, out);
             }
             Phase::Established if now >= self.send_by => {
                 self.send_by = now.plus(self.send_interval);
+                // F07-5.1-05.
                 let contact = self.request(Message::Contact);
                 out.push(Output::Send(contact));
             }
@@ -404,7 +416,7 @@ impl Connection {
         self.end_with_disconnect(Cause::Asked(why), out);
     }
 
-    /// TCP broke.
+    /// TCP broke (F07-8.3-02).
     pub fn lost(&mut self, out: &mut Vec<Output>) {
         let silent = matches!(self.phase, Phase::Handshake { .. }) && self.buffer.is_empty();
         let cause = match self.settings.role {
@@ -428,12 +440,14 @@ impl Connection {
 
     fn end_with_disconnect(&mut self, cause: Cause, out: &mut Vec<Output>) {
         let why = match &cause {
+            // F07-7.12.1-03, D12-8.3-01.
             Cause::NoTraffic | Cause::NotAcking => Rejection::because(RejectReason::NO_TRAFFIC),
             Cause::RejectedByUs(why) | Cause::Asked(why) => why.clone(),
             Cause::Malformed(error) => Rejection::saying(error.reject_reason(), error.to_string()),
             other => Rejection::saying(RejectReason::UNKNOWN, other.to_string()),
         };
         if self.is_established() {
+            // F07-7.12-01.
             let disconnect = self.request(Message::Disconnect(why));
             out.push(Output::Send(disconnect));
         }
@@ -519,6 +533,7 @@ impl Connection {
             Message::UpdReqAll => Received::UpdReq { xid, all: true },
             Message::UpdDone => Received::UpdDone { ticket },
             Message::State(state) => Received::State { state, since: state.since.to_time(delta) },
+            // F07-5.1-06.
             Message::Contact | Message::ConnectAck(_) => return,
             Message::Connect(_) => {
                 let again = "CONNECT came on a connection that is established";
@@ -529,7 +544,7 @@ impl Connection {
         out.push(Output::Received(received));
     }
 
-    /// The request that the answer `xid` of this kind belongs to, which is answered by it.
+    /// The request that the answer `xid` of this kind belongs to, which is answered by it (Q40).
     fn answered(&mut self, xid: Xid, answer: MessageType) -> Option<Ticket> {
         let (ticket, request) = *self.awaited.get(&xid)?;
         let fits = match request {
@@ -547,6 +562,7 @@ impl Connection {
     /// False when the clocks are further apart than allowed; then the connection is over.
     fn take_clock_sample(&mut self, now: Time, sent: WireTime, out: &mut Vec<Output>) -> bool {
         let Some(clock) = &mut self.clock else { return true };
+        // F07-7.11.2-01.
         let step = clock.heard(sent, now);
         let to = clock.delta();
         if let Some(from) = step {
@@ -568,5 +584,45 @@ impl Connection {
     fn reject_unread_connect(&mut self, xid: Xid, error: ParseError, out: &mut Vec<Output>) {
         let why = Rejection::saying(error.reject_reason(), error.to_string());
         self.reject_connect(xid, None, why, out);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::balance::HashBucketAssignment;
+    use std::net::Ipv4Addr;
+
+    /// F07-6.1-10, Q18.
+    #[test]
+    fn a_connection_ends_before_its_xids_begin_again() {
+        let address = Ipv4Addr::LOCALHOST;
+        let settings = Settings {
+            role: Role::Primary,
+            codec: Codec::new(Dialect::Draft12, address),
+            relationship: Relationship::Address(address),
+            partner: Relationship::Address(address),
+            max_unacked_bndupd: 10,
+            receive_timer: Interval::from_seconds(20),
+            mclt: Interval::from_seconds(3600),
+            service: Service { buckets: HashBucketAssignment::ALL_PRIMARY, delayed_service: None },
+            tls: TlsPolicy::No,
+            max_clock_difference: None,
+            handshake_wait: Interval::from_seconds(15),
+            ack_wait: Interval::from_seconds(30),
+            tandem: TandemInfo::default(),
+            last_connect: WireTime(0),
+        };
+        let (now, mut out) = (Time::from_seconds(1_800_000_000), Vec::new());
+        let mut connection = Connection::new(settings, Opener::Us, now, &mut out);
+        connection.phase = Phase::Established;
+        for (next, is_over) in [(LAST_XID, false), (LAST_XID + 1, true)] {
+            (connection.next_xid, connection.send_by) = (next, now.plus(Interval::from_seconds(1)));
+            out.clear();
+            assert_eq!(connection.next_deadline().is_some_and(|at| at <= now), is_over);
+            connection.wake(now, &mut out);
+            assert_eq!(connection.is_over(), is_over);
+        }
+        assert!(matches!(out[..], [Output::Send(_), Output::Close(Cause::XidsUsedUp)]), "{out:?}");
     }
 }

@@ -88,7 +88,7 @@ const fn row(
 use Length::{AtLeast, Exactly};
 use OptionKind as O;
 
-/// Table 1.3, in the order of [`OptionKind`].
+/// Table 1.3, in the order of [`OptionKind`] (F07-6.2-01).
 #[rustfmt::skip]
 const OPTIONS: [Row; O::COUNT] = [
     row(O::AddressesTransferred,      "addresses-transferred",        Some(1),  Some(1),  Exactly(4)),
@@ -102,6 +102,7 @@ const OPTIONS: [Row; O::COUNT] = [
     row(O::Ddns,                      "DDNS",                         Some(9),  Some(9),  AtLeast(2)),
     row(O::DelayedServiceParameter,   "delayed-service-parameter",    Some(10), Some(10), Exactly(1)),
     row(O::HashBucketAssignment,      "hash-bucket-assignment",       Some(11), Some(11), Exactly(32)),
+    // Q5.
     row(O::IpFlags,                   "IP-flags",                     None,     Some(12), Exactly(2)),
     row(O::LeaseExpirationTime,       "lease-expiration-time",        Some(12), Some(13), Exactly(4)),
     row(O::MaxUnackedBndupd,          "max-unacked-bndupd",           Some(13), Some(14), Exactly(4)),
@@ -282,6 +283,7 @@ mod tests {
         }
     }
 
+    /// F07-6.2-01, F07-13-01.
     #[test]
     fn codes_round_trip_in_each_dialect() {
         for (dialect, last) in [(Dialect::Draft12, 29), (Dialect::Draft07, 28), (Dialect::Dhcpd, 29)] {

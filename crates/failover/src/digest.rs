@@ -26,6 +26,7 @@ impl Secret {
     }
 
     /// The digest of `message`, whose 16 bytes at `place` count as zero. `None` when they do not lie in it.
+    /// F07-11.1-05.
     pub fn digest(&self, dialect: Dialect, message: &[u8], place: usize) -> Option<[u8; DIGEST_LENGTH]> {
         let before = message.get(..place)?;
         let after = message.get(place.checked_add(DIGEST_LENGTH)?..)?;
@@ -56,6 +57,7 @@ impl Secret {
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // F07-11.1-08.
         f.write_str("Secret")
     }
 }
@@ -68,6 +70,7 @@ mod tests {
         bytes.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
     }
 
+    /// F07-11.1-05.
     #[test]
     fn draft_12_is_hmac_md5_with_the_digest_zeroed() {
         // Both sums were made with another implementation (Python's hmac and hashlib).
@@ -84,6 +87,7 @@ mod tests {
         );
     }
 
+    /// F07-11.1-06.
     #[test]
     fn any_changed_bit_is_noticed() {
         let secret = Secret::new(b"s".to_vec()).unwrap();
@@ -103,6 +107,7 @@ mod tests {
         }
     }
 
+    /// F07-11.1-08.
     #[test]
     fn a_place_outside_the_message_verifies_nothing() {
         let secret = Secret::new(b"s".to_vec()).unwrap();

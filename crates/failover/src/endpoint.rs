@@ -79,6 +79,7 @@ impl Endpoint {
         };
         // Without a record nobody knows what was promised: that is a loss, until the partner says that there
         // was nothing (Q26, Q45).
+        // F07-9.3.2-03.
         let nothing = Stored {
             state: S::Recover,
             entered: now,
@@ -94,9 +95,12 @@ impl Endpoint {
             partner_forgot: false,
             unproven: false,
         };
+        // F07-9.3.2-01.
         let mut stored = memory.stored.unwrap_or(nothing);
         let recorded = stored.state;
+        // F07-9.3.2-04.
         let mut previous = communications_failed(stored.previous);
+        // F07-9.3.2-02.
         if memory.storage_lost && !stored.storage_lost {
             (stored.storage_lost, stored.surely_lost) = (true, true);
             // The stamps of a store that was lost or restored bound nothing (Q31).
@@ -113,6 +117,7 @@ impl Endpoint {
             stored.entered = now;
         }
         stored.state = previous;
+        // F07-9.11.2-01.
         stored.previous = previous;
         let short_stop = now.since(memory.last_operation) < settings.mclt;
         let wait = settings.startup_wait.unwrap_or(Interval::from_seconds(if short_stop { 10 } else { 60 }));
@@ -282,14 +287,17 @@ impl Endpoint {
                 self.stored.first_run = false;
             }
             S::CommunicationsInterrupted => {
+                // F07-9.7.1-01.
                 self.state_ends = self.settings.safe_period.map(|period| now.plus(period));
             }
+            // F07-9.4.2-03.
             S::PartnerDown if from != S::Startup => {
                 self.stored.unproven = !self.proven;
                 self.entered_partner_down = true;
             }
             S::Recover if !matches!(from, S::Startup) => self.stored.down_since = now,
             S::RecoverWait => {
+                // D12-9.6.2-01.
                 let ends = recover_wait_ends(self.stored.down_since, self.settings.mclt);
                 self.state_ends = Some(if self.stored.first_run { now } else { ends });
             }
@@ -309,6 +317,7 @@ impl Endpoint {
         if state == S::Normal {
             out.push(Action::SendUpdates);
             if self.settings.role == Role::Secondary {
+                // F07-7.6-02.
                 out.push(Action::SendPoolreq);
             }
         }
@@ -325,6 +334,7 @@ impl Endpoint {
         let startup = self.state == S::Startup;
         let told = (self.stored.state, startup, self.stored.entered, self.stored.storage_lost);
         let tandem = self.tandem();
+        // F07-7.10.1-02.
         let Some(link) = self.link.as_mut().filter(|link| !link.closing && link.last_told != Some(told))
         else {
             return;
@@ -341,6 +351,7 @@ impl Endpoint {
         out.push(Action::SendState(StateMessage {
             state: self.stored.state,
             startup,
+            // F07-12.24-01.
             since: self.stored.entered.to_wire(),
             tandem: self.settings.dialect.sends_vendor_options().then_some(tandem),
         }));
@@ -371,6 +382,7 @@ impl Endpoint {
         }
     }
 
+    // F07-7.10.2-01.
     fn partner_told(&mut self, now: Time, told: &StateMessage, since: Time, out: &mut Vec<Action>) {
         let Some(link) = &mut self.link else { return };
         let before = link.partner;
@@ -399,6 +411,7 @@ impl Endpoint {
         link.partner = Some(partner);
         self.last_contact = now;
         if self.stored.partner != Some((told.state, since)) {
+            // F07-9.2-04.
             self.stored.partner = Some((told.state, since));
             self.stored.last_contact = now;
             self.dirty = true;
@@ -422,6 +435,7 @@ impl Endpoint {
         }
     }
 
+    // F07-9.3.2-08.
     fn leave_startup(&mut self, now: Time, partner: &Partner, out: &mut Vec<Action>) {
         let next = after_startup(self.stored.state, partner, self.last_operation, self.stored.storage_lost);
         if next == S::Recover && !matches!(self.stored.state, S::Recover | S::RecoverWait) {
@@ -434,7 +448,7 @@ impl Endpoint {
         self.look_at_partner(now, out);
     }
 
-    /// Takes the transitions for the partner's present state.
+    /// Takes the transitions for the partner's present state (F07-4.1-05).
     fn look_at_partner(&mut self, now: Time, out: &mut Vec<Action>) {
         // After an entry the partner's state is looked at again where that state waits for one that was told before: no
         // other may take a STATE for news that is not (trap T24).
@@ -453,6 +467,7 @@ impl Endpoint {
         }
     }
 
+    // F07-9.2-03.
     fn ask_for_updates(&mut self, now: Time, out: &mut Vec<Action>) {
         let request = RequestId(self.next_request);
         let Some(link) = self.link.as_mut().filter(|link| link.requested.is_none() && !link.closing) else {
@@ -462,7 +477,9 @@ impl Endpoint {
         link.progress_by = Some(now.plus(self.settings.update_wait));
         self.next_request = self.next_request.wrapping_add(1);
         // A lost storage asks for everything, in every state (trap T16).
+        // F07-7.4-01, F07-9.5.2-03.
         out.push(if self.stored.storage_lost {
+            // F07-4.1-08.
             Action::SendUpdreqall(request)
         } else {
             Action::SendUpdreq(request)
@@ -475,6 +492,7 @@ impl Endpoint {
         }
     }
 
+    // F07-7.5.2-01.
     fn upd_done(&mut self, now: Time, request: RequestId, out: &mut Vec<Action>) {
         let Some(link) = self.link.as_mut().filter(|link| link.requested == Some(request)) else { return };
         link.requested = None;

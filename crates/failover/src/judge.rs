@@ -137,6 +137,7 @@ enum Cell {
 ///
 /// A malformed transaction does not come here; see [`crate::message::BindingUpdates::malformed`].
 pub fn judge(update: &Update, ours: Option<&Binding>, role: Role, now: Time) -> Verdict {
+    // D12-7.1.3-01.
     let Some(ours) = ours else { return Verdict::Reject(RejectReason::ILLEGAL_IP_ADDRESS) };
     if lacks_information(update) {
         return Verdict::Reject(RejectReason::MISSING_BINDING_INFORMATION);
@@ -145,6 +146,7 @@ pub fn judge(update: &Update, ours: Option<&Binding>, role: Role, now: Time) -> 
     if role == Role::Primary && ours.outstanding {
         return Verdict::Reject(RejectReason::LESS_CRITICAL_BINDING_INFORMATION);
     }
+    // D12-7.1.3-02.
     if update.reserved && update.status == BindingStatus::Backup && !ours.reserved {
         return Verdict::Reject(RejectReason::NOT_RESERVED);
     }
@@ -158,13 +160,16 @@ pub fn judge(update: &Update, ours: Option<&Binding>, role: Role, now: Time) -> 
         status => status,
     };
     let later = |than: Option<Time>| match (update.client_last_transaction_time, than) {
+        // F07-7.1.3-06.
         (None, _) => false,
+        // F07-7.1.3-07.
         (Some(_), None) => true,
         (Some(theirs), Some(ours)) => theirs > ours,
     };
     let outdated = Verdict::Reject(RejectReason::OUTDATED_BINDING_INFORMATION);
     match cell(status, update.status) {
         Cell::Reject(reason) => return Verdict::Reject(reason),
+        // F07-7.1.3-10.
         Cell::Time1 if later(time_1(update, ours, status)) || promises_more(update, ours, status, now) => {}
         Cell::Time1 => return outdated,
         Cell::Time2 if now <= ours.times.lease_expiration => return outdated,
@@ -213,7 +218,7 @@ fn heard_since(update: &Update, ours: &Binding) -> bool {
     heard.zip(update.start_time_of_state).is_some_and(|(heard, start)| heard > start)
 }
 
-/// Both have a lease that is not over by our clock, and the clients differ: note (5) of the figure.
+/// Both have a lease that is not over by our clock, and the clients differ: note (5) of the figure (F07-7.1.3-08).
 fn between_two_clients(update: &Update, ours: &Binding, role: Role, now: Time) -> Verdict {
     // A lease that is over displaces nobody (trap T23).
     if update.lease_expiration.is_some_and(|end| end <= now) {
@@ -252,11 +257,16 @@ fn cell(ours: BindingStatus, received: BindingStatus) -> Cell {
     #[rustfmt::skip]
     let row = match ours {
         //                      ACTIVE         EXPIRED        RELEASED       FREE, BACKUP
+        // F07-7.1.3-09.
         S::Active =>           [Clients,       Time2,         Time1,         Time2],
         S::Expired =>          [Time1,         Accept,        Accept,        Accept],
+        // F07-7.1.3-11.
         S::Released =>         [Time1,         Time1,         Accept,        Accept],
+        // F07-7.1.3-12.
         S::Free | S::Backup => [Accept,        Accept,        Accept,        Accept],
+        // F07-7.1.3-13.
         S::Reset =>            [Time3,         Accept,        Accept,        Accept],
+        // F07-7.1.3-14.
         S::Abandoned => return match received {
             S::Active => Time3,
             // When it was taken over from the partner a client of ours may have held the address, and still does.
@@ -284,7 +294,7 @@ fn taken(update: &Update, ours: &Binding, now: Time, displaced: bool) -> Apply {
         status => status,
     };
     let start = update.start_time_of_state.filter(|start| *start > Time::ZERO).unwrap_or(now);
-    // A status that only another client takes over begins anew.
+    // A status that only another client takes over begins anew (Q34).
     let goes_on = status == ours.status && (status != S::Active || ours.same_client);
     let start_time_of_state = if goes_on { ours.start_time_of_state } else { start };
     let mut apply = Apply {
@@ -330,6 +340,7 @@ fn active_times(update: &Update, ours: &Binding, displaced: bool) -> Times {
     let potential = update.potential_expiration.unwrap_or(Time::ZERO).max(end);
     let before = if ours.same_client { ours.times } else { Times::NONE };
     let mut times = before.granted(end);
+    // F07-7.1.5-03.
     times.received_potential_expiration = times.received_potential_expiration.max(potential);
     if displaced {
         // The address stays busy for both (Q24).
@@ -385,6 +396,7 @@ mod tests {
     }
 
     /// Every cell, with a client heard earlier, at the same time and later, and a lease that runs or is just over.
+    /// F07-7.1.3-01, -09 to -12, -14.
     #[test]
     fn figure_7_1_3_1() {
         const YES: [Option<u8>; 3] = [None; 3];
@@ -425,6 +437,7 @@ mod tests {
         }
     }
 
+    /// F07-7.1.3-10, trap T19.
     #[test]
     fn expired_gives_way_to_whoever_was_heard_later_and_to_the_same_client_who_was_promised_more() {
         for (same_client, end, heard, expected) in [
@@ -453,6 +466,7 @@ mod tests {
         }
     }
 
+    /// F07-7.1.3-13.
     #[test]
     fn reset_gives_way_only_to_a_client_heard_after_it() {
         for (heard, expected) in [(5999, Some(15)), (6000, Some(15)), (6001, None)] {
@@ -463,7 +477,8 @@ mod tests {
         }
     }
 
-    /// The clients of [`ours`] were heard at 5000.
+    /// The clients of [`ours`] were heard at 5000 (F07-7.1.3-15).
+    /// F07-7.1.3-14.
     #[test]
     fn a_lease_gives_way_only_to_what_is_later_than_its_client() {
         for status in [S::Reset, S::Abandoned] {
@@ -481,6 +496,7 @@ mod tests {
         }
     }
 
+    /// F07-7.1.3-10.
     #[test]
     fn between_a_release_and_a_lease_of_the_same_client_in_doubt_the_lease_stays() {
         for (heard, expected) in [(4990, Some(15)), (4991, None), (5001, None)] {
@@ -506,6 +522,7 @@ mod tests {
         assert!(verdict(&update(S::Free, 1), &over, Role::Primary).is_ok());
     }
 
+    /// F07-7.1.3-06, -07.
     #[test]
     fn a_time_that_is_missing_is_never_later_and_always_earlier() {
         let mut silent = update(S::Released, 9999);
@@ -517,6 +534,7 @@ mod tests {
         assert!(verdict(&update(S::Released, 1), &unheard, Role::Primary).is_ok());
     }
 
+    /// F07-7.1.3-08, F07-7.1.5-03.
     #[test]
     fn between_two_active_clients_the_secondary_gives_way() {
         let other = Binding { same_client: false, ..ours(S::Active, NOW + 50) };
@@ -571,6 +589,7 @@ mod tests {
         }
     }
 
+    /// D12-7.1.3-01, -02.
     #[test]
     fn what_is_missing_or_not_ours_is_rejected() {
         let judged = |update: &Update| verdict(update, &ours(S::Free, 0), Role::Secondary).err();
@@ -600,6 +619,7 @@ mod tests {
         assert!(judged(&Update { reserved: true, ..update(S::Free, 1) }).is_none(), "FREE and R: Q36");
     }
 
+    /// F07-5.10-17.
     #[test]
     fn an_accepted_end_becomes_free_and_the_times_end_with_it() {
         for received in [S::Expired, S::Released, S::Reset, S::Free, S::Backup] {
@@ -629,6 +649,7 @@ mod tests {
         assert_eq!(apply.times, Times::NONE);
     }
 
+    /// F07-7.1.5-02.
     #[test]
     fn for_the_same_client_nothing_moves_back() {
         let mut held = ours(S::Active, NOW + 50_000);
@@ -679,6 +700,7 @@ mod tests {
         }
     }
 
+    /// F07-7.8.2-10.
     #[test]
     fn times_are_corrected_and_none_is_none() {
         let mut wire = BindingUpdate::new(std::net::Ipv4Addr::LOCALHOST, S::Active);

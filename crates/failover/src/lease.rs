@@ -12,6 +12,7 @@ use crate::time::{Interval, Time};
 
 /// The four times of F07 7.1.5, of an address *and* a client: when the client loses the address they are
 /// [`Times::NONE`] again (trap T14).
+/// F07-7.1.5-01.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Times {
     /// The end that the client was promised, or a later one that it was promised before (trap T19).
@@ -79,6 +80,7 @@ pub struct Bound {
 impl Bound {
     /// The latest end that may be promised to the client that `times` belong to; for a client without the address
     /// pass [`Times::NONE`] (F07-7.1.5-04, Q16). The own lease-expiration-time does not count (trap T2).
+    /// F07-9.7.2-05.
     pub fn latest_end(self, times: Times) -> Time {
         self.alive
             .max(times.acked_potential_expiration)
@@ -89,7 +91,7 @@ impl Bound {
     /// The lease for a client that should have `desired`: that, or less. `None` when nothing can be promised any more:
     /// then silence is honest, or a refusal, and an alarm.
     ///
-    /// A lease without end is granted only when the partner has acknowledged one.
+    /// A lease without end is granted only when the partner has acknowledged one (F07-5.2.1-02).
     pub fn lease(self, now: Time, desired: Interval, times: Times) -> Option<Interval> {
         let longest = self.latest_end(times).since(now);
         Some(desired.min(longest)).filter(|lease| *lease > Interval::ZERO)
@@ -103,7 +105,7 @@ pub fn potential_expiration(now: Time, granted: Interval, desired: Interval) -> 
 }
 
 /// When a lease that ended is announced as EXPIRED: with the slack for the clocks of client and partner (Q23).
-/// `granted` is how long the lease was.
+/// `granted` is how long the lease was (F07-5.10-16).
 pub fn expiry_is_announced(lease_expiration: Time, granted: Interval) -> Time {
     lease_expiration.plus(granted.slack())
 }
@@ -233,7 +235,7 @@ mod tests {
         Some((lease, potential_expiration(now, lease, DESIRED)))
     }
 
-    /// Part 2 of the catalogue, row by row.
+    /// Part 2 of the catalogue, row by row (F07-5.2.1-02, -12, F07-7.2.2-01).
     #[test]
     fn the_worked_example() {
         let mut times = Times::NONE;
@@ -259,6 +261,7 @@ mod tests {
         }
     }
 
+    /// F07-5.2.1-04, F07-7.1.5-05, F07-9.4.2-05, -06.
     #[test]
     fn the_other_server_of_the_worked_example() {
         let mut times = Times { received_potential_expiration: at(520_200), ..Times::NONE };
@@ -284,6 +287,7 @@ mod tests {
         );
     }
 
+    /// F07-7.1.5-04, F07-9.7.2-05.
     #[test]
     fn the_own_unsent_end_does_not_count() {
         // Trap T2: else each renewal would add an MCLT.
@@ -323,6 +327,7 @@ mod tests {
         );
     }
 
+    /// F07-5.2.1-05.
     #[test]
     fn a_lease_given_since_entry_ends_when_it_ends_but_not_before_entry_and_mclt() {
         let down = PartnerDown { entered: at(0), last_contact: at(0), mclt: MCLT };
@@ -362,6 +367,7 @@ mod tests {
         assert_eq!(raise(at(9000), S::Active, false, None).unwrap().lease_expiration, at(12_600), "model M9");
     }
 
+    /// F07-7.2.1-04, D12-5.4-01.
     #[test]
     fn who_forgot_frees_nothing_before_the_end_and_raises_nothing() {
         use BindingStatus as S;
@@ -377,6 +383,7 @@ mod tests {
         assert_eq!(Times::NONE.acked(at(5), true), Times::NONE);
     }
 
+    /// F07-5.2.2-03.
     #[test]
     fn the_same_client_returns_only_while_nothing_was_said() {
         for status in BindingStatus::ALL {
@@ -386,6 +393,7 @@ mod tests {
         }
     }
 
+    /// F07-9.5.2-04.
     #[test]
     fn recover_waits_mclt_and_the_slack() {
         assert_eq!(recover_wait_ends(at(0), MCLT), at(3600).plus(MCLT.slack()));
@@ -396,6 +404,7 @@ mod tests {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
         /// The fundamental relationship, over any history of renewals at one server and its partner's PARTNER-DOWN.
+        /// F07-5.2.1-01.
         #[test]
         fn no_lease_outlives_the_partners_wait(
             steps in proptest::collection::vec((0..400_000u64, any::<bool>()), 1..20),

@@ -30,7 +30,7 @@ pub const MIN_MESSAGE: usize = 12;
 /// Longest message in bytes (F07-6.1-03).
 pub const MAX_MESSAGE: usize = 2048;
 
-/// The only protocol-version there is.
+/// The only protocol-version there is (F07-12.19-01).
 pub const PROTOCOL_VERSION: u8 = 1;
 
 /// Most transactions in one BNDUPD or BNDACK: so many that a BNDACK which rejects each of them fits in a message.
@@ -487,6 +487,7 @@ mod tests {
         }
     }
 
+    /// F07-6.1-03.
     #[test]
     fn a_frame_has_12_to_2048_bytes() {
         assert_eq!(frame_length(&[0]), Ok(None));
@@ -496,6 +497,7 @@ mod tests {
         assert_eq!(frame_length(&[8, 1]), Err(FrameError(2049)));
     }
 
+    /// D12-12.22-01.
     #[test]
     fn a_name_has_1_to_255_bytes() {
         assert_eq!(RelationshipName::new(b""), None);

@@ -72,6 +72,7 @@ impl Time {
     }
 
     /// As sent to a partner: rounded up to seconds; 0xffffffff for times after 2106 and for never (Q22).
+    /// F07-6.2-03.
     pub fn to_wire(self) -> WireTime {
         WireTime(u32::try_from(self.0.div_ceil(1000)).unwrap_or(u32::MAX))
     }
@@ -192,6 +193,7 @@ mod tests {
         assert_eq!(WireTime(10).to_time(ClockDelta(-30)), Time::from_seconds(1));
     }
 
+    /// F07-6.2-03.
     #[test]
     fn promised_times_round_up() {
         assert_eq!(Time::from_millis(1001).to_wire(), WireTime(2));

@@ -174,6 +174,7 @@ fn free(n: u32) -> Message {
     Message::BndUpd(vec![BindingUpdate::new(Ipv4Addr::from(n), BindingStatus::Free)].into())
 }
 
+/// F07-5.2.1-07, F07-7.8.1-06, F07-7.8.2-11, -12, F07-12.10-01.
 #[test]
 fn two_servers_agree_on_what_the_primary_says() {
     for dialect in [Dialect::Draft12, Dialect::Draft07] {
@@ -212,6 +213,7 @@ fn the_secondary_says_what_must_be_stable_before_it_answers() {
     assert!(matches!(out[..], [Output::Established(_), Output::Send(_)]), "{out:?}");
 }
 
+/// F07-7.8-01, F07-7.8.2-01, F07-8.2-12, D12-8.2-02 to -04.
 #[test]
 fn only_the_primary_speaks_first_and_in_draft_12_only_on_its_own_connection() {
     let open = |role, opener, dialect| End::new(settings(role, dialect), opener);
@@ -230,6 +232,7 @@ fn only_the_primary_speaks_first_and_in_draft_12_only_on_its_own_connection() {
     }
 }
 
+/// F07-7.8.2-02, D12-7.9.2-01.
 #[test]
 fn a_handshake_does_not_take_for_ever() {
     for role in [Role::Primary, Role::Secondary] {
@@ -246,6 +249,7 @@ fn a_handshake_does_not_take_for_ever() {
     }
 }
 
+/// F07-7.8.2-06, -07, F07-7.9.1-07, F07-7.9.2-04, D12-12.22-01.
 #[test]
 fn a_wrong_partner_is_told_so() {
     type Case = (&'static str, fn(&mut Settings), u8);
@@ -284,6 +288,7 @@ fn a_wrong_partner_is_told_so() {
     assert!(matches!(pair.secondary.cause(), Some(Cause::RejectedByUs(why)) if why.reason.0 == 21));
 }
 
+/// F07-7.8.1-11, F07-7.8.2-04.
 #[test]
 fn another_protocol_version_is_rejected_with_ours() {
     let mut primary = End::new(settings(Role::Primary, Dialect::Draft12), Opener::Us);
@@ -296,6 +301,7 @@ fn another_protocol_version_is_rejected_with_ours() {
     assert!(secondary.to_send.windows(5).any(|window| window == [0, 20, 0, 1, 1]));
 }
 
+/// F07-5.9-01, -02, F07-7.8.2-03, -08, -09, F07-7.9.2-07.
 #[test]
 fn clocks_may_differ_unless_the_operator_says_otherwise() {
     let mut primary = settings(Role::Primary, Dialect::Draft12);
@@ -330,6 +336,7 @@ fn clocks_may_differ_unless_the_operator_says_otherwise() {
     assert!(matches!(pair.secondary.cause(), Some(Cause::Disconnected(why)) if why.reason.0 == 4));
 }
 
+/// D12-11.1-01, -02.
 #[test]
 fn a_replayed_connect_is_rejected() {
     let with_secret = |role, last_connect| {
@@ -355,6 +362,7 @@ fn a_replayed_connect_is_rejected() {
     assert!(matches!(pair.secondary.cause(), Some(Cause::Unexpected(_))), "the same bytes again");
 }
 
+/// F07-7.8.2-05, F07-7.9.1-08, F07-7.9.2-05, F07-11.2-03, F07-12.26-01.
 #[test]
 fn tls_is_negotiated_by_the_table() {
     use TlsPolicy::{Desired, No, Required};
@@ -390,6 +398,7 @@ fn tls_is_negotiated_by_the_table() {
     }
 }
 
+/// F07-5.1-05, F07-7.8.1-05, F07-7.9.1-12, -14 to -16, F07-7.9.2-11, F07-7.12-01, F07-8.3-02, -03, F07-12.18-01.
 #[test]
 fn silence_ends_a_connection_and_contact_prevents_it() {
     let mut pair = pair(Dialect::Draft12);
@@ -425,6 +434,7 @@ fn silence_ends_a_connection_and_contact_prevents_it() {
     assert_eq!(sent.last(), Some(&MessageType::Disconnect));
 }
 
+/// F07-7.9.1-11, F07-8.3-04.
 #[test]
 fn the_window_opens_and_closes() {
     let mut pair = pair(Dialect::Draft12);
@@ -468,6 +478,7 @@ fn the_window_opens_and_closes() {
     assert_eq!(pair.primary.connection.room(), 10);
 }
 
+/// F07-7.8.1-03.
 #[test]
 fn a_partner_that_sends_more_than_it_may_is_disconnected() {
     let mut pair = pair(Dialect::Draft12);
@@ -478,6 +489,7 @@ fn a_partner_that_sends_more_than_it_may_is_disconnected() {
     assert!(matches!(pair.secondary.cause(), Some(Cause::Unexpected(_))));
 }
 
+/// F07-9.6.4-02.
 #[test]
 fn a_partner_that_does_not_acknowledge_is_lost() {
     let mut pair = pair(Dialect::Draft12);
@@ -529,6 +541,7 @@ fn a_partner_that_acknowledges_slowly_is_not_lost() {
     assert_eq!(pair.primary.cause(), Some(&Cause::NotAcking), "the third was never acknowledged");
 }
 
+/// F07-6.1-12, F07-7.5-02.
 #[test]
 fn each_answer_finds_its_request() {
     let mut pair = pair(Dialect::Draft12);
@@ -557,6 +570,7 @@ fn each_answer_finds_its_request() {
     );
 }
 
+/// F07-7.8.2-10.
 #[test]
 fn times_of_the_partner_are_corrected() {
     let mut secondary = End::new(settings(Role::Secondary, Dialect::Draft12), Opener::Partner);
@@ -571,6 +585,7 @@ fn times_of_the_partner_are_corrected() {
     assert_eq!(secondary.outputs.last(), Some(&Output::Received(Received::State { state, since: late })));
 }
 
+/// F07-7.12-01, F07-7.12.1-03, F07-8.6-05.
 #[test]
 fn disconnect_says_why_at_both_ends() {
     let mut pair = pair(Dialect::Draft12);
@@ -584,6 +599,7 @@ fn disconnect_says_why_at_both_ends() {
     assert_eq!(pair.secondary.connection.room(), 0);
 }
 
+/// F07-6.1-04, -05, F07-7.8-02.
 #[test]
 fn nonsense_ends_a_connection() {
     let mut in_step = pair(Dialect::Draft12);

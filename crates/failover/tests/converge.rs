@@ -12,7 +12,7 @@ use failover::time::Time;
 use proptest::prelude::*;
 use world::{World, at, seconds, stored};
 
-/// L1: from every pair of stored states, with and without lost storage, both come to NORMAL.
+/// L1: from every pair of stored states, with and without lost storage, both come to NORMAL (F07-4.1-05).
 #[test]
 fn every_pair_comes_to_normal() {
     let states: Vec<S> = S::ALL.into_iter().filter(|state| *state != S::Startup).collect();

@@ -14,6 +14,7 @@ use failover::state::{FailoverState as S, Role};
 use failover::time::Time;
 use world::{MCLT, World, at, seconds, stored};
 
+/// F07-7.6-02, F07-9.3.2-03, -06, F07-9.6.1-02.
 #[test]
 fn a_first_run_of_both_needs_no_wait() {
     let world = World::started(None, None);
@@ -28,6 +29,7 @@ fn a_first_run_of_both_needs_no_wait() {
     assert!(secondary.has(Action::SendPoolreq) && !primary.has(Action::SendPoolreq));
 }
 
+/// F07-7.10.2-01, F07-8.3-02, F07-9.2-01, -02, F07-9.4.2-03, F07-9.7.1-02.
 #[test]
 fn a_cut_and_its_end() {
     let mut world = World::normal();
@@ -44,6 +46,7 @@ fn a_cut_and_its_end() {
     assert_eq!(world.states(), [S::Normal; 2]);
 }
 
+/// F07-7.5.2-01, F07-9.5.2-03 to -05, F07-9.7.3-02, D12-9.6-01, D12-9.6.2-01.
 #[test]
 fn partner_down_and_the_return_of_the_partner() {
     for who in 0..2 {
@@ -98,6 +101,7 @@ fn what_was_taken_over_holds_normal_back() {
     assert_eq!(world.states(), [S::Normal; 2]);
 }
 
+/// F07-9.8.3-02, -03, D12-9.12-01.
 #[test]
 fn a_conflict_is_resolved_primary_first() {
     let down = Some(stored(S::PartnerDown, at(0)));
@@ -127,6 +131,7 @@ fn a_conflict_is_resolved_primary_first() {
     }
 }
 
+/// F07-9.2-03, F07-9.8.2-01, F07-9.8.3-01, F07-9.9.1-01, F07-9.9.2-01.
 #[test]
 fn a_resolution_that_breaks_off_serves_and_is_begun_again() {
     let down = Some(stored(S::ResolutionInterrupted, at(0)));
@@ -150,6 +155,7 @@ fn a_resolution_that_breaks_off_serves_and_is_begun_again() {
     assert_eq!(world.states(), [S::Normal; 2]);
 }
 
+/// F07-7.4-01, F07-9.2-03, F07-9.5.2-03, D12-9.6.2-01.
 #[test]
 fn a_lost_disk_is_filled_and_waits() {
     for who in 0..2 {
@@ -196,6 +202,7 @@ fn a_lost_disk_is_filled_and_waits() {
     }
 }
 
+/// F07-9.3.2-02, -08.
 #[test]
 fn a_lost_disk_pulls_its_partner_out_of_the_conflict() {
     let mut world = World::new(
@@ -213,6 +220,7 @@ fn a_lost_disk_pulls_its_partner_out_of_the_conflict() {
     assert_eq!(world.states(), [S::Normal; 2]);
 }
 
+/// F07-9.2-07, F07-9.3.2-01, -04, F07-9.11-01, F07-9.11.1-01, F07-9.11.2-01.
 #[test]
 fn a_paused_server_comes_back_as_what_it_was() {
     let mut world = World::normal();
@@ -231,6 +239,7 @@ fn a_paused_server_comes_back_as_what_it_was() {
     assert_eq!(world.states(), [S::Normal; 2]);
 }
 
+/// F07-9.12-01, F07-9.12.1-01, F07-9.12.2-02.
 #[test]
 fn shutdown_hands_everything_over() {
     let mut world = World::normal();
@@ -253,6 +262,7 @@ fn shutdown_hands_everything_over() {
     assert_eq!(alone.servers[0].disk.unwrap().previous, S::CommunicationsInterrupted);
 }
 
+/// F07-9.7.1-01, F07-9.7.3-01, F07-10-02.
 #[test]
 fn a_safe_period_ends_in_partner_down() {
     let mut world = World::normal();
@@ -272,6 +282,7 @@ fn a_safe_period_ends_in_partner_down() {
     assert!(world.servers[0].has(Action::Alarm(Alarm::SafePeriodOver)));
 }
 
+/// F07-5.8-02, F07-9.1-01, F07-9.3.1-01, F07-9.3.2-05, -09.
 #[test]
 fn startup_is_silent_and_short_or_waits() {
     let mut world = World::new(Dialect::Draft12, Some(stored(S::Normal, at(0))), None);
@@ -300,6 +311,7 @@ fn startup_is_silent_and_short_or_waits() {
     assert_eq!(world.servers[0].endpoint().next_deadline(), Some(now.plus(seconds(60))), "longer: 60 s");
 }
 
+/// D12-9.3.2-01.
 #[test]
 fn a_first_server_may_start_alone() {
     let mut world = World::new(Dialect::Draft12, None, None);
@@ -361,6 +373,7 @@ fn partner_down_said_to_a_server_that_may_have_been_replaced_counts_after_mclt()
     assert_eq!(world.servers[0].endpoint().alive(world.now), stamp);
 }
 
+/// F07-9.6.4-01, F07-9.9.3-01.
 #[test]
 fn commands_are_refused_where_they_do_harm() {
     let refusal = |world: &World, who: usize| {
@@ -409,6 +422,7 @@ fn an_operator_can_say_that_the_bindings_are_lost_and_that_there_were_none() {
     assert_eq!(world.states(), [S::Normal; 2]);
 }
 
+/// F07-9.5.2-06.
 #[test]
 fn updates_that_do_not_come_end_the_connection() {
     let mut world = World::new(
@@ -429,6 +443,7 @@ fn updates_that_do_not_come_end_the_connection() {
     assert!(world.servers[0].wants_close);
 }
 
+/// D12-7.4.2-01.
 #[test]
 fn an_updreqall_is_owed_across_connections() {
     let mut world = World::normal();
@@ -447,6 +462,7 @@ fn an_updreqall_is_owed_across_connections() {
     assert!(!world.servers[1].disk.unwrap().owes_everything);
 }
 
+/// F07-7.10-02.
 #[test]
 fn a_state_that_changed_before_the_first_word_is_told() {
     // Trap T24: RECOVER-WAIT ends between our first STATE and the partner's.
@@ -492,6 +508,7 @@ fn dhcpd_is_not_told_what_would_stop_it() {
     assert!(world.servers[0].outgoing.is_empty() && world.servers[0].wants_close);
 }
 
+/// F07-5.3-07, F07-9.2-08, F07-9.4.2-01, F07-9.5.1-01, F07-9.6.2-01, -02, F07-9.7.2-01, F07-9.10.1-01, D12-9.6-01.
 #[test]
 fn who_answers_in_which_state() {
     let allowed = |state: S| {
@@ -527,6 +544,7 @@ fn who_answers_in_which_state() {
     assert!(world.servers[0].endpoint().may_move_pools());
 }
 
+/// F07-5.10-08, -09, -13, F07-5.13-02, -03, F07-7.1.5-05, F07-9.4.2-04, F07-9.7.2-03.
 #[test]
 fn who_gives_which_address() {
     for (who, own, other) in

@@ -60,6 +60,8 @@ fn row(own: S, situation: Situation, change: impl Fn(Partner) -> Partner) -> Vec
     PARTNERS.map(|state| name(on_partner(own, &change(partner(state)), &situation))).to_vec()
 }
 
+/// F07-7.10.2-01, F07-9.2-05, F07-9.4.2-03, F07-9.4.3-02 to -04, F07-9.5-01, F07-9.5.2-01, F07-9.6.4-04,
+/// F07-9.7.3-03 to -06, F07-9.8.1-01, -02, F07-9.9.3-02, F07-9.10.2-01, F07-9.12.3-01, D12-9.12-01.
 #[test]
 fn every_cell() {
     for (own, cells) in TABLE {
@@ -74,6 +76,7 @@ fn every_cell() {
     assert_eq!(secondary, [".", ".", ".", ".", ".", ".", ".", ".", ".", ".", "?"]);
 }
 
+/// F07-9.4.3-01.
 #[test]
 fn only_partner_down_ignores_a_partner_in_startup() {
     let starting = |partner| Partner { startup: true, ..partner };
@@ -125,6 +128,7 @@ fn who_lost_everything_has_no_conflict() {
     }
 }
 
+/// F07-9.8.3-03.
 #[test]
 fn a_draft_07_secondary_asks_when_its_primary_goes_from_potential_conflict_to_normal() {
     let secondary = Situation { dialect: Dialect::Draft07, ..situation(Role::Secondary) };
@@ -140,6 +144,7 @@ fn a_draft_07_secondary_asks_when_its_primary_goes_from_potential_conflict_to_no
     assert_eq!(name(on_partner(S::PotentialConflict, &partner, &draft_12)), ".");
 }
 
+/// F07-9.3.2-04, F07-9.6.4-03, F07-9.10.2-02.
 #[test]
 fn failing_communications_change_two_states() {
     for state in S::ALL {
@@ -152,6 +157,7 @@ fn failing_communications_change_two_states() {
     }
 }
 
+/// F07-9.3.2-07.
 #[test]
 fn startup_ends_by_what_the_partner_did_meanwhile() {
     let last = |seconds| Time::from_seconds(seconds);

@@ -252,6 +252,7 @@ proptest! {
         }
     }
 
+    /// F07-11.1-06.
     #[test]
     fn one_changed_byte_fails_the_digest((dialect, message) in dialect_and_message(), at in any::<prop::sample::Index>(), bit in 0..8u8) {
         let codec = codec(dialect, true);
@@ -295,6 +296,7 @@ fn frame(kind: u8, options: &[(u16, &[u8])]) -> Vec<u8> {
     bytes
 }
 
+/// F07-6.1-01, -04, -05.
 #[test]
 fn unknown_options_are_skipped_and_unknown_messages_ignored_or_refused() {
     let codec = codec(Dialect::Draft12, false);
@@ -309,6 +311,7 @@ fn unknown_options_are_skipped_and_unknown_messages_ignored_or_refused() {
     }
 }
 
+/// F07-6.1-06.
 #[test]
 fn extra_header_bytes_are_skipped_and_a_payload_offset_of_8_is_refused() {
     let codec = codec(Dialect::Draft12, false);
@@ -321,6 +324,7 @@ fn extra_header_bytes_are_skipped_and_a_payload_offset_of_8_is_refused() {
     assert_eq!(codec.parse(&bytes).unwrap_err().error, ParseError::PayloadOffset(8));
 }
 
+/// F07-2.2-02, F07-6.2-04, F07-6.3-03, F07-12.5-02.
 #[test]
 fn a_malformed_transaction_is_rejected_alone() {
     let codec = codec(Dialect::Draft12, false);
@@ -353,6 +357,7 @@ fn a_malformed_transaction_is_rejected_alone() {
     assert_eq!(malformed, [(1, 254), (2, 3), (3, 254), (5, 254), (6, 254)]);
 }
 
+/// F07-6.2-04.
 #[test]
 fn a_repeated_option_of_another_message_is_an_error() {
     let refusal = codec(Dialect::Draft12, false).parse(&frame(2, &[(1, &[0; 4]), (1, &[0; 4])])).unwrap_err();
@@ -375,6 +380,7 @@ fn more_transactions_than_can_be_rejected_are_refused() {
     assert!(matches!(refusal.error, ParseError::TooManyTransactions(_)));
 }
 
+/// F07-7.8.1-07, -10.
 #[test]
 fn a_connect_without_something_is_refused_with_its_reason() {
     let complete: [(u16, &[u8]); 8] = [
@@ -400,6 +406,7 @@ fn a_connect_without_something_is_refused_with_its_reason() {
     assert_eq!(relationship, Some(Relationship::Name(RelationshipName::new(b"campus").unwrap())));
 }
 
+/// F07-7.8.2-06, F07-11.1-02, -04, F07-12.16-01.
 #[test]
 fn digests_are_wanted_exactly_where_there_is_a_secret() {
     for dialect in Dialect::ALL {
@@ -424,6 +431,7 @@ fn digests_are_wanted_exactly_where_there_is_a_secret() {
     }
 }
 
+/// F07-12.3-01.
 #[test]
 fn draft_07_is_told_what_it_knows() {
     let codec = codec(Dialect::Draft07, false);
@@ -441,6 +449,7 @@ fn draft_07_is_told_what_it_knows() {
     assert_eq!(bytes[bytes.len() - 1], 8, "BACKUP-RESERVED");
 }
 
+/// F07-12.23-01.
 #[test]
 fn what_cannot_be_said_is_refused_and_leaves_no_trace() {
     let two = Message::BndUpd(vec![BindingUpdate::new(SERVER, BindingStatus::Free); 2].into());
@@ -454,6 +463,9 @@ fn what_cannot_be_said_is_refused_and_leaves_no_trace() {
     }
 }
 
+/// F07-6.1-02, -07, F07-6.3-03, F07-7.1.1-04, F07-7.2.1-03, -07, F07-7.3-02, F07-7.7.1-01, F07-7.8.1-02, F07-7.9-02,
+/// F07-7.9.1-02 to -04, -06, F07-7.10-03, F07-7.12.1-02, F07-11.1-01, -03, F07-12.5-01, F07-12.7-01, F07-12.9-01, -02,
+/// F07-12.13-01, F07-12.14-01, F07-12.19-01, F07-12.20-01, F07-12.21-01, D12-7.1.1-01, D12-12.12-01, D12-12.17-01.
 #[test]
 fn the_bytes_of_each_message() {
     let expected = include_str!("wire-bytes.txt");

@@ -268,14 +268,17 @@ impl Partners {
 
     /// Whose connection it is that came from `peer` to `at`: of the one whose secondary we are, else of the one whose
     /// primary (D12-8.2-05).
+    /// F07-5.1.1-04.
     fn whose(&self, at: SocketAddrV4, peer: SocketAddr) -> Option<RelationshipId> {
         let of_peer = |role: Role| {
             self.known.iter().zip(0..).find(|(partner, _)| {
                 partner.role == role
                     && partner.addresses.listen == at
+                    // F07-8.2-02.
                     && IpAddr::V4(*partner.addresses.partner.ip()) == peer.ip()
             })
         };
+        // D12-7.8.2-03.
         let found = of_peer(Role::Secondary).or_else(|| of_peer(Role::Primary));
         found.map(|(_, number)| RelationshipId(number))
     }

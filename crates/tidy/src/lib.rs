@@ -3,6 +3,8 @@
 //! *Lives here:* the detectors; `tests/house.rs` runs them over the repository.
 //! *Must not know:* what the code does.
 
+pub mod conformance;
+
 /// Longest file in lines.
 pub const FILE_LINES: usize = 800;
 

@@ -23,11 +23,12 @@ pub struct RelationshipParts {
     pub dialect: Dialect,
     /// Maximum client lead time, from 10 s on; the primary's counts (F07-5.2.1-07).
     pub mclt: Interval,
-    /// How many of the 256 hash buckets the primary serves; the primary's counts.
+    /// How many of the 256 hash buckets the primary serves; the primary's counts (F07-5.3-02).
     pub split: u16,
     /// BNDUPDs that may wait here for their BNDACK (F07-7.8.1-03); 1 to 1,000.
     pub max_unacked: u32,
     /// A partner that is silent for this long is lost (F07-12.18-01); 3 s to 10 min.
+    /// F07-8.3-03.
     pub receive_timer: Interval,
     /// How long STARTUP looks for the partner (F07-9.3.2-05); `None`: 10 s after a stop shorter than MCLT, else 60 s.
     pub startup: Option<Interval>,

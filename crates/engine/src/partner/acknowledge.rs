@@ -23,7 +23,7 @@ use failover::time::{Interval, Time};
 const RETRY: Interval = Interval::from_seconds(30);
 
 impl Engine {
-    /// The answers to the transactions of one of our BNDUPDs.
+    /// The answers to the transactions of one of our BNDUPDs (F07-7.2.1-04).
     pub(super) fn binding_acks(
         &mut self,
         now: Time,
@@ -89,6 +89,7 @@ impl Engine {
             return;
         }
         if self.endpoint_mut(relationship).recalled.remove(&slot) {
+            // F07-5.12-02.
             self.set_status(now, slot, BindingStatus::Free);
         } else if matches!(
             sent.status,
@@ -101,6 +102,7 @@ impl Engine {
                 return;
             }
             self.set_status(now, slot, BindingStatus::Free);
+            // F07-5.2.2-04.
             self.counters.count(Counter::Freed);
         }
         self.table.set_flags(slot, Flags::UNSEEN.with(Flags::UNAGREED), false);
@@ -161,10 +163,10 @@ impl Engine {
             return;
         }
         let name = self.config.relationship(relationship).name.clone();
-        outbox.event(Event::UpdateRejected { relationship: name, address, reason: rejection.reason });
+        outbox.event(Event::UpdateRejected { relationship: name, address, why: rejection.clone() });
     }
 
-    /// Puts what was refused back into the queue when its time has come.
+    /// Puts what was refused back into the queue when its time has come (F07-7.2.2-05).
     pub(super) fn retry_refused(&mut self, now: Time, relationship: RelationshipId) {
         let endpoint = self.endpoint_mut(relationship);
         let due: Vec<Slot> =

@@ -38,6 +38,7 @@ impl Engine {
     }
 
     /// A partner that heard more of us than our own records have shows that an old copy is in their place.
+    /// D12-5.16-02.
     pub(super) fn compare_memories(
         &mut self,
         now: Time,

@@ -317,6 +317,7 @@ impl Engine {
         established: &Established,
         outbox: &mut Outbox,
     ) {
+        // F07-8.1-01.
         if let Some(old) = self.endpoint(relationship).link.filter(|old| *old != link) {
             self.on_link(now, old, outbox, Connection::lost);
         }
@@ -353,6 +354,7 @@ impl Engine {
             endpoint.is_refused = cause.is_refusal() && !worked;
         }
         let name = self.config.relationship(relationship).name.clone();
+        // F07-7.12.2-01.
         outbox.event(Event::PartnerDisconnected { relationship: name, cause: cause.to_string() });
         if worked {
             self.lost_contact(now, relationship, outbox);

@@ -29,6 +29,7 @@ pub(super) struct Sent {
     pub(super) counts: bool,
 }
 
+// Q32.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Outstanding {
     by_slot: BTreeMap<Slot, (Ticket, Sent)>,
@@ -62,7 +63,7 @@ impl Outstanding {
         }
     }
 
-    /// An answer came: what had been said. `None` when nothing was, in the message with this ticket.
+    /// An answer came: what had been said. `None` when nothing was, in the message with this ticket (F07-6.3-07).
     pub(super) fn answered(&mut self, ticket: Ticket, slot: Slot) -> Option<Sent> {
         self.by_slot.get(&slot).filter(|(of, _)| *of == ticket)?;
         self.by_slot.remove(&slot).map(|(_, sent)| sent)

@@ -39,7 +39,7 @@ impl Engine {
         let bucket = Bucket::of_client(endpoint.dialect, identifier, message.htype(), message.chaddr());
         match endpoint.machine.may_answer(kind, bucket, message.secs()) {
             Ok(()) => Ok(()),
-            // A balance that leaves a client without an address is none: who has one for it gives it.
+            // A balance that leaves a client without an address is none: who has one for it gives it (F07-4.1-07).
             Err(Silence::OtherServer(_))
                 if request.kind == Kind::Discover
                     && !self.partner_has_any(relationship, request.place.network) =>
@@ -92,6 +92,12 @@ impl Engine {
             return binding.available() == Some(endpoint.partners());
         }
         endpoint.machine.may_allocate(now, binding.status, binding.times(), false).is_ok()
+    }
+
+    /// Whether the partner has the same reservations, as far as it was heard since the start (F07-5.12-05).
+    pub(crate) fn reserves_as_the_partner(&self, slot: Slot) -> bool {
+        let relationship = self.table.relationship(slot);
+        relationship.is_none_or(|relationship| !self.endpoint(relationship).terms_differ)
     }
 
     /// What has been available for longest in this pool, the own list before the partner's.
@@ -147,7 +153,7 @@ impl Engine {
     }
 
     /// The longest lease that this client may be given of this address now (F07-5.2.1-01, traps T1, T2, T14, T15);
-    /// `None`, without a partner, is no bound.
+    /// `None`, without a partner, is no bound (F07-9.4.2-07).
     pub(crate) fn longest_lease(&self, now: Time, slot: Slot, client: &ClientIdentity) -> Option<Interval> {
         let endpoint = self.endpoint(self.table.relationship(slot)?);
         let binding = self.table.get(slot);

@@ -10,7 +10,7 @@ use crate::engine::Engine;
 use crate::outbox::Outbox;
 use crate::record::Flags;
 use crate::table::{Available, Slot};
-use failover::balance::{Move, Occasion, PoolCount, PoolRule};
+use failover::balance::{Bucket, Move, Occasion, PoolCount, PoolRule, Preference};
 use failover::binding::BindingStatus;
 use failover::message::{Message, Xid};
 use failover::state::{FailoverState, Role};
@@ -22,8 +22,8 @@ pub(super) const INTERVAL: Interval = Interval::from_seconds(30);
 /// Addresses that one look moves at most: work per call is bounded, and the next look goes on.
 const AT_ONCE: u32 = 200;
 
-/// Addresses that one look considers at most, where the partner does not have all of them.
-const LOOKS: u32 = 1000;
+/// Addresses that one look considers at most.
+const LOOKS: usize = 1000;
 
 /// How soon the next look goes on, where one did not move all.
 const GO_ON: Interval = Interval::from_millis(100);
@@ -42,7 +42,9 @@ impl Engine {
             self.counters.count(Counter::PoolreqUnexpected);
             return;
         }
+        // F07-7.6.2-04.
         let addresses_transferred = self.balance(now, relationship, Occasion::PoolReq, outbox);
+        // F07-7.7-02.
         self.respond(relationship, xid, Message::PoolResp { addresses_transferred }, outbox);
     }
 
@@ -71,7 +73,7 @@ impl Engine {
     }
 
     /// Gives to the secondary what it lacks, and asks back what it has too much of. Pools move only while both are in
-    /// NORMAL (trap T17). Returns how many were given.
+    /// NORMAL (trap T17). Returns how many were given (F07-4.1-04).
     fn balance(
         &mut self,
         now: Time,
@@ -83,6 +85,7 @@ impl Engine {
             return 0;
         }
         let (mut given, mut gives_on, mut goes_on) = (0, false, false);
+        // F07-7.6.2-03.
         let pools: Vec<PoolId> = self.pools_of(relationship).collect();
         for pool in pools {
             match PoolRule::default().primary_moves(self.shared_counts(relationship, pool), occasion) {
@@ -101,6 +104,7 @@ impl Engine {
             }
         }
         let endpoint = self.endpoint_mut(relationship);
+        // F07-7.6.2-05.
         endpoint.is_giving = gives_on;
         if gives_on || goes_on {
             endpoint.look_at_pools = now.plus(GO_ON);
@@ -118,19 +122,17 @@ impl Engine {
         count: u32,
         outbox: &mut Outbox,
     ) -> u32 {
-        let (mut given, mut looked_at) = (0, 0);
-        let mut next = self.table.oldest(pool, Available::Free);
-        while given < count.min(AT_ONCE)
-            && looked_at < LOOKS
-            && let Some(slot) = next
-        {
-            looked_at += 1;
-            next = self.table.after(pool, Available::Free, slot);
+        let mut given = 0;
+        for slot in self.by_preference(relationship, pool, Available::Free, Role::Secondary) {
+            if given == count.min(AT_ONCE) {
+                break;
+            }
             if self.endpoint(relationship).unknown.contains(&slot) {
                 continue;
             }
             self.endpoint_mut(relationship).giving.insert(slot);
             self.set_status(now, slot, BindingStatus::Backup);
+            // F07-7.6.2-02.
             self.changed(slot, outbox);
             self.counters.count(Counter::GivenToSecondary);
             given += 1;
@@ -141,13 +143,9 @@ impl Engine {
     /// They stay BACKUP until the secondary agrees: it may have leased them meanwhile (D12-5.4-07). That it was asked is stored: when
     /// its answer is lost, it may have them as FREE, and is told again that they are BACKUP.
     fn recall(&mut self, relationship: RelationshipId, pool: PoolId, count: u32, outbox: &mut Outbox) {
-        let mut next = self.table.oldest(pool, Available::Backup);
         let mut recalled = 0;
-        while recalled < count.min(AT_ONCE)
-            && let Some(slot) = next
-        {
-            next = self.table.after(pool, Available::Backup, slot);
-            if self.endpoint_mut(relationship).recalled.insert(slot) {
+        for slot in self.by_preference(relationship, pool, Available::Backup, Role::Primary) {
+            if recalled < count.min(AT_ONCE) && self.endpoint_mut(relationship).recalled.insert(slot) {
                 self.table.set_flags(slot, Flags::UNSEEN, true);
                 self.record(slot, outbox);
                 self.tell_of(relationship, slot);
@@ -155,6 +153,32 @@ impl Engine {
                 recalled += 1;
             }
         }
+    }
+
+    /// Addresses of a list: those first whose last client the receiver serves, and of these what has been available for longest
+    /// (D12-5.4-08).
+    fn by_preference(
+        &self,
+        relationship: RelationshipId,
+        pool: PoolId,
+        which: Available,
+        to: Role,
+    ) -> Vec<Slot> {
+        let endpoint = self.endpoint(relationship);
+        let buckets = endpoint.service().buckets;
+        let last_client = |slot: &Slot| {
+            let binding = self.table.get(*slot);
+            let identifier = binding.client.as_ref()?.client_identifier();
+            let hardware = binding.hardware();
+            let htype = hardware.map_or(0, |hardware| hardware.htype());
+            let chaddr = hardware.as_ref().map_or(&[][..], |hardware| hardware.as_bytes());
+            Some(Bucket::of_client(endpoint.dialect, identifier, htype, chaddr))
+        };
+        let oldest = self.table.oldest(pool, which);
+        let list = std::iter::successors(oldest, |slot| self.table.after(pool, which, *slot));
+        let mut slots: Vec<Slot> = list.take(LOOKS).collect();
+        slots.sort_by_key(|slot| Preference::of(buckets, last_client(slot), to));
+        slots
     }
 
     fn pools_of(&self, relationship: RelationshipId) -> impl Iterator<Item = PoolId> + '_ {

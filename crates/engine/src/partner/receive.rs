@@ -30,6 +30,7 @@ impl Engine {
         outbox: &mut Outbox,
     ) {
         let mut acks = updates.malformed.clone();
+        // F07-6.3-02.
         for update in &updates.updates {
             let received = Update::received(update, delta);
             let claim = Claim::of(update);
@@ -53,6 +54,7 @@ impl Engine {
             };
             acks.push(ack);
         }
+        // F07-7.2-06.
         self.respond(relationship, xid, Message::BndAck(acks), outbox);
         self.tell_handover(now, relationship, outbox);
     }
@@ -77,6 +79,7 @@ impl Engine {
         let ours = judge::Binding {
             status: if forgot { BindingStatus::Free } else { binding.status },
             times: binding.times(),
+            // D12-5.4-07.
             start_time_of_state: binding.start_time_of_state.time(),
             client_last_transaction_time: binding.heard(),
             granted: binding.leased_for(),
@@ -139,6 +142,7 @@ impl Engine {
             self.table.set_flags(slot, keep, true);
             self.tell_of(relationship, slot);
         } else {
+            // F07-5.4-03.
             self.table.queue.remove(relationship, slot);
         }
         self.note_available(slot);
@@ -210,6 +214,7 @@ fn take_client(binding: &mut Binding, received: &Update, claim: &Claim, apply: &
             }
             // Of the same client, what was heard last stays.
             if !same || received.client_last_transaction_time >= binding.heard() {
+                // F07-7.1.4-01.
                 let details = if claim.says_details || !same {
                     [
                         claim.host_name.clone(),

@@ -19,6 +19,7 @@ const ROOM: usize = MAX_MESSAGE - 64;
 
 impl Engine {
     /// A binding changed by ourselves: records it, and has the partner told (F07-5.4-02).
+    /// F07-2.2-03.
     pub(crate) fn changed(&mut self, slot: Slot, outbox: &mut Outbox) {
         if let Some(relationship) = self.table.relationship(slot) {
             self.table.set_flags(slot, Flags::UNSEEN, true);
@@ -56,6 +57,7 @@ impl Engine {
             && self.endpoint(relationship).window_is_open(&self.links)
             && self.table.queue.len(relationship) > 0
         {
+            // F07-6.3-01.
             let batches = self.endpoint(relationship).dialect.may_batch();
             let (mut updates, mut under_way) = (Vec::new(), Vec::new());
             let mut size = 0;
@@ -114,6 +116,7 @@ impl Engine {
             potential: if update.status == BindingStatus::Active { potential } else { Stamp::NONE },
             changed: false,
             crossed: false,
+            // F07-7.3.2-03.
             counts: true,
         };
         Some((update, sent))

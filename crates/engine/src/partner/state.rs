@@ -108,6 +108,7 @@ impl Engine {
         self.note_heard(relationship);
         let endpoint = self.endpoint_mut(relationship);
         endpoint.link = None;
+        // F07-6.1-13.
         endpoint.asked.clear();
         endpoint.transfer = None;
         endpoint.recalled.clear();
@@ -277,10 +278,12 @@ impl Engine {
                         self.endpoint_mut(relationship).asked.insert(ticket, request);
                     }
                 }
+                // F07-7.5-02.
                 Action::SendUpddone { to } => self.respond(relationship, to, Message::UpdDone, outbox),
                 Action::AnswerUpdreq { all } => self.begin_transfer(now, relationship, all, outbox),
-                // What is queued goes out as soon as the window allows, in every state; here before POOLREQ (F07-9.6.1-02).
+                // What is queued goes out as soon as the window allows, in every state; POOLREQ after it (F07-9.6.1-01, -02).
                 Action::SendUpdates => self.tell_partner(relationship, outbox),
+                // F07-7.6-01.
                 Action::SendPoolreq => {
                     self.request(relationship, Message::PoolReq, outbox);
                 }

@@ -16,9 +16,11 @@ use failover::time::WireTime;
 const DHCP_MAGIC: [u8; 4] = [99, 130, 83, 99];
 
 /// What the partner is told of a binding (F07 7.1.1).
+/// F07-7.1-01.
 pub(super) fn describe(binding: &Binding, dialect: Dialect) -> BindingUpdate {
     let status = binding.status;
     let active = status == BindingStatus::Active;
+    // F07-7.1-04.
     let mut update = BindingUpdate::new(binding.ip(), status);
     update.flags = IpFlags { reserved: binding.reserved, bootp: false };
     update.start_time_of_state = wire(binding.start_time_of_state);
@@ -28,12 +30,14 @@ pub(super) fn describe(binding: &Binding, dialect: Dialect) -> BindingUpdate {
         let potential = binding.sent_potential_expiration.max(binding.lease_expiration);
         update.potential_expiration = wire(potential);
     }
+    // F07-5.10-05.
     if status == BindingStatus::Abandoned {
         // Not of the drafts, and ignored by others (Q35): somebody may use the address until then.
         update.lease_expiration = wire(binding.lease_expiration);
         return update;
     }
     let Some(client) = &binding.client else { return update };
+    // F07-5.10-02, F07-7.1.1-09, F07-12.4-01.
     update.client_identifier = client.client_identifier().map(<[u8]>::to_vec);
     // A client that said nothing of its hardware has a type all the same: the option must be there (F07-7.1.1-08).
     let hardware = binding.hardware();
@@ -41,8 +45,10 @@ pub(super) fn describe(binding: &Binding, dialect: Dialect) -> BindingUpdate {
         htype: hardware.map_or(HardwareAddress::ETHERNET, |hardware| hardware.htype().max(1)),
         address: hardware.map_or_else(Vec::new, |hardware| hardware.as_bytes().to_vec()),
     });
+    // F07-7.1.3-03.
     update.client_last_transaction_time = wire(binding.client_last_transaction_time);
     if dialect.sends_client_details() {
+        // F07-7.1.1-13.
         update.request_options = request_options(binding);
     }
     update
@@ -107,6 +113,7 @@ impl Claim {
 }
 
 /// What the partner's people and hooks want to know of the client too (F07-7.1.1-15).
+/// F07-12.8-01.
 fn request_options(binding: &Binding) -> Option<ClientOptions> {
     let mut options = Vec::new();
     for (code, value) in [
@@ -126,6 +133,25 @@ fn request_options(binding: &Binding) -> Option<ClientOptions> {
     (!options.is_empty()).then_some(ClientOptions { magic: DHCP_MAGIC, options })
 }
 
+// F07-7.1.3-04.
 fn wire(stamp: Stamp) -> Option<WireTime> {
     (stamp != Stamp::NONE).then(|| stamp.time().to_wire())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// F07-5.10-05, F07-7.1.3-04.
+    #[test]
+    fn an_abandoned_address_is_told_without_a_client_whatever_its_record_has() {
+        for (status, is_told) in [(BindingStatus::Released, true), (BindingStatus::Abandoned, false)] {
+            let mut binding = Binding::unused(0x0a00_0001);
+            binding.status = status;
+            binding.client = ClientIdentity::from_hardware(1, &[2, 0, 0, 0, 0, 1]);
+            let update = describe(&binding, Dialect::Draft12);
+            assert_eq!((update.status, update.hardware.is_some()), (status, is_told));
+            assert_eq!(update.client_last_transaction_time, None, "it was never heard");
+        }
+    }
 }

@@ -30,6 +30,7 @@ pub(super) struct Raise {
 
 impl Engine {
     /// The partner asks. What is under way now does not count, should it have changed since (F07-7.3.2-02, M2).
+    /// F07-7.3.2-05.
     pub(super) fn begin_transfer(
         &mut self,
         now: Time,
@@ -149,7 +150,8 @@ impl Engine {
         let binding = self.table.get(slot);
         // D12-5.16-04, trap T16: an unused BACKUP address is told too, or an empty primary would own it; and a FREE one with a
         // past, which an old copy has as something else. What was always FREE here, no store of the partner's ever knew as
-        // anything that both had agreed on.
+        // anything that both had agreed on (F07-7.3.2-01, F07-7.4.2-01).
+        // D12-5.16-01.
         let owed = binding.flags.contains(Flags::UNSEEN) || everything && binding.is_worth_a_record();
         let flagged = binding.flags.contains(Flags::OWED);
         if owed {

@@ -56,6 +56,7 @@ pub(crate) fn decline(
     }
     let mclt = engine.mclt_of(slot);
     engine.table.change(slot, |binding| {
+        // F07-5.10-11.
         binding.status = BindingStatus::Abandoned;
         binding.was_given_back(now, mclt);
         binding.start_time_of_state = Stamp::at_or_after(now);

@@ -11,7 +11,7 @@ use crate::input::{Interface, Packet};
 use dhcp::Message;
 use std::net::Ipv4Addr;
 
-/// Where a request comes from.
+/// Where a request comes from (F07-4.1-01).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Place {
     /// The subnet that the relay, or the interface, says.

@@ -27,6 +27,7 @@ const HEADERS: usize = 28;
 const INFINITE: u32 = u32::MAX;
 
 /// Leases an address to the client, or extends its lease: the record first, then the DHCPACK that rests on it.
+/// F07-3.1.3-02.
 pub(crate) fn grant(
     engine: &mut Engine,
     now: Time,
@@ -51,6 +52,7 @@ pub(crate) fn take_over(
     Ok(())
 }
 
+// F07-3.1.3-01, F07-5.2.1-13.
 fn give(
     engine: &mut Engine,
     now: Time,
@@ -124,6 +126,7 @@ fn give(
 
 /// How long a lease of this address would be: the client's wish within the bounds of the subnet, and no longer than
 /// what the partner allows for (F07-5.2.1-01). Zero when there can be none.
+/// F07-5.2.1-11.
 pub(crate) fn lease_for(engine: &Engine, now: Time, request: &Request<'_>, slot: Slot) -> Interval {
     let desired = desired_lease(engine, request, slot);
     match engine.longest_lease(now, slot, &request.client) {
@@ -362,7 +365,7 @@ fn wire_seconds(interval: Interval) -> u32 {
 }
 
 /// RFC 2131 4.1: to the relay; to the address that the client has; else to the one that it gets, by its hardware
-/// address, unless it asked for a broadcast or its hardware cannot be written into a frame.
+/// address, unless it asked for a broadcast or its hardware cannot be written into a frame (F07-3.1.2-01).
 fn destination(engine: &Engine, request: &Request<'_>, address: Ipv4Addr) -> Destination {
     let (message, place) = (&request.message, &request.place);
     let interface = request.packet.interface;

@@ -104,6 +104,7 @@ impl Binding {
     }
 
     /// Keeps what the client's last request said of it; allocates only where the whole has another length than before.
+    /// F07-7.1.1-14.
     pub(crate) fn set_client_details(
         &mut self,
         hardware: Option<HardwareAddress>,

@@ -73,6 +73,7 @@ mod tests {
         }
     }
 
+    /// F07-5.9-04, -06 to -08.
     #[test]
     fn delay_does_not_move_it_but_a_step_does() {
         let mut clock = PartnerClock::new(WireTime(1000), at(1050));
@@ -88,6 +89,7 @@ mod tests {
         assert_eq!(clock.delta(), ClockDelta(0));
     }
 
+    /// F07-5.9-05.
     #[test]
     fn drift_is_followed_quietly() {
         let mut clock = PartnerClock::new(WireTime(1000), at(1000));

@@ -33,7 +33,7 @@ pub struct Established {
     pub connect_time: WireTime,
 }
 
-/// Whether TLS is used in a relationship.
+/// Whether TLS is used in a relationship (Q17).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum TlsPolicy {
     /// Not configured.
@@ -55,6 +55,7 @@ impl TlsPolicy {
     }
 
     /// TLS-reply of a secondary, and why it rejects, if it does (table 1.16; TLS-reply stands beside the reason: Q38).
+    /// F07-7.8.2-05.
     pub(super) fn reply(self, request: TlsRequest) -> (bool, Option<RejectReason>) {
         match (request, self) {
             (TlsRequest::No, TlsPolicy::Required) => (true, Some(RejectReason::TLS_REQUIRED)),
@@ -84,10 +85,14 @@ impl Connection {
         let connect = Connect {
             relationship: settings.relationship.clone(),
             max_unacked_bndupd: settings.max_unacked_bndupd,
+            // F07-7.8.1-05.
             receive_timer: settings.receive_timer,
+            // F07-7.8.1-10.
             vendor_class: VENDOR_CLASS.to_vec(),
+            // F07-7.8.1-11.
             protocol_version: PROTOCOL_VERSION,
             tls_request: (!self.over_tls).then(|| settings.tls.request()),
+            // F07-7.8.1-06.
             mclt: settings.mclt,
             buckets: settings.service.buckets,
             delayed_service: settings.service.delayed_service,
@@ -113,6 +118,7 @@ impl Connection {
                 self.reject_connect(xid, None, why, out);
             }
             (Role::Secondary, _) => {
+                // F07-7.8-02.
                 self.end(Cause::Unexpected("the partner began with another message than CONNECT"), out);
             }
             (Role::Primary, _) => {
@@ -128,14 +134,16 @@ impl Connection {
                 let (reply, reason) = self.settings.tls.reply(request);
                 (Some(reply), reason)
             }
-            // Over TLS it is not negotiated again.
+            // Over TLS it is not negotiated again (F07-7.9.1-09).
             None if self.over_tls || self.settings.tls != TlsPolicy::Required => (None, None),
             None => (None, Some(RejectReason::TLS_REQUIRED)),
         };
+        // F07-7.8.2-03.
         let clock = PartnerClock::new(sent, now);
         if let Some(why) = self.objection(sent, &connect, tls, clock.delta()) {
             return self.reject_connect(xid, reply, why, out);
         }
+        // F07-7.8.2-09.
         self.clock = Some(clock);
         let start_tls = reply == Some(true);
         if !start_tls {
@@ -143,6 +151,7 @@ impl Connection {
             // About a third of what the partner waits (F07-7.9.1-15).
             self.establish(now, connect.receive_timer.fraction(1, 3));
             out.push(Output::Established(Established {
+                // F07-7.8.2-12.
                 mclt: connect.mclt,
                 service: Service { buckets: connect.buckets, delayed_service: connect.delayed_service },
                 vendor_class: connect.vendor_class,
@@ -152,12 +161,15 @@ impl Connection {
                 connect_time: sent,
             }));
         }
+        // F07-7.9.1-12.
         let accepted = ConnectAccepted {
+            // F07-7.9.1-11.
             max_unacked_bndupd: self.settings.max_unacked_bndupd,
             receive_timer: self.settings.receive_timer,
             vendor_class: VENDOR_CLASS.to_vec(),
             tandem: Some(self.settings.tandem),
         };
+        // F07-7.9.1-01.
         out.push(Output::Send(Connection::reply(xid, self.connect_ack(reply, Ok(accepted)))));
         self.connected_once = true;
         if start_tls {
@@ -175,12 +187,15 @@ impl Connection {
         delta: ClockDelta,
     ) -> Option<Rejection> {
         let settings = &self.settings;
+        // F07-7.8.2-04.
         if connect.protocol_version != PROTOCOL_VERSION {
             return Some(Rejection::because(RejectReason::PROTOCOL_VERSION_MISMATCH));
         }
         if let Some(reason) = tls {
+            // F07-7.9.1-05.
             return Some(Rejection::because(reason));
         }
+        // F07-7.8.2-07.
         if connect.relationship != settings.partner {
             let text = "the two give the relationship different names: set the same `name` on both servers";
             return Some(Rejection::saying(RejectReason::INVALID_PARTNER, text.to_owned()));
@@ -190,12 +205,14 @@ impl Connection {
                 "this CONNECT is not later than the last one: it was replayed, or your clock went back";
             return Some(Rejection::saying(RejectReason::TIME_MISMATCH, text.to_owned()));
         }
+        // F07-7.8.2-08.
         if !self.clock_is_allowed(delta) {
             return Some(Rejection::because(RejectReason::TIME_MISMATCH));
         }
         self.wrong_vendor(&connect.vendor_class)
     }
 
+    // F07-7.8.2-15.
     fn wrong_vendor(&self, vendor_class: &[u8]) -> Option<Rejection> {
         if self.dialect().fits_vendor_class(vendor_class) {
             return None;
@@ -217,6 +234,7 @@ impl Connection {
     ) {
         let ack = self.connect_ack(tls_reply, Err(why.clone()));
         out.push(Output::Send(Connection::reply(xid, ack)));
+        // F07-7.9.1-07.
         self.end(Cause::RejectedByUs(why), out);
     }
 
@@ -233,10 +251,12 @@ impl Connection {
     fn connect_ack_came(&mut self, now: Time, sent: WireTime, ack: ConnectAck, out: &mut Vec<Output>) {
         let accepted = match ack.answer {
             Ok(accepted) => accepted,
+            // F07-7.9.2-04.
             Err(why) => return self.end(Cause::RejectedByPartner(why), out),
         };
         let tls = ack.tls_reply.filter(|_| !self.over_tls);
         match (tls, self.settings.tls) {
+            // F07-7.9.2-05.
             (Some(true), TlsPolicy::Desired | TlsPolicy::Required) => {
                 self.phase = Phase::Tls;
                 out.push(Output::StartTls);
@@ -249,6 +269,7 @@ impl Connection {
             _ => {}
         }
         let clock = PartnerClock::new(sent, now);
+        // F07-7.9.2-06.
         if ack.protocol_version != PROTOCOL_VERSION {
             return self.refuse(RejectReason::PROTOCOL_VERSION_MISMATCH, out);
         }
@@ -259,6 +280,7 @@ impl Connection {
         self.partner_max_unacked = accepted.max_unacked_bndupd;
         // About a fifth of what the partner waits (F07-7.9.2-11).
         self.establish(now, accepted.receive_timer.fraction(1, 5));
+        // F07-7.9.2-07.
         if !self.clock_is_allowed(clock.delta()) {
             let why = Rejection::because(RejectReason::TIME_MISMATCH);
             return self.end_with_disconnect(Cause::RejectedByUs(why), out);
@@ -281,6 +303,7 @@ impl Connection {
         self.end(Cause::RejectedByUs(Rejection::because(reason)), out);
     }
 
+    // F07-7.9.1-14.
     fn establish(&mut self, now: Time, send_interval: Interval) {
         self.phase = Phase::Established;
         self.send_interval = send_interval.clamp(Interval::from_millis(100), LONGEST_SILENCE);

@@ -37,6 +37,8 @@ pub enum Cause {
     OutOfStep(FrameError),
     /// A message that can't come now.
     Unexpected(&'static str),
+    /// So much was said that no transaction id is left.
+    XidsUsedUp,
 }
 
 impl fmt::Display for Cause {
@@ -62,6 +64,7 @@ impl fmt::Display for Cause {
                 "the partner closed the connection without CONNECT: if it is secondary too, make one of the two primary",
             ),
             Cause::Stimulus => f.write_str("it only told the primary to connect"),
+            // F07-7.9.2-03.
             Cause::RejectedByPartner(why) => rejection(f, "the partner rejected us", why),
             Cause::RejectedByUs(why) => rejection(f, "we rejected the partner", why),
             Cause::Disconnected(why) => rejection(f, "the partner disconnected", why),
@@ -69,6 +72,7 @@ impl fmt::Display for Cause {
             Cause::Malformed(error) => error.fmt(f),
             Cause::OutOfStep(error) => error.fmt(f),
             Cause::Unexpected(what) => f.write_str(what),
+            Cause::XidsUsedUp => f.write_str("all transaction ids of the connection are used: a new one is made"),
         }
     }
 }
@@ -89,7 +93,8 @@ impl Cause {
             | Cause::NotAcking
             | Cause::NoHandshake
             | Cause::NoConnect
-            | Cause::Stimulus => false,
+            | Cause::Stimulus
+            | Cause::XidsUsedUp => false,
         }
     }
 }
@@ -112,6 +117,7 @@ impl Default for Retry {
 
 impl Retry {
     /// When to try after a connection ended, or could not be made, at `now`. `worked`: it had been established.
+    /// F07-8.6-01.
     pub fn next(&self, now: Time, cause: &Cause, worked: bool) -> Time {
         if cause.is_refusal() {
             now.plus(self.after_refusal)
@@ -127,6 +133,7 @@ impl Retry {
 mod tests {
     use super::*;
 
+    /// F07-7.9-01, F07-7.12-02, F07-8.2-03, -04, F07-8.6-01.
     #[test]
     fn a_loss_is_mended_at_once_and_a_refusal_is_not_repeated_soon() {
         let (retry, now) = (Retry::default(), Time::from_seconds(100));
@@ -140,6 +147,7 @@ mod tests {
         assert_eq!(after(&Cause::Disconnected(Rejection::because(RejectReason::NO_TRAFFIC)), true), 5);
     }
 
+    /// F07-7.9.2-03.
     #[test]
     fn causes_read_as_sentences() {
         let why = Rejection::saying(RejectReason::UNKNOWN, "pausing".to_owned());

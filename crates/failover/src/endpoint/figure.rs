@@ -53,13 +53,16 @@ pub struct Partner {
 /// (draft-12 9.3.2 step 2).
 pub fn communications_failed(state: FailoverState) -> FailoverState {
     match state {
+        // F07-3.3-01.
         S::Normal => S::CommunicationsInterrupted,
         S::PotentialConflict => S::ResolutionInterrupted,
         S::Startup
         | S::CommunicationsInterrupted
         | S::PartnerDown
         | S::Recover
+        // D12-9.6.2-03.
         | S::RecoverWait
+        // F07-9.10.2-02.
         | S::RecoverDone
         | S::ResolutionInterrupted
         | S::ConflictDone
@@ -71,6 +74,7 @@ pub fn communications_failed(state: FailoverState) -> FailoverState {
 /// Table 1.10. A row for each of our states, in it a line for each outcome.
 ///
 /// The way "via COMMUNICATIONS-INTERRUPTED" (F07-9.2-05) is gone in one step: what is in between would be left at once.
+/// F07-9.2-06.
 #[allow(
     clippy::match_same_arms,
     reason = "a row for each state and a line for each outcome, as in the table"
@@ -90,21 +94,30 @@ pub fn on_partner(own: FailoverState, partner: &Partner, situation: &Situation) 
             To(S::CommunicationsInterrupted)
         }
         (S::Normal, S::Shutdown) => To(S::PartnerDown),
+        // F07-9.6.4-04.
         (S::Normal, _) => To(S::PotentialConflict),
 
+        // F07-9.7.3-03.
         (S::CommunicationsInterrupted, S::Normal | S::CommunicationsInterrupted) => To(S::Normal),
         // What we granted of the partner's must be known to it before it answers again (T17).
         (S::CommunicationsInterrupted, S::RecoverDone) if situation.handover_pending => Stay,
+        // F07-9.7.3-04.
         (S::CommunicationsInterrupted, S::RecoverDone) => To(S::Normal),
+        // Q25.
         (S::CommunicationsInterrupted, S::Recover | S::RecoverWait | S::Paused) => Stay,
+        // F07-9.7.3-06.
         (S::CommunicationsInterrupted, S::Shutdown) => To(S::PartnerDown),
+        // F07-9.7.3-05.
         (S::CommunicationsInterrupted, _) => To(S::PotentialConflict),
 
         // Only PARTNER-DOWN ignores a partner in STARTUP (F07-9.4.3-01, Q28).
         (S::PartnerDown, _) if partner.startup => Stay,
         (S::PartnerDown, S::RecoverDone) if situation.handover_pending => Stay,
+        // F07-9.4.3-04.
         (S::PartnerDown, S::RecoverDone) => To(S::Normal),
+        // F07-9.4.3-03.
         (S::PartnerDown, S::Recover | S::RecoverWait | S::Paused | S::Shutdown) => Stay,
+        // F07-9.4.3-02.
         (S::PartnerDown, _) => To(S::PotentialConflict),
 
         _ => on_partner_without_service(own, partner, *situation),
@@ -122,17 +135,20 @@ fn on_partner_without_service(own: FailoverState, partner: &Partner, situation: 
     match (own, partner.state) {
         (S::Recover, S::Paused | S::Shutdown) => Stay,
         // The road through POTENTIAL-CONFLICT is not for one who has nothing to bring (T16).
+        // F07-9.5.2-01.
         (S::Recover, S::PotentialConflict | S::ResolutionInterrupted | S::ConflictDone)
             if !situation.storage_lost =>
         {
             To(S::PotentialConflict)
         }
+        // F07-9.5-01.
         (S::Recover, _) => Request,
 
         // RECOVER-WAIT hears nothing but its timer.
         (S::RecoverWait, _) => Stay,
 
         (S::RecoverDone, S::Normal | S::RecoverDone) if situation.handover_pending => Stay,
+        // F07-9.10.2-01, Q13.
         (S::RecoverDone, S::Normal | S::RecoverDone) => To(S::Normal),
         (S::RecoverDone, S::PotentialConflict | S::ResolutionInterrupted | S::ConflictDone) => {
             To(S::PotentialConflict)
@@ -140,7 +156,9 @@ fn on_partner_without_service(own: FailoverState, partner: &Partner, situation: 
         (S::RecoverDone, _) => Stay,
 
         (S::PotentialConflict, S::Paused | S::Shutdown) => Stay,
+        // F07-9.8.1-01.
         (S::PotentialConflict, _) if primary => Request,
+        // F07-9.8.1-02.
         (S::PotentialConflict, S::ConflictDone) => Request,
         // A draft-07 primary has no CONFLICT-DONE: it goes from POTENTIAL-CONFLICT to NORMAL (F07-9.8.3-03). A NORMAL
         // that is only late does not come from there (T24).
@@ -153,13 +171,15 @@ fn on_partner_without_service(own: FailoverState, partner: &Partner, situation: 
         (S::PotentialConflict, _) => Stay,
 
         (S::ResolutionInterrupted, S::Paused | S::Shutdown) => Stay,
+        // F07-9.9.3-02.
         (S::ResolutionInterrupted, _) => To(S::PotentialConflict),
 
+        // D12-9.12-01.
         (S::ConflictDone, S::Normal) => To(S::Normal),
         (S::ConflictDone, S::PartnerDown) => To(S::PotentialConflict),
         (S::ConflictDone, _) => Stay,
 
-        // STARTUP ends by `after_startup`; PAUSED and SHUTDOWN by a restart.
+        // STARTUP ends by `after_startup`; PAUSED and SHUTDOWN by a restart (F07-9.12.3-01).
         _ => Stay,
     }
 }

@@ -15,6 +15,7 @@ use crate::time::Time;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RequestKind {
     /// DHCPREQUEST in RENEWING or REBINDING: any server may answer (F07-9.6.2-01).
+    /// F07-3.1.1-01.
     RenewOrRebind,
     /// Something that names this server by its server-identifier: the answer to our own offer, RELEASE, DECLINE.
     NamesUs,
@@ -67,14 +68,18 @@ impl Endpoint {
             return Err(Silence::StorageLost);
         }
         match self.state {
+            // F07-9.3.1-01, F07-9.5.1-01, F07-9.8.2-01, F07-9.12.2-01, D12-9.6-01.
             S::Startup | S::Recover | S::RecoverWait | S::PotentialConflict | S::Paused | S::Shutdown => {
                 Err(Silence::State(self.state))
             }
+            // Q39.
             S::RecoverDone if kind == RequestKind::RenewOrRebind => Ok(()),
             S::RecoverDone => Err(Silence::OnlyRenewals),
             S::Normal if kind != RequestKind::Other => Ok(()),
+            // F07-5.3-07.
             S::Normal if self.settings.service.serves(self.settings.role, bucket, secs) => Ok(()),
             S::Normal => Err(Silence::OtherServer(self.settings.role.other())),
+            // F07-4.1-02, F07-9.4.2-01, F07-9.7.2-01, F07-9.9.2-01, -03.
             S::CommunicationsInterrupted | S::PartnerDown | S::ResolutionInterrupted | S::ConflictDone => {
                 Ok(())
             }
@@ -123,6 +128,7 @@ impl Endpoint {
             S::PartnerDown if bootp || self.is_handing_over() => Err(NotOurs::Partners),
             S::PartnerDown => {
                 let from = self.partner_down().may_change_hands(times);
+                // F07-5.10-09.
                 if now > from { Ok(()) } else { Err(NotOurs::Until(from)) }
             }
             _ => Err(NotOurs::State(self.state)),

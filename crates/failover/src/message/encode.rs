@@ -136,11 +136,13 @@ impl Codec {
         }
     }
 
+    // F07-6.1-02.
     fn write(&self, envelope: &Envelope, with_texts: bool, out: &mut Vec<u8>) {
         out.extend_from_slice(&[0, 0, envelope.message.message_type().number(), 12]);
         out.extend_from_slice(&envelope.time.0.to_be_bytes());
         out.extend_from_slice(&envelope.xid.0.to_be_bytes());
         let mut writer = Writer { dialect: self.dialect, out };
+        // F07-11.1-03, Q43.
         let digest = self.secret.is_some();
         if digest && self.dialect.digest_is_first() {
             let mut value = [0; 1 + DIGEST_LENGTH];
@@ -150,6 +152,7 @@ impl Codec {
         writer.message(&envelope.message, with_texts);
         if digest && !self.dialect.digest_is_first() {
             if !matches!(envelope.message, Message::Connect(_) | Message::ConnectAck(_)) {
+                // F07-12.21-01.
                 writer.option(OptionKind::SendingServerIpAddress, &self.own_address.octets());
             }
             writer.option(OptionKind::MessageDigest, &[0; DIGEST_LENGTH]);
@@ -174,9 +177,11 @@ struct Writer<'a> {
 impl Writer<'_> {
     fn message(&mut self, message: &Message, with_texts: bool) {
         match message {
+            // F07-7.3-02.
             Message::PoolReq | Message::UpdReqAll | Message::UpdDone | Message::UpdReq | Message::Contact => {
             }
             Message::PoolResp { addresses_transferred } => {
+                // F07-7.7.1-01.
                 self.u32(OptionKind::AddressesTransferred, *addresses_transferred);
             }
             Message::BndUpd(updates) => updates.updates.iter().for_each(|update| self.update(update)),
@@ -184,6 +189,7 @@ impl Writer<'_> {
             Message::Connect(connect) => self.connect(connect),
             Message::ConnectAck(ack) => self.connect_ack(ack),
             Message::State(state) => self.state(state),
+            // F07-7.12.1-02.
             Message::Disconnect(rejection) => self.rejection(rejection, with_texts),
         }
     }
@@ -199,11 +205,13 @@ impl Writer<'_> {
             Dialect::Draft07 if reserved_backup => super::parse::BACKUP_RESERVED,
             _ => update.status.number(),
         };
+        // F07-7.1.1-04.
         self.option(OptionKind::BindingStatus, &[status]);
         if let Some(identifier) = &update.client_identifier {
             self.option(OptionKind::ClientIdentifier, identifier);
         }
         if let Some(hardware) = &update.hardware {
+            // F07-12.5-01.
             let mut value = vec![hardware.htype];
             value.extend_from_slice(&hardware.address);
             self.option(OptionKind::ClientHardwareAddress, &value);
@@ -223,6 +231,7 @@ impl Writer<'_> {
             return;
         }
         if let Some(ddns) = &update.ddns {
+            // F07-12.9-02.
             let flags = u8::from(ddns.name_done)
                 | u8::from(ddns.controls_name) << 1
                 | u8::from(ddns.address_done) << 2
@@ -236,6 +245,7 @@ impl Writer<'_> {
             (OptionKind::ClientReplyOptions, &update.reply_options),
         ] {
             if let Some(options) = options.as_ref().filter(|all| all.options.len() <= MAX_CLIENT_OPTIONS) {
+                // F07-12.7-01.
                 let mut value = options.magic.to_vec();
                 value.extend_from_slice(&options.options);
                 self.option(kind, &value);
@@ -243,13 +253,16 @@ impl Writer<'_> {
         }
     }
 
+    // D12-7.1.1-01.
     fn ip_flags(&mut self, update: &BindingUpdate) {
+        // D12-12.12-01.
         let flags = u8::from(update.flags.reserved) | u8::from(update.flags.bootp) << 1;
         if flags != 0 {
             self.option(OptionKind::IpFlags, &[0, flags]);
         }
     }
 
+    // F07-7.2.1-03.
     fn ack(&mut self, ack: &BindingAck, with_texts: bool) {
         self.option(OptionKind::AssignedIpAddress, &ack.address.octets());
         if let Some(rejection) = &ack.rejected {
@@ -260,12 +273,14 @@ impl Writer<'_> {
     fn rejection(&mut self, rejection: &Rejection, with_texts: bool) {
         self.option(OptionKind::RejectReason, &[rejection.reason.number(self.dialect)]);
         if let Some(text) = rejection.message.as_ref().filter(|_| with_texts) {
+            // F07-7.2.1-07.
             self.option(OptionKind::Message, &text.as_bytes()[..text.floor_char_boundary(MAX_TEXT)]);
         }
     }
 
     fn connect(&mut self, connect: &Connect) {
         self.relationship(&connect.relationship);
+        // F07-12.13-01.
         self.u32(OptionKind::MaxUnackedBndupd, connect.max_unacked_bndupd);
         self.seconds(OptionKind::ReceiveTimer, connect.receive_timer);
         self.option(OptionKind::VendorClassIdentifier, &connect.vendor_class);
@@ -273,6 +288,7 @@ impl Writer<'_> {
         if let Some(request) = connect.tls_request {
             self.option(OptionKind::TlsRequest, &[request as u8]);
         }
+        // F07-12.14-01.
         self.seconds(OptionKind::Mclt, connect.mclt);
         self.option(OptionKind::HashBucketAssignment, &connect.buckets.to_wire(self.dialect));
         if let Some(seconds) = connect.delayed_service {
@@ -281,23 +297,30 @@ impl Writer<'_> {
         self.tandem(connect.tandem.as_ref());
     }
 
+    // F07-7.9-02.
     fn connect_ack(&mut self, ack: &ConnectAck) {
+        // F07-7.9.1-02.
         self.relationship(&ack.relationship);
+        // F07-7.9.1-06.
         if let Ok(accepted) = &ack.answer {
             self.u32(OptionKind::MaxUnackedBndupd, accepted.max_unacked_bndupd);
             self.seconds(OptionKind::ReceiveTimer, accepted.receive_timer);
             self.option(OptionKind::VendorClassIdentifier, &accepted.vendor_class);
         }
+        // F07-7.9.1-03.
         self.option(OptionKind::ProtocolVersion, &[ack.protocol_version]);
+        // F07-7.9.1-08.
         if let Some(reply) = ack.tls_reply {
             self.option(OptionKind::TlsReply, &[u8::from(reply)]);
         }
         match &ack.answer {
             Ok(accepted) => self.tandem(accepted.tandem.as_ref()),
+            // F07-7.9.1-04.
             Err(rejection) => self.rejection(rejection, true),
         }
     }
 
+    // F07-7.10-03.
     fn state(&mut self, state: &StateMessage) {
         let told = match state.state {
             FailoverState::ConflictDone if !self.dialect.has_draft_12_states() => FailoverState::Normal,
@@ -305,6 +328,7 @@ impl Writer<'_> {
             state => state,
         };
         self.option(OptionKind::ServerState, &[told.number()]);
+        // F07-12.22-01.
         self.option(OptionKind::ServerFlags, &[u8::from(state.startup)]);
         self.option(OptionKind::StartTimeOfState, &state.since.0.to_be_bytes());
         if state.tandem.is_some() && self.dialect.sends_vendor_options() {

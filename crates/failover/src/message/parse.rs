@@ -154,6 +154,7 @@ impl Codec {
             return Err(bare(ParseError::FrameLength(frame.len())));
         }
         let Some(message_type) = MessageType::from_number(head[2]) else {
+            // Q11.
             return if head[2] >= 128 {
                 Ok(Parsed::Ignored(head[2]))
             } else {
@@ -163,12 +164,14 @@ impl Codec {
         let time = WireTime(u32::from_be_bytes([head[4], head[5], head[6], head[7]]));
         let xid = Xid(u32::from_be_bytes([head[8], head[9], head[10], head[11]]));
         let refuse = |error| Refusal { header: Some((message_type, xid)), error };
+        // F07-6.1-06.
         let offset = usize::from(head[3]);
         if offset < MIN_MESSAGE || offset > frame.len() {
             return Err(refuse(ParseError::PayloadOffset(head[3])));
         }
         let reader = Reader { dialect: self.dialect, message_type, frame };
         let found = reader.read(offset).map_err(refuse)?;
+        // F07-7.8.2-06.
         self.authenticate(frame, offset, &found).map_err(|fault| refuse(ParseError::Digest(fault)))?;
         let message = reader.message(&found).map_err(refuse)?;
         Ok(Parsed::Message(Envelope { time, xid, message }))
@@ -189,7 +192,9 @@ impl Codec {
     fn authenticate(&self, frame: &[u8], offset: usize, found: &Found<'_>) -> Result<(), DigestFault> {
         let (secret, place) = match (&self.secret, found.digest) {
             (None, None) => return Ok(()),
+            // F07-11.1-04.
             (None, Some(_)) => return Err(DigestFault::NotConfigured),
+            // F07-11.1-02.
             (Some(_), None) => return Err(DigestFault::Missing),
             (Some(secret), Some(place)) => (secret, place),
         };
@@ -235,6 +240,7 @@ struct Group<'a> {
 impl<'a> Group<'a> {
     const EMPTY: Group<'static> = Group { values: [None; OptionKind::COUNT], fault: None };
 
+    // F07-6.2-02.
     fn add(&mut self, kind: OptionKind, value: &'a [u8]) {
         let fits = match kind.length() {
             Length::Exactly(length) => value.len() == length,
@@ -538,8 +544,10 @@ impl<'a> Reader<'a> {
     }
 }
 
+// F07-12.9-01.
 fn ddns(value: &[u8]) -> Option<Ddns> {
     let (flags, name) = value.split_first_chunk::<2>()?;
+    // F07-12.9-03.
     let flags = u16::from_be_bytes(*flags);
     Some(Ddns {
         name_done: flags & 1 != 0,

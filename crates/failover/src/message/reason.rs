@@ -8,6 +8,7 @@ use crate::dialect::Dialect;
 use std::fmt;
 
 /// A reject-reason, by its number. Numbers that the drafts do not name come in from partners, and are kept.
+/// F07-12.20-01.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RejectReason(pub u8);
 

@@ -15,7 +15,7 @@
 
 use crate::time::WireTime;
 
-/// vendor-class-identifier of this implementation.
+/// vendor-class-identifier of this implementation (F07-12.27-01).
 pub const VENDOR_CLASS: &[u8] = concat!("tandem-", env!("CARGO_PKG_VERSION")).as_bytes();
 
 /// How the vendor class of every Tandem starts.
@@ -58,7 +58,7 @@ pub struct TandemInfo {
 }
 
 impl TandemInfo {
-    /// Appends the embedded options.
+    /// Appends the embedded options (F07-13-01).
     pub(super) fn encode(&self, out: &mut Vec<u8>) {
         option(out, STORE_IDENTITY, &self.store_identity);
         option(out, STORE_GENERATION, &self.store_generation.to_be_bytes());
@@ -75,6 +75,7 @@ impl TandemInfo {
     /// What a Tandem said; `None` when the vendor is another, or there is no identity. Unknown options are skipped;
     /// one that is cut short ends the reading.
     pub(super) fn parse(vendor_class: Option<&[u8]>, mut options: &[u8]) -> Option<TandemInfo> {
+        // F07-12.28-01.
         if !vendor_class.is_some_and(|class| class.starts_with(PREFIX)) {
             return None;
         }
@@ -138,6 +139,7 @@ fn option(out: &mut Vec<u8>, code: u16, value: &[u8]) {
 mod tests {
     use super::*;
 
+    /// F07-12.28-01.
     #[test]
     fn another_vendor_says_nothing_to_us() {
         let mut bytes = Vec::new();

@@ -115,6 +115,7 @@ fn are_normal(nodes: &[Node]) -> bool {
     nodes.iter().all(|node| node.state() == (FailoverState::Normal, true))
 }
 
+/// F07-7.2-01.
 #[test]
 fn nothing_is_said_before_the_disk_has_it_and_a_slow_disk_is_no_dead_partner() {
     let mut nodes = pair(1);
@@ -148,6 +149,7 @@ fn a_partner_that_goes_is_missed_at_once_and_found_again() {
     assert!(run(&mut primary, Duration::from_secs(40), in_contact), "{:?}", primary[0].state());
 }
 
+/// F07-5.1.1-04, F07-8.2-02, D12-7.8.2-03, D12-8.2-05, -06.
 #[test]
 fn strangers_are_closed_and_connections_of_partners_bounded() {
     let mut nodes = pair(3);

@@ -11,13 +11,13 @@ use std::net::{Shutdown, TcpStream};
 /// Most bytes that wait for a partner to take them.
 pub(super) const MAX_WAITING: usize = 1 << 20;
 
-/// A partner that takes nothing for so long, although something waits for it, is no partner.
+/// A partner that takes nothing for so long, although something waits for it, is no partner (F07-8.4-01).
 pub(super) const STUCK: Interval = Interval::from_seconds(5);
 
 /// How long a connection that is being closed waits for its last bytes to be taken, and for the partner's end.
 pub(super) const CLOSING: Interval = Interval::from_seconds(2);
 
-/// A connection.
+/// A connection (F07-8.3-05).
 #[derive(Debug)]
 pub(super) struct Wire {
     pub(super) socket: TcpStream,
@@ -152,6 +152,7 @@ mod tests {
         (Wire::new(ours, ANY), listener.accept().unwrap().0)
     }
 
+    /// F07-8.3-05, F07-8.4-01.
     #[test]
     fn a_partner_that_takes_nothing_is_closed_after_a_while() {
         let (mut wire, _partner) = pair();

@@ -92,6 +92,7 @@ fn udhcpc_behind_dhcrelay() {
     life(ClientKind::Udhcpc, RelayKind::Dhcrelay);
 }
 
+/// F07-4.1-01.
 #[test]
 fn dhclient_behind_dhcrelay() {
     life(ClientKind::Dhclient, RelayKind::Dhcrelay);
