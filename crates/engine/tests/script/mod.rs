@@ -58,7 +58,7 @@ pub fn play(text: &str, visited: &mut Visited) -> Outcome<String> {
                 Line::Input { written, meant, number } => {
                     out.extend(written.iter().cloned());
                     let lines = step(&mut world, meant, visited)
-                        .map_err(|fault| format!("{}, line {number}, `{meant}`: {fault}", script.title))?;
+                        .map_err(|fault| format!("{}line {number}, `{meant}`: {fault}", script.title))?;
                     for line in lines {
                         text::lay_out(&line, &mut out);
                     }

@@ -351,10 +351,15 @@ impl World {
     /// What is told of the own state is on stable storage first (F07-9.2-01).
     fn is_stable(&self, envelope: &Envelope) -> Outcome<()> {
         let Message::State(said) = &envelope.message else { return Ok(()) };
-        let stored = self.endpoint_record().and_then(|endpoint| endpoint.stored);
-        match stored {
+        let Some(endpoint) = self.endpoint_record() else {
+            return Err("STATE, and nothing is stored".to_owned());
+        };
+        match &endpoint.stored {
             Some(stored) if stored.state == said.state && stored.entered.to_wire() == said.since => Ok(()),
-            stored => Err(format!("STATE {} is told, and {stored:?} is stable", said.state)),
+            _ => {
+                let stable = record::show(&Record::Endpoint(endpoint));
+                Err(format!("STATE {} is told, and what is stable is: {stable}", said.state))
+            }
         }
     }
 
