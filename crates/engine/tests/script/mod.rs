@@ -65,7 +65,7 @@ pub fn play(text: &str, visited: &mut Visited) -> Outcome<String> {
                 }
             }
         }
-        if let Some(world) = &world {
+        if let Some(world) = &mut world {
             world.note_edges(visited);
         }
     }
@@ -93,9 +93,10 @@ fn after(name: &str) -> Outcome<World> {
     let mut world = None;
     let scripts: Vec<Script> = text::parse(&text);
     let lines = scripts.iter().flat_map(|script| &script.lines);
+    let mut visited = Visited { is_beginning: true, ..Visited::default() };
     for line in lines {
         if let Line::Input { meant, .. } = line {
-            step(&mut world, meant, &mut Visited::default())?;
+            step(&mut world, meant, &mut visited)?;
         }
     }
     world.ok_or_else(|| format!("{name} has no server"))
