@@ -1,7 +1,7 @@
 //! Scripts: what is said to one server, and all that it says, records and tells.
 //!
-//! *Lives here:* `text`, the files; `words`, `message`, `record` and `reply`, the two directions between text and values; `world`, the server
-//! under test with all that is around it; `crash`, the comparison with one that is rebuilt from its records; `visited`, where the
+//! *Lives here:* `text`, the files; `words`, `message`, `record` and `reply`, the two directions between text and values; `setup` and `world`,
+//! the server under test with all that is around it; `log`, what it has recorded; `crash`, the comparison with one that is rebuilt from its records; `visited`, where the
 //! scripts have been.
 //! *May know:* the engine as the shell knows it.
 //! *Must not know:* which state follows which: that is what scripts say.
@@ -9,9 +9,11 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "a broken test may stop")]
 
 mod crash;
+mod log;
 mod message;
 mod record;
 mod reply;
+mod setup;
 pub mod text;
 pub mod visited;
 mod words;
