@@ -59,6 +59,8 @@ pub(crate) struct Endpoint {
     link: Option<LinkId>,
     /// A connection was asked for and is not there yet.
     is_connecting: bool,
+    /// The one that was asked for is there, and its handshake goes on: CONNECT goes over one at a time (F07-8.2-11).
+    handshake: Option<LinkId>,
     connect_at: Time,
     retry: Retry,
     /// The last connection ended by a refusal: another one before `connect_at` can only do the same.
@@ -170,6 +172,7 @@ impl Endpoint {
             dialect: parts.dialect,
             link: None,
             is_connecting: false,
+            handshake: None,
             connect_at: Time::ZERO,
             retry: Retry::default(),
             is_refused: false,
@@ -232,7 +235,7 @@ impl Endpoint {
 
     /// Whether a connection of our own is to be made (F07-9.4.1-01).
     fn wants_connection(&self) -> bool {
-        self.link.is_none() && !self.is_connecting && self.takes_connections()
+        self.link.is_none() && !self.is_connecting && self.handshake.is_none() && self.takes_connections()
     }
 
     /// Not while this server cannot serve (D12-8.2-06), and not once it has said that it goes.

@@ -130,21 +130,14 @@ fn edges_beside_the_figure() -> BTreeSet<(S, S)> {
     edges
 }
 
-/// Edges that no script can take, and why.
-const IMPOSSIBLE_EDGES: [(S, S, &str); 0] = [];
-
 #[test]
 fn every_edge_of_figure_9_2_1_is_taken() {
     let (visited, _) = all();
-    let impossible: BTreeSet<(S, S)> = IMPOSSIBLE_EDGES.iter().map(|(from, to, _)| (*from, *to)).collect();
     let wanted: BTreeSet<(S, S)> = edges_of_the_figure().union(&edges_beside_the_figure()).copied().collect();
-    let show = |edges: Vec<&(S, S)>| {
-        edges.iter().map(|(from, to)| format!("{from} -> {to}")).collect::<Vec<_>>().join("\n")
-    };
-    let missing = show(wanted.difference(&visited.edges).filter(|edge| !impossible.contains(edge)).collect());
-    assert!(missing.is_empty(), "no script takes these of {}:\n{missing}", wanted.len());
-    let astray = show(impossible.intersection(&visited.edges).collect());
-    assert!(astray.is_empty(), "these are said to be impossible:\n{astray}");
+    assert!(wanted.len() > 50, "{} edges", wanted.len());
+    let missing: Vec<String> =
+        wanted.difference(&visited.edges).map(|(from, to)| format!("{from} -> {to}")).collect();
+    assert!(missing.is_empty(), "no script takes these of {}:\n{}", wanted.len(), missing.join("\n"));
 }
 
 /// Where a partner's STATE cannot be heard.

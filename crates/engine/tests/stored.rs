@@ -127,8 +127,8 @@ fn together(pair: &mut Pair, most: u64) -> Option<u64> {
     })
 }
 
-/// RECOVER-WAIT and its slack, STARTUP of either, and a minute: nobody waits twice.
-const BOUND: u64 = MCLT + 11 + 120;
+/// RECOVER-WAIT and its slack, and STARTUP: nobody waits twice.
+const BOUND: u64 = MCLT + 11 + 20;
 
 #[test]
 fn two_servers_find_together_from_every_two_stored_states() {

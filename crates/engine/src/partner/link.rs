@@ -68,10 +68,8 @@ impl Engine {
             Link::Connected { link, relationship } => {
                 self.endpoint_mut(relationship).is_connecting = false;
                 self.open(now, relationship, link, Opener::Us, outbox);
-                // CONNECT goes over one connection (F07-8.2-11): while this one waits for its answer there is no other.
                 if self.links.get(link).is_some_and(|connection| !connection.is_over()) {
-                    let endpoint = self.endpoint_mut(relationship);
-                    endpoint.connect_at = endpoint.connect_at.max(now.plus(HANDSHAKE_WAIT));
+                    self.endpoint_mut(relationship).handshake = Some(link);
                 }
             }
             Link::Failed { relationship } => {
@@ -280,7 +278,7 @@ impl Engine {
                     let endpoint = self.endpoint(relationship);
                     // One that refused us, or whom we refused, is not to drive us round in a circle.
                     let is_time = !endpoint.is_refused || endpoint.connect_at <= now;
-                    if endpoint.link.is_none() && !endpoint.is_connecting && is_time {
+                    if endpoint.wants_connection() && is_time {
                         self.connect(now, relationship, outbox);
                     }
                 }
@@ -332,6 +330,7 @@ impl Engine {
         self.take_terms(relationship, established, outbox);
         let endpoint = self.endpoint_mut(relationship);
         endpoint.link = Some(link);
+        endpoint.handshake.take_if(|own| *own == link);
     }
 
     fn closed(
@@ -343,6 +342,7 @@ impl Engine {
         outbox: &mut Outbox,
     ) {
         outbox.partner(ToPartner::Close { link });
+        self.endpoint_mut(relationship).handshake.take_if(|own| *own == link);
         if matches!(cause, Cause::Stimulus) {
             return;
         }

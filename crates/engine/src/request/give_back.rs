@@ -64,7 +64,10 @@ pub(crate) fn decline(
         binding.clear_client();
     });
     engine.changed(slot, outbox);
-    let probation = engine.config.decline_time();
+    // As `Deadlines` has it: what the client may have been promised is over first.
+    let promised = Some(engine.table.get(slot).doubted_until).filter(|until| *until != Stamp::NEVER);
+    let promised = promised.map_or(Time::ZERO, Stamp::time).since(now);
+    let probation = engine.config.decline_time().max(promised);
     outbox.event(Event::AddressDeclined { address, client: request.client.clone(), probation });
     Ok(())
 }

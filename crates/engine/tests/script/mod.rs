@@ -1,7 +1,7 @@
 //! Scripts: what is said to one server, and all that it says, records and tells.
 //!
-//! *Lives here:* `text`, the files; `words`, `message`, `record` and `reply`, the two directions between text and values; `world`, the server
-//! under test with all that is around it; `crash`, the comparison with one that is rebuilt from its records; `visited`, where the
+//! *Lives here:* `text`, the files; `words`, `message`, `record` and `reply`, the two directions between text and values; `setup` and `world`,
+//! the server under test with all that is around it; `log`, what it has recorded; `crash`, the comparison with one that is rebuilt from its records; `visited`, where the
 //! scripts have been.
 //! *May know:* the engine as the shell knows it.
 //! *Must not know:* which state follows which: that is what scripts say.
@@ -9,9 +9,11 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "a broken test may stop")]
 
 mod crash;
+mod log;
 mod message;
 mod record;
 mod reply;
+mod setup;
 pub mod text;
 pub mod visited;
 mod words;
@@ -58,14 +60,14 @@ pub fn play(text: &str, visited: &mut Visited) -> Outcome<String> {
                 Line::Input { written, meant, number } => {
                     out.extend(written.iter().cloned());
                     let lines = step(&mut world, meant, visited)
-                        .map_err(|fault| format!("{}, line {number}, `{meant}`: {fault}", script.title))?;
+                        .map_err(|fault| format!("{}line {number}, `{meant}`: {fault}", script.title))?;
                     for line in lines {
                         text::lay_out(&line, &mut out);
                     }
                 }
             }
         }
-        if let Some(world) = &world {
+        if let Some(world) = &mut world {
             world.note_edges(visited);
         }
     }
@@ -93,9 +95,10 @@ fn after(name: &str) -> Outcome<World> {
     let mut world = None;
     let scripts: Vec<Script> = text::parse(&text);
     let lines = scripts.iter().flat_map(|script| &script.lines);
+    let mut visited = Visited { is_beginning: true, ..Visited::default() };
     for line in lines {
         if let Line::Input { meant, .. } = line {
-            step(&mut world, meant, &mut Visited::default())?;
+            step(&mut world, meant, &mut visited)?;
         }
     }
     world.ok_or_else(|| format!("{name} has no server"))

@@ -15,7 +15,7 @@ pub enum Line {
 }
 
 pub struct Script {
-    /// What stands behind `==`; empty for the only script of a file.
+    /// What stands behind `==`, for people; empty for the only script of a file.
     pub title: String,
     pub lines: Vec<Line>,
 }
@@ -26,7 +26,7 @@ pub fn parse(text: &str) -> Vec<Script> {
     let mut is_expected = false;
     for (line, number) in text.lines().zip(1..) {
         if let Some(title) = line.strip_prefix("== ") {
-            scripts.push(Script { title: title.to_owned(), lines: Vec::new() });
+            scripts.push(Script { title: format!("\"{title}\", "), lines: Vec::new() });
         }
         let Some(script) = scripts.last_mut() else { continue };
         if line.starts_with("== ") || line.starts_with('#') || line.trim().is_empty() {

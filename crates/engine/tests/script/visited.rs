@@ -6,6 +6,8 @@ use std::collections::BTreeSet;
 
 #[derive(Debug, Default)]
 pub struct Visited {
+    /// What is played is the beginning of another script, and was looked at where it stands.
+    pub is_beginning: bool,
     /// From one state to another.
     pub edges: BTreeSet<(FailoverState, FailoverState)>,
     /// A server in this role and state heard STATE of a partner in that state.

@@ -1,26 +1,27 @@
 //! One server, and what a script lets happen to it: a partner that says what stands there, clients, an operator, time.
 
-use super::super::common::{INTERFACE, Reply, START, records, seconds, small};
+use super::super::common::{INTERFACE, Reply, START, records, seconds};
 use super::crash::Start;
+use super::log::Log;
 use super::message::{self, Defaults};
+use super::setup::parts;
 use super::visited::Visited;
 use super::words::{Fields, Outcome, number, show_time, time};
 use super::{record, reply};
-use engine::config::{Config, LeaseTimes, Parts, RelationshipId, RelationshipParts, ReservationKey};
-use engine::record::{EndpointRecord, Record};
+use engine::config::{Config, Parts, RelationshipId};
+use engine::record::Record;
 use engine::{
     Batch, Commanded, Engine, Input, Interface, Link, LinkId, Outbox, Packet, Position, StorageHealth,
     ToPartner,
 };
 use failover::binding::BindingStatus;
-use failover::dialect::Dialect;
 use failover::digest::Secret;
 use failover::endpoint::Command;
 use failover::message::{
-    BindingAck, Codec, Envelope, Message, MessageType, Parsed, TandemInfo, Xid, frame_length,
+    BindingAck, BindingUpdate, Codec, Envelope, Message, MessageType, Parsed, TandemInfo, Xid, frame_length,
 };
 use failover::state::{FailoverState, Role};
-use failover::time::{Interval, Time, WireTime};
+use failover::time::{ClockDelta, Interval, Time, WireTime};
 use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddrV4};
 
@@ -49,9 +50,9 @@ pub struct World {
     outbox: Outbox,
     now: Time,
     own: Ipv4Addr,
-    log: Vec<Vec<u8>>,
-    /// How many records there were; stamps that were followed by another are not in the log any more.
-    recorded: u64,
+    log: Log,
+    /// At each record a copy of the server crashes.
+    crashes: bool,
     /// Something was recorded that is more than a stamp.
     is_news: bool,
     store: u8,
@@ -62,8 +63,8 @@ pub struct World {
     codec: Codec,
     partner: Partner,
     lines: Vec<String>,
-    /// Updates of the present line: address, our status before it, the received one.
-    judging: Vec<(Ipv4Addr, BindingStatus, BindingStatus)>,
+    /// Updates of the present line, and our status before it.
+    judging: Vec<(BindingStatus, BindingUpdate)>,
     edges: Vec<(FailoverState, FailoverState)>,
 }
 
@@ -80,8 +81,8 @@ impl World {
             outbox: Outbox::new(Position::START),
             now: Time::from_seconds(START),
             own: Ipv4Addr::new(10, 0, 0, own),
-            log: Vec::new(),
-            recorded: 0,
+            log: Log::default(),
+            crashes: true,
             is_news: false,
             store: 1,
             generation: 0,
@@ -106,11 +107,12 @@ impl World {
     /// Lets what a line says happen; all that comes of it.
     pub fn step(&mut self, meant: &str, visited: &mut Visited) -> Outcome<Vec<String>> {
         let (what, rest) = meant.split_once(' ').unwrap_or((meant, ""));
+        self.crashes = !visited.is_beginning;
         match what {
             "stored" => {
                 let relationship = &self.parts.relationships[0];
                 let record = record::read(rest, relationship.role, relationship.mclt)?;
-                self.append(record);
+                self.log.append(record)?;
             }
             "start" => self.start(rest)?,
             "restart" => {
@@ -134,14 +136,15 @@ impl World {
             }
             _ => return Err(format!("`{what}` means nothing")),
         }
-        if self.runs {
-            self.crash().compare(&self.engine, &self.log)?;
+        if self.runs && self.crashes {
+            self.crash().compare(&self.engine, &self.log.records)?;
         }
         self.judging.clear();
         Ok(std::mem::take(&mut self.lines))
     }
 
-    pub fn note_edges(&self, visited: &mut Visited) {
+    pub fn note_edges(&mut self, visited: &mut Visited) {
+        self.note_counted();
         visited.edges.extend(self.edges.iter().copied());
     }
 
@@ -154,8 +157,7 @@ impl World {
         let mut fields = Fields::of(how);
         if fields.flag("empty") {
             // Another disk.
-            self.log.clear();
-            self.recorded = 0;
+            self.log = Log::default();
             self.store += 10;
             self.generation = 0;
         }
@@ -163,10 +165,10 @@ impl World {
         self.engine = Engine::new(self.config.clone(), 7);
         self.generation += 1;
         self.engine.set_store([self.store; 16], self.generation);
-        for record in &self.log {
+        for record in &self.log.records {
             self.engine.replay(record).map_err(|error| error.to_string())?;
         }
-        self.outbox = Outbox::new(Position(self.recorded));
+        self.outbox = Outbox::new(Position(self.log.count));
         self.engine.start(self.now, &mut self.outbox);
         self.runs = true;
         let interfaces = [Interface { id: INTERFACE, addresses: vec![self.own] }];
@@ -198,7 +200,6 @@ impl World {
         self.drain()?;
         for _ in 0..AT_ONCE {
             if self.engine.next_deadline().is_none_or(|at| at > self.now) {
-                self.note_counted();
                 return Ok(());
             }
             self.engine.handle(self.now, Input::Wake, &mut self.outbox);
@@ -220,7 +221,7 @@ impl World {
                 break;
             };
             self.now = self.now.max(next);
-            let (told, recorded) = (self.lines.len(), self.recorded);
+            let (told, recorded) = (self.lines.len(), self.log.count);
             self.is_news = false;
             if self.partner.contact_at.is_some_and(|at| at <= self.now) {
                 self.partner_keeps_contact()?;
@@ -230,7 +231,7 @@ impl World {
             if !self.is_news
                 && self.lines[told..].iter().all(|line| is_contact(line) || line.starts_with('!'))
             {
-                stamps += self.recorded - recorded;
+                stamps += self.log.count - recorded;
                 contacts += self.lines[told..].iter().map(|line| u64::from(is_contact(line))).sum::<u64>();
                 self.lines.truncate(told);
             } else {
@@ -242,22 +243,6 @@ impl World {
             self.lines.push(format!("~ {stamps} stamps, {contacts} CONTACT"));
         }
         Ok(())
-    }
-
-    /// Appends a record; of a run of stamps the last is kept. Whether it was more than a stamp.
-    fn append(&mut self, record: Vec<u8>) -> bool {
-        self.recorded += 1;
-        let is_stamp = match (self.endpoint_record(), Record::decode(&record)) {
-            (Some(before), Ok(Record::Endpoint(after))) => timeless(&before) == timeless(&after),
-            _ => false,
-        };
-        if is_stamp
-            && matches!(self.log.last().map(|last| Record::decode(last)), Some(Ok(Record::Endpoint(_))))
-        {
-            self.log.pop();
-        }
-        self.log.push(record);
-        !is_stamp
     }
 
     /// What was decided: each record, and behind it what rests on it and on nothing later.
@@ -273,9 +258,11 @@ impl World {
             for (record, end) in new.into_iter().zip(first + 1..) {
                 let shown = Record::decode(&record).map_err(|error| error.to_string())?;
                 self.lines.push(format!("! {}", record::show(&shown)));
-                if self.append(record) {
+                if self.log.append(record)? {
                     self.is_news = true;
-                    self.crash().starts(&self.log)?;
+                    if self.crashes {
+                        self.crash().starts(&self.log.records)?;
+                    }
                 }
                 self.release(&mut batch, end, &mut closed)?;
             }
@@ -348,24 +335,53 @@ impl World {
         Ok(())
     }
 
-    /// What is told of the own state is on stable storage first (F07-9.2-01).
+    /// What is told of the own state (F07-9.2-01), and what is acknowledged (F07-7.2-01), is on stable storage first.
     fn is_stable(&self, envelope: &Envelope) -> Outcome<()> {
-        let Message::State(said) = &envelope.message else { return Ok(()) };
-        let stored = self.endpoint_record().and_then(|endpoint| endpoint.stored);
-        match stored {
-            Some(stored) if stored.state == said.state && stored.entered.to_wire() == said.since => Ok(()),
-            stored => Err(format!("STATE {} is told, and {stored:?} is stable", said.state)),
+        match &envelope.message {
+            Message::State(said) => {
+                let endpoint = self.log.endpoint().ok_or("STATE, and nothing is stored")?;
+                match &endpoint.stored {
+                    Some(stored) if stored.state == said.state && stored.entered.to_wire() == said.since => {
+                        Ok(())
+                    }
+                    _ => {
+                        let stable = record::show(&Record::Endpoint(endpoint));
+                        Err(format!("STATE {} is told, and what is stable is: {stable}", said.state))
+                    }
+                }
+            }
+            Message::BndAck(acks) => {
+                let mut accepted = acks.iter().filter(|ack| ack.rejected.is_none());
+                accepted.try_for_each(|ack| self.is_taken(ack.address))
+            }
+            _ => Ok(()),
         }
     }
 
-    fn endpoint_record(&self) -> Option<EndpointRecord> {
-        self.log.iter().rev().find_map(|bytes| match Record::decode(bytes) {
-            Ok(Record::Endpoint(endpoint)) => Some(endpoint),
-            _ => None,
-        })
+    /// The update of this line about an address, as far as it is on stable storage.
+    fn is_taken(&self, address: Ipv4Addr) -> Outcome<()> {
+        use BindingStatus as B;
+        let Some((_, update)) = self.judging.iter().find(|(_, update)| update.address == address) else {
+            return Ok(());
+        };
+        let status = match update.status {
+            B::Expired | B::Released | B::Reset => B::Free,
+            status => status,
+        };
+        let recorded = self.log.binding(address, |binding| {
+            let received = binding.received_potential_expiration.time();
+            (binding.status, received)
+        });
+        let promised = update.potential_expiration.filter(|_| status == B::Active).unwrap_or_default();
+        let promised = promised.to_time(ClockDelta(-self.partner.ahead));
+        match recorded {
+            Some((recorded, received)) if recorded == status && received >= promised => Ok(()),
+            // What was never anything but FREE has no record.
+            None if status == B::Free => Ok(()),
+            _ => Err(format!("{address} {} is acknowledged and not recorded", update.status)),
+        }
     }
 
-    /// A lease is on stable storage before its DHCPACK (F07 3.1.3).
     fn rests_on_record(&self, reply: &Reply) -> Outcome<()> {
         let message = reply.message();
         let (address, Some(lease)) = (message.yiaddr(), message.lease_time()) else { return Ok(()) };
@@ -373,13 +389,10 @@ impl World {
             return Ok(());
         }
         let ends = self.now.plus(seconds(u64::from(lease)));
-        let is_recorded = self.log.iter().rev().find_map(|bytes| match Record::decode(bytes) {
-            Ok(Record::Binding(binding)) if binding.address == address => Some(
-                binding.status == BindingStatus::Active
-                    && binding.lease_expiration.time() >= ends
-                    && binding.hardware.is_none_or(|hardware| hardware.as_bytes() == message.chaddr()),
-            ),
-            _ => None,
+        let is_recorded = self.log.binding(address, |binding| {
+            binding.status == BindingStatus::Active
+                && binding.lease_expiration.time() >= ends
+                && binding.hardware.is_none_or(|hardware| hardware.as_bytes() == message.chaddr())
         });
         if is_recorded == Some(true) { Ok(()) } else { Err(format!("{address} is leased and not recorded")) }
     }
@@ -526,7 +539,7 @@ impl World {
         match message {
             Message::State(said) => {
                 visited.cells.insert((view.role, view.state, said.state));
-                let stored = self.endpoint_record().and_then(|endpoint| endpoint.stored);
+                let stored = self.log.endpoint().and_then(|endpoint| endpoint.stored);
                 if let Some(stored) = stored.filter(|_| view.state == FailoverState::Startup) {
                     visited.starts.insert((stored.state, said.state));
                 }
@@ -539,7 +552,7 @@ impl World {
                     .iter()
                     .filter_map(|update| {
                         let ours = leases.iter().find(|lease| lease.address == update.address)?;
-                        Some((update.address, ours.status, update.status))
+                        Some((ours.status, update.clone()))
                     })
                     .collect();
             }
@@ -554,8 +567,8 @@ impl World {
                 let mut fields = Fields::of(item);
                 let address = fields.take_first().map(|(address, _)| address).unwrap_or_default();
                 let reason = fields.take("reject-reason").and_then(|text| text.parse().ok());
-                let of = self.judging.iter().find(|(judged, ..)| judged.to_string() == address);
-                visited.judged.extend(of.map(|(_, ours, received)| (*ours, *received, reason)));
+                let of = self.judging.iter().find(|(_, update)| update.address.to_string() == address);
+                visited.judged.extend(of.map(|(ours, update)| (*ours, update.status, reason)));
             }
         }
     }
@@ -607,14 +620,6 @@ impl World {
     }
 }
 
-/// A record of an endpoint without the times that pass by themselves.
-fn timeless(endpoint: &EndpointRecord) -> EndpointRecord {
-    let mut endpoint = endpoint.clone();
-    (endpoint.last_operation, endpoint.vouched_for, endpoint.alive) = (Time::ZERO, Time::ZERO, Time::ZERO);
-    endpoint.heard = None;
-    endpoint
-}
-
 fn answers(asked: MessageType, answer: MessageType) -> bool {
     match answer {
         MessageType::BndAck => asked == MessageType::BndUpd,
@@ -622,47 +627,4 @@ fn answers(asked: MessageType, answer: MessageType) -> bool {
         MessageType::UpdDone => matches!(asked, MessageType::UpdReq | MessageType::UpdReqAll),
         _ => asked == MessageType::Connect,
     }
-}
-
-/// The configuration that a `server` line means.
-fn parts(text: &str) -> Outcome<Parts> {
-    let mut fields = Fields::of(text);
-    let role = match fields.take_first().as_ref().map(|(role, _)| role.as_str()) {
-        Some("primary") => Role::Primary,
-        Some("secondary") => Role::Secondary,
-        _ => return Err("a server is primary or secondary".to_owned()),
-    };
-    let mclt = fields.interval("mclt")?.unwrap_or(seconds(3600));
-    let mut relationship = RelationshipParts::new("campus", role, mclt);
-    relationship.split = fields.number("split")?.unwrap_or(relationship.split);
-    relationship.max_unacked = fields.number("max-unacked")?.unwrap_or(relationship.max_unacked);
-    relationship.receive_timer = fields.interval("receive-timer")?.unwrap_or(relationship.receive_timer);
-    relationship.startup = fields.interval("startup")?;
-    relationship.safe_period = fields.interval("safe-period")?;
-    relationship.start_alone = fields.flag("start-alone");
-    relationship.trusts_restart = fields.flag("trusts-restart");
-    relationship.delayed_service = fields.number("delayed-service")?;
-    relationship.secret = fields.take("secret").and_then(|text| Secret::new(text.into_bytes()));
-    if let Some(name) = fields.take("dialect") {
-        let dialect = Dialect::ALL.into_iter().find(|dialect| dialect.name() == name);
-        relationship.dialect = dialect.ok_or_else(|| format!("`{name}` is no dialect"))?;
-    }
-    let mut parts = small(4);
-    parts.decline_time = fields.interval("decline-time")?.unwrap_or(parts.decline_time);
-    let subnet = &mut parts.shared_networks[0].subnets[0];
-    subnet.lease = LeaseTimes::of(fields.interval("lease")?.unwrap_or(seconds(259_200)));
-    subnet.pools[0].failover = Some(0);
-    if let Some(range) = fields.take("pool") {
-        let (first, last) = range.split_once('-').ok_or("a pool is FIRST-LAST")?;
-        (subnet.pools[0].first, subnet.pools[0].last) = (number(first)?, number(last)?);
-    }
-    if let Some(text) = fields.take("reserved") {
-        let (address, client) = text.split_once(" client ").ok_or("reserved ADDRESS client NUMBER")?;
-        let hardware = super::words::hardware_of(number(client)?);
-        let key = ReservationKey::Hardware(dhcp::HardwareAddress::ethernet(hardware));
-        subnet.reservations.push(super::super::common::reservation(key, address));
-    }
-    parts.relationships = vec![relationship];
-    fields.end()?;
-    Ok(parts)
 }
