@@ -37,6 +37,10 @@ pub enum Cause {
     OutOfStep(FrameError),
     /// A message that can't come now.
     Unexpected(&'static str),
+    /// What came was signed by the partner, or claims to be from it, but it was not sent here and now.
+    Unauthenticated(&'static str),
+    /// TLS did not come about, or broke.
+    Tls(String),
 }
 
 impl fmt::Display for Cause {
@@ -68,7 +72,8 @@ impl fmt::Display for Cause {
             Cause::Asked(why) => rejection(f, "we disconnected", why),
             Cause::Malformed(error) => error.fmt(f),
             Cause::OutOfStep(error) => error.fmt(f),
-            Cause::Unexpected(what) => f.write_str(what),
+            Cause::Unexpected(what) | Cause::Unauthenticated(what) => f.write_str(what),
+            Cause::Tls(why) => write!(f, "TLS: {why}"),
         }
     }
 }
@@ -82,7 +87,9 @@ impl Cause {
             | Cause::Asked(_)
             | Cause::Malformed(_)
             | Cause::OutOfStep(_)
-            | Cause::Unexpected(_) => true,
+            | Cause::Unexpected(_)
+            | Cause::Unauthenticated(_)
+            | Cause::Tls(_) => true,
             Cause::Disconnected(why) => why.reason != RejectReason::NO_TRAFFIC,
             Cause::Lost
             | Cause::NoTraffic
@@ -90,6 +97,23 @@ impl Cause {
             | Cause::NoHandshake
             | Cause::NoConnect
             | Cause::Stimulus => false,
+        }
+    }
+
+    /// Whether what came did not prove to be from the partner: operators are told so (F07-11.1-07).
+    pub fn is_unauthenticated(&self) -> bool {
+        use RejectReason as R;
+        match self {
+            Cause::Malformed(ParseError::Digest(_)) | Cause::Unauthenticated(_) | Cause::Tls(_) => true,
+            Cause::RejectedByUs(why) => matches!(
+                why.reason,
+                R::TLS_REQUIRED
+                    | R::DIGEST_NOT_SUPPORTED
+                    | R::DIGEST_NOT_CONFIGURED
+                    | R::DIGEST_MISMATCH
+                    | R::MISSING_DIGEST
+            ),
+            _ => false,
         }
     }
 }
