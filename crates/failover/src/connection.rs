@@ -298,6 +298,11 @@ impl Connection {
         self.clock.map_or(ClockDelta::default(), |clock| clock.delta())
     }
 
+    /// Whom TLS proved the partner to be; `None` in clear.
+    pub fn tls_peer(&self) -> Option<&str> {
+        self.tls_peer.as_deref()
+    }
+
     /// The time in the header of the last message of the partner since the handshake, by its own clock; 0 before one came.
     pub fn partner_time(&self) -> WireTime {
         self.partner_time
