@@ -68,11 +68,11 @@ impl Between {
         let Between { lines, plan, is_done, .. } = self;
         for (number, (primary, secondary, ways)) in lines.iter_mut().enumerate() {
             let plan = plan.filter(|_| number == 0);
-            for way in 0..2 {
+            for (way, passed) in ways.iter_mut().enumerate() {
                 let (from, to) = if way == 0 { (&*primary, &*secondary) } else { (&*secondary, &*primary) };
                 let here =
                     plan.filter(|(which, ..)| *which == way && !*is_done).map(|(_, at, how)| (at, how));
-                if pass(from, to, &mut ways[way], here) {
+                if pass(from, to, passed, here) {
                     *is_done = true;
                 }
             }
@@ -258,7 +258,7 @@ fn plays_nothing_new(test: u8, lines: [&str; 2]) {
     let listener = TcpListener::bind((address(test, 3), PORT)).unwrap();
     listener.set_nonblocking(true).unwrap();
     let made = Made { ours: 1, theirs: 3, role: Role::Primary, lines: lines[0] };
-    let mut nodes = vec![Node::made(test, made, Instant::now())];
+    let mut nodes = [Node::made(test, made, Instant::now())];
     let mut calls = Vec::new();
     for _ in 0..3000 {
         nodes.iter_mut().for_each(Node::turn);
