@@ -3,6 +3,7 @@
 //! *Lives here:* [`Authority`], which makes certificates, and what pairs with right and wrong ones come to.
 //! *Must not know:* what somebody in between could do.
 
+use super::super::tls::{Opened, Terms, Tls};
 use super::*;
 use failover::binding::BindingStatus;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, SanType};
@@ -67,6 +68,17 @@ impl Drop for Authority {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.folder);
     }
+}
+
+/// What TLS of a node with these lines is made with.
+fn terms(role: Role, lines: &str) -> Terms {
+    let text = format!(
+        "interfaces = [\"x\"]\nstate-directory = \"/\"\nlease-time = \"1h\"\n[[failover]]\nname = \"n\"\n\
+         role = \"{role}\"\nlisten = \"192.0.2.1\"\npartner = \"192.0.2.2\"\n{lines}[[subnet]]\n\
+         prefix = \"10.0.0.0/16\"\n[[subnet.pool]]\nrange = \"10.0.1.0\"\nfailover = \"n\"\n"
+    );
+    let (config, _) = config::parse("test", &text).unwrap();
+    Terms::new(role, config.partner_tls[0].as_ref().unwrap()).unwrap()
 }
 
 fn named(of: Ipv4Addr) -> CertificateParams {
@@ -205,4 +217,34 @@ fn who_knows_another_secret_is_refused_and_the_reason_told() {
     }
     let mut nodes = pair_with(8, [&one, &one]);
     assert!(run(&mut nodes, Duration::from_secs(10), are_normal), "{:?}", nodes[0].told);
+}
+
+/// A stranger's bytes in place of TLS, and TLS that stops in its middle.
+#[test]
+fn what_is_no_tls_is_refused_at_once_and_half_of_it_waits() {
+    let authority = Authority::new("noise");
+    let lines = [1, 2].map(|node| authority.lines(Ipv4Addr::new(192, 0, 2, 3 - node), &authority, ""));
+    let both = [terms(Role::Primary, &lines[0]), terms(Role::Secondary, &lines[1])];
+    for terms in &both {
+        for first in [0_u8, 20, 21, 22, 23, 255] {
+            let mut noise: Vec<u8> = (0..BYTES_PER_TURN).map(|n| (n % 251) as u8 ^ first).collect();
+            noise[..5].copy_from_slice(&[first, 3, 3, 0x3f, 0xff]);
+            let (mut out, mut plain) = (Vec::new(), Vec::new());
+            let mut tls = Tls::begin(terms, &mut out).unwrap();
+            let opened = tls.take(&noise, &mut plain, &mut out);
+            assert!(opened.failed.is_some() && opened.started.is_none(), "{first}: {opened:?}");
+            assert!(plain.is_empty());
+        }
+    }
+    let mut hello = Vec::new();
+    Tls::begin(&both[0], &mut hello).unwrap();
+    let (mut answer, mut plain) = (Vec::new(), Vec::new());
+    let mut server = Tls::begin(&both[1], &mut answer).unwrap();
+    for byte in &hello[..hello.len() - 1] {
+        let opened = server.take(std::slice::from_ref(byte), &mut plain, &mut answer);
+        assert_eq!(opened, Opened { started: None, is_closed: false, failed: None });
+    }
+    assert!(answer.is_empty());
+    server.take(&hello[hello.len() - 1..], &mut plain, &mut answer);
+    assert!(!answer.is_empty() && plain.is_empty());
 }
