@@ -227,7 +227,8 @@ fn what_is_no_tls_is_refused_at_once_and_half_of_it_waits() {
     let both = [terms(Role::Primary, &lines[0]), terms(Role::Secondary, &lines[1])];
     for terms in &both {
         for first in [0_u8, 20, 21, 22, 23, 255] {
-            let mut noise: Vec<u8> = (0..BYTES_PER_TURN).map(|n| (n % 251) as u8 ^ first).collect();
+            let mut noise: Vec<u8> =
+                (0..251).cycle().take(BYTES_PER_TURN).map(|byte: u8| byte ^ first).collect();
             noise[..5].copy_from_slice(&[first, 3, 3, 0x3f, 0xff]);
             let (mut out, mut plain) = (Vec::new(), Vec::new());
             let mut tls = Tls::begin(terms, &mut out).unwrap();
