@@ -8,6 +8,7 @@ use crate::keys;
 use crate::places::Spans;
 use crate::reader::{Section, nearest};
 use crate::report::Report;
+use crate::tls::{self, PartnerTls};
 use crate::value::{duration_of, number_of, word_of, yes_of};
 use engine::config::{Parts, RelationshipParts};
 use failover::dialect::Dialect;
@@ -43,12 +44,14 @@ pub struct PartnerAddresses {
 pub(crate) struct Relationships {
     pub(crate) parts: Vec<RelationshipParts>,
     pub(crate) addresses: Vec<PartnerAddresses>,
+    pub(crate) tls: Vec<Option<PartnerTls>>,
     pub(crate) spans: Vec<Spans>,
 }
 
 /// Reads all of them; what is wrong goes to the report.
 pub(crate) fn read(top: &mut Section<'_>, report: &mut Report) -> Relationships {
-    let mut all = Relationships { parts: Vec::new(), addresses: Vec::new(), spans: Vec::new() };
+    let mut all =
+        Relationships { parts: Vec::new(), addresses: Vec::new(), tls: Vec::new(), spans: Vec::new() };
     for section in top.tables("failover", &keys::FAILOVER, report) {
         relationship(section, &mut all, report);
     }
@@ -114,17 +117,20 @@ fn relationship(mut section: Section<'_>, all: &mut Relationships, report: &mut 
     parts.trusts_restart = word_of(&mut section, "restart-alone", &["refuse", "trust"], report) == 1;
     parts.delayed_service = delayed_service(&mut section, report);
     parts.secret = secret(&mut section, report);
-    if let Some(value) = section.get("tls") {
-        let message = "this version has no TLS between partners, it comes later: remove the key, and keep the \
-                       connection on a network of its own";
-        report.error(value.span(), message.to_owned(), "here");
-    }
     let addresses = addresses(&mut section, &parts, all, report);
+    let partner = Some(*addresses.partner.ip()).filter(|address| !address.is_unspecified());
+    let tls = tls::read(&mut section, (role, partner), report);
+    let tls = tls.map(|(decided, tls)| {
+        parts.tls = Some(decided);
+        tls
+    });
+    security(&mut section, &parts, partner, report);
     let mut spans = Spans::at(spans_at);
     spans.keys_of(&section);
     section.finish(report);
     all.parts.push(parts);
     all.addresses.push(addresses);
+    all.tls.push(tls);
     all.spans.push(spans);
 }
 
@@ -183,6 +189,41 @@ fn delayed_service(section: &mut Section<'_>, report: &mut Report) -> Option<u8>
         report.error(span, "delayed-service must be from 1s to 255s, or left out".to_owned(), "here");
     }
     seconds
+}
+
+/// What is asked for and cannot be had, and what anybody on the network between the two could do.
+fn security(
+    section: &mut Section<'_>,
+    parts: &RelationshipParts,
+    partner: Option<Ipv4Addr>,
+    report: &mut Report,
+) {
+    let [secret, tls, to] =
+        ["secret-file", "tls", "partner"].map(|key| section.get(key).map(toml::Spanned::span));
+    if parts.dialect == Dialect::Dhcpd {
+        let own = "keep the connection on a network of its own";
+        if let Some(span) = secret {
+            let message =
+                format!("a dhcpd neither signs messages nor looks at digests: remove the key, and {own}");
+            report.error(span, message, "here");
+        }
+        if let Some(span) = tls {
+            report.error(span, format!("a dhcpd has no TLS: remove the table, and {own}"), "here");
+        }
+        return;
+    }
+    let is_optional = parts.tls.is_some_and(|tls| !tls.is_required);
+    if let Some(span) = tls.clone().filter(|_| is_optional && parts.secret.is_none()) {
+        let message = "who sits between the two servers can take TLS away: write `use = \"required\"`, or add `secret-file`";
+        report.warning(span, message.to_owned(), "here");
+    }
+    // What is written and wrong has its own error.
+    let is_bare = secret.is_none() && tls.is_none() && partner.is_some_and(|address| !address.is_loopback());
+    if let Some(span) = to.filter(|_| is_bare) {
+        let message = "nothing proves that what comes from this address is from the partner: add [failover.tls] or \
+                       `secret-file`, or keep the connection on a network of its own";
+        report.remark(span, message.to_owned(), "here");
+    }
 }
 
 /// The bytes of the file without the line break at its end. What it says is never part of a report.

@@ -13,7 +13,8 @@ pub struct TableKeys {
 }
 
 /// All kinds of tables.
-pub const TABLES: [&TableKeys; 6] = [&TOP, &SUBNET, &POOL, &RESERVATION, &SHARED_NETWORK, &FAILOVER];
+pub const TABLES: [&TableKeys; 7] =
+    [&TOP, &SUBNET, &POOL, &RESERVATION, &SHARED_NETWORK, &FAILOVER, &FAILOVER_TLS];
 
 /// The top of the file.
 pub(crate) const TOP: TableKeys = TableKeys {
@@ -104,3 +105,7 @@ pub(crate) const FAILOVER: TableKeys = TableKeys {
         "tls",
     ],
 };
+
+/// TLS with a partner.
+pub(crate) const FAILOVER_TLS: TableKeys =
+    TableKeys { name: "[failover.tls]", keys: &["certificate", "key", "partner-name", "trust", "use"] };

@@ -1,7 +1,7 @@
 //! `tandem.toml` to a checked configuration, or to all that is wrong with it.
 //!
 //! *Lives here:* the reader of the text, the meaning of its keys, the report with file, line and caret.
-//! *May know:* TOML, the engine's checked configuration, names and formats of options.
+//! *May know:* TOML, the engine's checked configuration, names and formats of options, certificates and keys.
 //! *Must not know:* sockets, interfaces of this host, the running server.
 
 mod failover;
@@ -11,12 +11,14 @@ mod places;
 mod reader;
 mod report;
 mod schema;
+mod tls;
 mod value;
 
 pub use self::failover::PartnerAddresses;
 pub use keys::{TABLES, TableKeys};
 pub use report::{Diagnostic, Report, Severity};
 pub use schema::{LogLevel, ServerConfig};
+pub use tls::PartnerTls;
 
 use std::path::{Path, PathBuf};
 use toml::Spanned;

@@ -75,6 +75,21 @@ impl<'t> Section<'t> {
         sections
     }
 
+    /// The table of a key.
+    pub(crate) fn table(
+        &mut self,
+        key: &'static str,
+        kind: &'static TableKeys,
+        report: &mut Report,
+    ) -> Option<Section<'t>> {
+        let value = self.get(key)?;
+        let table = value.get_ref().as_table();
+        if table.is_none() {
+            wrong(value, &format!("a table, {}", kind.name), report);
+        }
+        table.map(|table| Section::new(table, value.span(), kind))
+    }
+
     /// Where the values of the keys stand that were asked for and are there.
     pub(crate) fn spans(&self) -> impl Iterator<Item = (&'static str, Range<usize>)> {
         self.asked.iter().filter_map(|asked| {

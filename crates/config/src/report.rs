@@ -13,6 +13,8 @@ pub enum Severity {
     Error,
     /// The server starts, but an operator should look.
     Warning,
+    /// The server starts, and an operator may know already.
+    Remark,
 }
 
 /// One thing to be said of the text.
@@ -71,6 +73,10 @@ impl Report {
         self.push(Severity::Warning, span, message, help, None);
     }
 
+    pub(crate) fn remark(&mut self, span: Range<usize>, message: String, help: &str) {
+        self.push(Severity::Remark, span, message, help, None);
+    }
+
     /// Whether anything keeps the server from starting.
     pub fn has_errors(&self) -> bool {
         self.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
@@ -93,6 +99,7 @@ impl Report {
         let level = match diagnostic.severity {
             Severity::Error => Level::ERROR,
             Severity::Warning => Level::WARNING,
+            Severity::Remark => Level::NOTE,
         };
         let title = level.primary_title(diagnostic.message.as_str());
         if self.text.is_empty() {

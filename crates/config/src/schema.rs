@@ -9,6 +9,7 @@ use crate::option;
 use crate::places::{Places, Spans, place_fault};
 use crate::reader::{Section, number, text, wrong};
 use crate::report::Report;
+use crate::tls::PartnerTls;
 use crate::value::{bytes, duration_of, parsed, parsed_of, range};
 use dhcp::options::code;
 use engine::config::{
@@ -39,6 +40,8 @@ pub struct ServerConfig {
     pub segment_size: u64,
     /// Addresses of partners, by the number of their relationship.
     pub partners: Vec<PartnerAddresses>,
+    /// What TLS with them is made with, by the number of their relationship.
+    pub partner_tls: Vec<Option<PartnerTls>>,
     /// What the engine runs on.
     pub engine: Config,
 }
@@ -91,7 +94,7 @@ pub(crate) fn read(table: &DeTable<'_>, report: &mut Report) -> Option<ServerCon
     spans.keys_of(&top);
     places.insert(Place::Whole, spans);
     top.finish(report);
-    let Relationships { parts: relationships, addresses, spans } = relationships;
+    let Relationships { parts: relationships, addresses, tls, spans } = relationships;
     let parts = Parts { shared_networks, options, offer_time, decline_time, relationships };
     partners::warn_of_mclt(&parts, &spans, report);
     places.extend(spans.into_iter().enumerate().map(|(n, spans)| (Place::Relationship(n), spans)));
@@ -113,6 +116,7 @@ pub(crate) fn read(table: &DeTable<'_>, report: &mut Report) -> Option<ServerCon
         clock_wait,
         segment_size,
         partners: addresses,
+        partner_tls: tls,
         engine: engine?,
     })
 }

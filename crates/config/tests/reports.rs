@@ -57,8 +57,8 @@ subnets = ["10.3.0.0/24", "10.1.0.0/16"]
 [[failover]]
 name = "campus"
 role = "secondary"
-listen = "192.0.2.1:6470"
-partner = "192.0.2.2"
+listen = "127.0.0.1:6470"
+partner = "127.0.0.2"
 partner-kind = "tandem"
 dialect = "draft-12"
 mclt = "30m"

@@ -106,6 +106,8 @@ pub enum Event {
         relationship: String,
         /// What is added to the partner's times, in seconds.
         clock: i64,
+        /// Whom TLS proved the partner to be; `None` without TLS.
+        tls_peer: Option<String>,
     },
     /// A connection to a partner ended, or did not come about.
     PartnerDisconnected {
@@ -113,6 +115,25 @@ pub enum Event {
         relationship: String,
         /// Why.
         cause: String,
+    },
+    /// A connection ended because what came did not prove to be from the partner.
+    PartnerNotAuthenticated {
+        /// relationship-name.
+        relationship: String,
+        /// Why.
+        cause: String,
+    },
+    /// The certificate of this server ends soon.
+    CertificateExpires {
+        /// relationship-name.
+        relationship: String,
+        /// After so long.
+        after: Interval,
+    },
+    /// The certificate of this server has ended.
+    CertificateExpired {
+        /// relationship-name.
+        relationship: String,
     },
     /// The state of an endpoint changed.
     StateChanged {
@@ -228,13 +249,16 @@ impl Event {
             Event::CannotServe { .. } => 23,
             Event::LeadTimeOver { .. } => 24,
             Event::TermsDiffer { .. } => 25,
+            Event::PartnerNotAuthenticated { .. } => 27,
+            Event::CertificateExpires { .. } => 28,
+            Event::CertificateExpired { .. } => 29,
         };
         &CATALOGUE[number]
     }
 }
 
 /// All entries; the manual's chapter is made from them.
-pub static CATALOGUE: [Entry; 27] = [
+pub static CATALOGUE: [Entry; 30] = [
     Entry {
         id: "TDM-1001",
         name: "lease-granted",
@@ -447,6 +471,31 @@ pub static CATALOGUE: [Entry; 27] = [
         what_to_do: "Nothing: the partner said that it restarts, and this server serves meanwhile. If the partner stays \
                      away for long, say `tandem failover partner-down` once it is certainly off.",
     },
+    Entry {
+        id: "TDM-2018",
+        name: "partner-not-authenticated",
+        level: Level::Error,
+        section: "F07 11",
+        what_to_do: "Nothing that came was taken, and the connection is closed. If it happens at the first contact, compare \
+                     secret-file and [failover.tls] of the two servers. If the pair worked before and nobody changed these, \
+                     somebody may be interfering on the network between the two.",
+    },
+    Entry {
+        id: "TDM-2019",
+        name: "certificate-expires",
+        level: Level::Warning,
+        section: "F07 11.2",
+        what_to_do: "Put a new certificate in the place of the one that `certificate` names, and restart this server: the \
+                     partner serves meanwhile.",
+    },
+    Entry {
+        id: "TDM-2020",
+        name: "certificate-expired",
+        level: Level::Error,
+        section: "F07 11.2",
+        what_to_do: "The partner takes no new connection from this server any more; one that stands goes on. Put a new \
+                     certificate in the place of the one that `certificate` names, and restart this server.",
+    },
 ];
 
 /// A rejection, in the partner's own words where it has some (F07-7.2.2-03).
@@ -482,8 +531,21 @@ impl fmt::Display for Event {
                 f.write_str("the store has no room but its last reserve: no lease is granted or renewed")
             }
             Event::Storage(StorageHealth::Ok) => f.write_str("the store has room again"),
-            Event::PartnerConnected { relationship, clock } => {
-                write!(f, "{relationship}: connected to the partner; its clock differs by {clock} s")
+            Event::PartnerConnected { relationship, clock, tls_peer } => {
+                write!(f, "{relationship}: connected to the partner")?;
+                if let Some(peer) = tls_peer {
+                    write!(f, " over TLS, which is {}", peer.escape_debug())?;
+                }
+                write!(f, "; its clock differs by {clock} s")
+            }
+            Event::CertificateExpires { relationship, after } => {
+                write!(f, "{relationship}: the certificate of this server expires in {after}")
+            }
+            Event::CertificateExpired { relationship } => {
+                write!(f, "{relationship}: the certificate of this server has expired")
+            }
+            Event::PartnerNotAuthenticated { relationship, cause } => {
+                write!(f, "{relationship}: the partner is not authenticated: {cause}")
             }
             Event::PartnerDisconnected { relationship, cause } => {
                 write!(f, "{relationship}: no connection to the partner: {cause}")

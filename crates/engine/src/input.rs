@@ -58,6 +58,20 @@ pub enum Link<'a> {
         /// Some bytes of the stream.
         bytes: &'a [u8],
     },
+    /// TLS runs on it, and what comes from now on was in it ([`crate::ToPartner::StartTls`]).
+    TlsStarted {
+        /// On which connection.
+        link: LinkId,
+        /// Whom the partner's certificate, which was verified, names.
+        peer: &'a str,
+    },
+    /// TLS did not come about, or broke.
+    TlsFailed {
+        /// On which connection.
+        link: LinkId,
+        /// What is wrong, and what to do.
+        why: &'a str,
+    },
     /// The connection is gone, or was never ours.
     Closed {
         /// Which.

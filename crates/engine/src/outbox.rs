@@ -91,6 +91,12 @@ pub enum ToPartner {
         /// What it says, and what it answers.
         outgoing: Outgoing,
     },
+    /// Begin TLS once all that was to be sent is sent: the primary as its client. Then comes [`crate::Link::TlsStarted`], or
+    /// [`crate::Link::TlsFailed`].
+    StartTls {
+        /// On which connection.
+        link: LinkId,
+    },
     /// Close a connection once all that was to be sent on it is sent.
     Close {
         /// Which.

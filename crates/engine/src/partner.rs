@@ -8,6 +8,7 @@
 
 mod acknowledge;
 mod age;
+mod certificate;
 mod command;
 mod link;
 mod outstanding;
@@ -88,6 +89,8 @@ pub(crate) struct Endpoint {
     /// The last look at the balance gave a part of what the secondary lacks: the next one gives on.
     is_giving: bool,
     stamp_at: Time,
+    /// When people are to be told next how long the certificate of this server still holds.
+    certificate_at: Time,
     /// The last time of operation that the partner had vouched for, as the store knew it at the start of this process.
     started_from: Time,
     /// Identity and generation of the partner's store, as told on the connection that counts.
@@ -190,6 +193,7 @@ impl Endpoint {
             look_at_pools: Time::ZERO,
             is_giving: false,
             stamp_at: Time::ZERO,
+            certificate_at: Time::ZERO,
             started_from: Time::ZERO,
             partner_store: None,
             is_new: false,

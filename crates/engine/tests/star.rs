@@ -191,6 +191,7 @@ impl Star {
                 }
             }
             ToPartner::Close { link } => self.close(link),
+            ToPartner::StartTls { link } => self.hand(n, Link::TlsStarted { link, peer: "partner" }),
         }
     }
 

@@ -62,7 +62,8 @@ pub struct Settings {
     pub ack_wait: Interval,
     /// What we tell another Tandem.
     pub tandem: TandemInfo,
-    /// The time in the last CONNECT that was accepted, for the protection against replay (D12-11.1-01).
+    /// The time in the last CONNECT, or on a primary CONNECTACK, that was accepted, for the protection against replay
+    /// (D12-11.1-01).
     pub last_connect: WireTime,
 }
 
@@ -95,7 +96,8 @@ pub struct Outgoing {
 pub enum Output {
     /// To be encoded and sent. What came before it in the list must be stable first.
     Send(Outgoing),
-    /// Begin TLS on this connection, then call [`Connection::tls_started`].
+    /// Begin TLS on this connection as soon as what was sent before is out, the primary as its client; then call
+    /// [`Connection::tls_started`] or [`Connection::tls_failed`].
     StartTls,
     /// The handshake is complete: store what it says, then send STATE (F07-7.10-01).
     Established(Established),
@@ -173,7 +175,9 @@ enum Phase {
         until: Time,
     },
     /// For the shell to say that TLS runs.
-    Tls,
+    Tls {
+        until: Time,
+    },
     Established,
     Over,
 }
@@ -185,7 +189,8 @@ pub struct Connection {
     phase: Phase,
     /// The secondary opened it to be called back (D12-8.2-02).
     is_stimulus: bool,
-    over_tls: bool,
+    /// Whom TLS proved the partner to be; `None` while in clear.
+    tls_peer: Option<String>,
     /// A first CONNECT was accepted on this connection (before TLS).
     connected_once: bool,
     buffer: Vec<u8>,
@@ -203,6 +208,10 @@ pub struct Connection {
     clock: Option<PartnerClock>,
     partner_time: WireTime,
     highest_xid: Option<Xid>,
+    /// The latest time in the header of an authenticated message.
+    latest: WireTime,
+    /// The partner leaves no xid out, as each Tandem does.
+    counts_xids: bool,
     heard_by: Time,
     send_by: Time,
     /// When the wait for BNDACKs is over; `None` while none is awaited.
@@ -213,13 +222,15 @@ impl Connection {
     /// A TCP connection that was opened by `opener` at `now`.
     pub fn new(settings: Settings, opener: Opener, now: Time, out: &mut Vec<Output>) -> Connection {
         let until = now.plus(settings.handshake_wait);
+        // With a secret no two connections have the same xids: an answer that was recorded on one answers nothing on another.
+        let first_xid = if settings.codec.has_secret() { first_xid(now) } else { 1 };
         let mut connection = Connection {
             phase: Phase::Handshake { until },
             is_stimulus: false,
-            over_tls: false,
+            tls_peer: None,
             connected_once: false,
             buffer: Vec::new(),
-            next_xid: 1,
+            next_xid: first_xid,
             next_ticket: 1,
             awaited: BTreeMap::new(),
             unacked: 0,
@@ -229,6 +240,8 @@ impl Connection {
             clock: None,
             partner_time: WireTime(0),
             highest_xid: None,
+            latest: WireTime(0),
+            counts_xids: false,
             heard_by: Time::NEVER,
             send_by: Time::NEVER,
             ack_by: None,
@@ -265,9 +278,9 @@ impl Connection {
     /// connections.
     pub fn essence(&self) -> impl fmt::Debug {
         let Connection {
-            phase, is_stimulus, over_tls, connected_once, buffer, awaited, unacked, owed, ..
+            phase, is_stimulus, tls_peer, connected_once, buffer, awaited, unacked, owed, ..
         } = self;
-        let flags = [is_stimulus, over_tls, connected_once];
+        let flags = [*is_stimulus, tls_peer.is_some(), *connected_once];
         (
             phase,
             flags,
@@ -289,6 +302,11 @@ impl Connection {
     /// What is added to times of the partner; nothing before it was heard.
     pub fn clock_delta(&self) -> ClockDelta {
         self.clock.map_or(ClockDelta::default(), |clock| clock.delta())
+    }
+
+    /// Whom TLS proved the partner to be; `None` in clear.
+    pub fn tls_peer(&self) -> Option<&str> {
+        self.tls_peer.as_deref()
     }
 
     /// The time in the header of the last message of the partner since the handshake, by its own clock; 0 before one came.
@@ -356,6 +374,13 @@ impl Connection {
     /// Takes bytes from TCP, as they come. Keeps less than one message (F07-8.3-04).
     pub fn receive(&mut self, now: Time, mut bytes: &[u8], out: &mut Vec<Output>) {
         while !self.is_over() {
+            if let Phase::Tls { .. } = self.phase {
+                if !bytes.is_empty() {
+                    let clear = "bytes came in clear while TLS was to begin: somebody put them there";
+                    self.end(Cause::Unauthenticated(clear), out);
+                }
+                return;
+            }
             let wanted = match frame_length(&self.buffer) {
                 Ok(length) => length.unwrap_or(2),
                 Err(error) => return self.end_with_disconnect(Cause::OutOfStep(error), out),
@@ -380,12 +405,12 @@ impl Connection {
     /// The earliest time at which [`Connection::wake`] has something to do.
     pub fn next_deadline(&self) -> Option<Time> {
         match self.phase {
-            Phase::Handshake { until } => Some(until),
+            Phase::Handshake { until } | Phase::Tls { until } => Some(until),
             Phase::Established if self.next_xid > LAST_XID => Some(Time::ZERO),
             Phase::Established => {
                 Some(self.heard_by.min(self.send_by).min(self.ack_by.unwrap_or(Time::NEVER)))
             }
-            Phase::Tls | Phase::Over => None,
+            Phase::Over => None,
         }
     }
 
@@ -393,7 +418,9 @@ impl Connection {
     pub fn wake(&mut self, now: Time, out: &mut Vec<Output>) {
         match self.phase {
             Phase::Handshake { until } if now >= until && self.is_stimulus => self.end(Cause::Stimulus, out),
-            Phase::Handshake { until } if now >= until => self.end(Cause::NoHandshake, out),
+            Phase::Handshake { until } | Phase::Tls { until } if now >= until => {
+                self.end(Cause::NoHandshake, out);
+            }
             Phase::Established if self.next_xid > LAST_XID => {
                 self.end_with_disconnect(Cause::XidsUsedUp, out);
             }
@@ -421,7 +448,7 @@ impl Connection {
         let silent = matches!(self.phase, Phase::Handshake { .. }) && self.buffer.is_empty();
         let cause = match self.settings.role {
             _ if self.is_stimulus => Cause::Stimulus,
-            Role::Secondary if silent && !self.over_tls => Cause::NoConnect,
+            Role::Secondary if silent && self.tls_peer.is_none() => Cause::NoConnect,
             _ => Cause::Lost,
         };
         self.end(cause, out);
@@ -471,29 +498,40 @@ impl Connection {
                 };
             }
         };
-        if !self.xid_goes_on(&envelope) {
-            let replayed = "a message came with an old transaction id: it was replayed";
-            return self.end_with_disconnect(Cause::Unexpected(replayed), out);
+        if let Err(replayed) = self.goes_on(&envelope) {
+            return self.end_with_disconnect(Cause::Unauthenticated(replayed), out);
         }
         match self.phase {
             Phase::Handshake { .. } => self.handshake(now, envelope, out),
             Phase::Established => self.message(now, envelope, out),
-            Phase::Tls => {
-                self.end(Cause::Unexpected("a message came in clear while TLS was to begin"), out);
-            }
-            Phase::Over => {}
+            // `receive` gives no frame to these.
+            Phase::Tls { .. } | Phase::Over => {}
         }
     }
 
-    /// With a secret, the xid of each message that is not an answer is higher than the one before (D12-11.1-02, Q18).
-    fn xid_goes_on(&mut self, envelope: &Envelope) -> bool {
-        let checked = self.settings.codec.has_secret() && self.dialect() != Dialect::Draft07;
-        if !checked || envelope.message.message_type().is_response() {
-            return true;
+    /// What was signed once stays signed. So with a secret the xid of each message that is not an answer is higher than the
+    /// one before (D12-11.1-02, Q18), a Tandem's by one, since it leaves none out; and its time is no earlier than that of
+    /// any message before it, CONNECT and CONNECTACK counted: what was recorded on an earlier connection is.
+    fn goes_on(&mut self, envelope: &Envelope) -> Result<(), &'static str> {
+        if !self.settings.codec.has_secret() || self.dialect() == Dialect::Draft07 {
+            return Ok(());
         }
-        let higher = self.highest_xid.is_none_or(|highest| envelope.xid > highest);
-        self.highest_xid = Some(envelope.xid);
-        higher
+        if envelope.time < self.latest {
+            return Err("a message came with an old time: it was replayed, or the partner's clock went back");
+        }
+        self.latest = envelope.time;
+        if envelope.message.message_type().is_response() {
+            return Ok(());
+        }
+        match self.highest_xid.replace(envelope.xid) {
+            Some(last) if envelope.xid <= last => {
+                Err("a message came with an old transaction id: it was replayed")
+            }
+            Some(last) if self.counts_xids && envelope.xid.0 - last.0 > 1 => {
+                Err("a message of the partner is missing: somebody took it away")
+            }
+            _ => Ok(()),
+        }
     }
 
     fn message(&mut self, now: Time, envelope: Envelope, out: &mut Vec<Output>) {
@@ -585,6 +623,11 @@ impl Connection {
         let why = Rejection::saying(error.reject_reason(), error.to_string());
         self.reject_connect(xid, None, why, out);
     }
+}
+
+/// Where the xids of a connection begin that was opened at `now`: half of all numbers remain for its messages.
+fn first_xid(now: Time) -> u32 {
+    u32::try_from(now.as_millis() & 0x7fff_ffff).unwrap_or(0).max(1)
 }
 
 #[cfg(test)]

@@ -1,178 +1,22 @@
-//! Two connections joined by a wire that the test holds.
+//! One connection: handshake, silence, window, answers, clocks.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a broken test may stop")]
 
+mod ends;
+
+use ends::{End, PRIMARY, Pair, SECONDARY, contact, free, kinds, pair, seconds, settings, start};
 use failover::balance::{HashBucketAssignment, Service};
-use failover::binding::BindingStatus;
-use failover::connection::{
-    Cause, Connection, Established, Opener, Outgoing, Output, Received, Settings, Ticket, TlsPolicy,
-};
+use failover::connection::{Cause, Connection, Opener, Output, Received, Settings, Ticket, TlsPolicy};
 use failover::dialect::Dialect;
 use failover::digest::Secret;
 use failover::message::{
-    BindingAck, BindingUpdate, Codec, Message, MessageType, Parsed, RejectReason, Rejection, Relationship,
-    RelationshipName, StateMessage, TandemInfo,
+    BindingAck, Codec, Message, MessageType, RejectReason, Rejection, Relationship, RelationshipName,
+    StateMessage,
 };
 use failover::state::{FailoverState, Role};
-use failover::time::{ClockDelta, Interval, Time, WireTime};
+use failover::time::ClockDelta;
 use proptest::prelude::*;
 use std::net::Ipv4Addr;
-
-const PRIMARY: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
-const SECONDARY: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
-
-fn start() -> Time {
-    Time::from_seconds(1_800_000_000)
-}
-
-fn seconds(seconds: u64) -> Interval {
-    Interval::from_seconds(seconds)
-}
-
-fn settings(role: Role, dialect: Dialect) -> Settings {
-    let (own, other) = if role == Role::Primary { (PRIMARY, SECONDARY) } else { (SECONDARY, PRIMARY) };
-    let relationship = |address| match dialect {
-        Dialect::Draft07 => Relationship::Address(address),
-        _ => Relationship::Name(RelationshipName::new(b"campus").unwrap()),
-    };
-    Settings {
-        role,
-        codec: Codec::new(dialect, own),
-        relationship: relationship(own),
-        partner: relationship(other),
-        max_unacked_bndupd: 10,
-        receive_timer: seconds(20),
-        mclt: seconds(3600),
-        service: Service { buckets: HashBucketAssignment::from_split(100), delayed_service: Some(3) },
-        tls: TlsPolicy::No,
-        max_clock_difference: None,
-        handshake_wait: seconds(15),
-        ack_wait: seconds(30),
-        tandem: TandemInfo { store_generation: 5, ..TandemInfo::default() },
-        last_connect: WireTime(0),
-    }
-}
-
-/// One end: its connection, and what it said.
-struct End {
-    connection: Connection,
-    outputs: Vec<Output>,
-    to_send: Vec<u8>,
-    skew: Interval,
-}
-
-impl End {
-    fn new(settings: Settings, opener: Opener) -> End {
-        let mut outputs = Vec::new();
-        let connection = Connection::new(settings, opener, start(), &mut outputs);
-        let mut end = End { connection, outputs: Vec::new(), to_send: Vec::new(), skew: Interval::ZERO };
-        end.take(start(), outputs);
-        end
-    }
-
-    fn take(&mut self, now: Time, outputs: Vec<Output>) {
-        for output in outputs {
-            match output {
-                Output::Send(outgoing) => self.send(now, outgoing),
-                other => self.outputs.push(other),
-            }
-        }
-    }
-
-    fn send(&mut self, now: Time, outgoing: Outgoing) {
-        self.connection.encode(now.plus(self.skew), outgoing, &mut self.to_send).unwrap();
-    }
-
-    fn request(&mut self, now: Time, message: Message) -> Option<Ticket> {
-        let outgoing = self.connection.request(message);
-        let ticket = outgoing.ticket;
-        self.send(now, outgoing);
-        ticket
-    }
-
-    fn receive(&mut self, now: Time, bytes: &[u8]) {
-        let mut outputs = Vec::new();
-        self.connection.receive(now.plus(self.skew), bytes, &mut outputs);
-        self.take(now, outputs);
-    }
-
-    fn wake(&mut self, now: Time) {
-        let mut outputs = Vec::new();
-        self.connection.wake(now.plus(self.skew), &mut outputs);
-        self.take(now, outputs);
-    }
-
-    fn cause(&self) -> Option<&Cause> {
-        match self.outputs.last() {
-            Some(Output::Close(cause)) => Some(cause),
-            _ => None,
-        }
-    }
-
-    fn established(&self) -> &Established {
-        let found = self.outputs.iter().find_map(|output| match output {
-            Output::Established(established) => Some(established),
-            _ => None,
-        });
-        found.unwrap_or_else(|| panic!("{:?}", self.outputs))
-    }
-}
-
-struct Pair {
-    primary: End,
-    secondary: End,
-}
-
-impl Pair {
-    fn new(primary: Settings, secondary: Settings) -> Pair {
-        Pair { primary: End::new(primary, Opener::Us), secondary: End::new(secondary, Opener::Partner) }
-    }
-
-    /// Carries bytes until nobody has any.
-    fn run(&mut self, now: Time) {
-        loop {
-            let (down, up) =
-                (std::mem::take(&mut self.primary.to_send), std::mem::take(&mut self.secondary.to_send));
-            if down.is_empty() && up.is_empty() {
-                return;
-            }
-            self.secondary.receive(now, &down);
-            self.primary.receive(now, &up);
-        }
-    }
-}
-
-fn pair(dialect: Dialect) -> Pair {
-    let mut pair = Pair::new(settings(Role::Primary, dialect), settings(Role::Secondary, dialect));
-    pair.run(start());
-    pair
-}
-
-fn kinds(codec: &Codec, mut bytes: &[u8]) -> Vec<MessageType> {
-    let mut kinds = Vec::new();
-    while let Ok(Some(length)) = failover::message::frame_length(bytes) {
-        let (frame, rest) = bytes.split_at(length);
-        let Ok(Parsed::Message(envelope)) = codec.parse(frame) else { panic!("{frame:02x?}") };
-        kinds.push(envelope.message.message_type());
-        bytes = rest;
-    }
-    kinds
-}
-
-fn contact(codec: &Codec, now: Time) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let envelope = failover::message::Envelope {
-        time: now.to_wire(),
-        xid: failover::message::Xid(900),
-        message: Message::Contact,
-    };
-    codec.encode(&envelope, &mut bytes).unwrap();
-    bytes
-}
-
-fn free(n: u32) -> Message {
-    Message::BndUpd(vec![BindingUpdate::new(Ipv4Addr::from(n), BindingStatus::Free)].into())
-}
 
 /// F07-5.2.1-07, F07-7.8.1-06, F07-7.8.2-11, -12, F07-12.10-01.
 #[test]
@@ -334,68 +178,6 @@ fn clocks_may_differ_unless_the_operator_says_otherwise() {
     pair.run(start());
     assert!(matches!(pair.primary.cause(), Some(Cause::RejectedByUs(why)) if why.reason.0 == 4));
     assert!(matches!(pair.secondary.cause(), Some(Cause::Disconnected(why)) if why.reason.0 == 4));
-}
-
-/// D12-11.1-01, -02.
-#[test]
-fn a_replayed_connect_is_rejected() {
-    let with_secret = |role, last_connect| {
-        let mut settings = settings(role, Dialect::Draft12);
-        settings.codec = settings.codec.with_secret(Secret::new(b"secret".to_vec()));
-        settings.last_connect = last_connect;
-        settings
-    };
-    let now = start().to_wire();
-    for (last, accepted) in [(WireTime(now.0 - 1), true), (now, false), (WireTime(now.0 + 5), false)] {
-        let mut pair = Pair::new(with_secret(Role::Primary, WireTime(0)), with_secret(Role::Secondary, last));
-        pair.run(start());
-        assert_eq!(pair.secondary.connection.is_established(), accepted);
-    }
-    let mut pair =
-        Pair::new(with_secret(Role::Primary, WireTime(0)), with_secret(Role::Secondary, WireTime(0)));
-    pair.run(start());
-    pair.primary.request(start(), Message::Contact);
-    let contact = std::mem::take(&mut pair.primary.to_send);
-    pair.secondary.receive(start(), &contact);
-    assert_eq!(pair.secondary.cause(), None);
-    pair.secondary.receive(start(), &contact);
-    assert!(matches!(pair.secondary.cause(), Some(Cause::Unexpected(_))), "the same bytes again");
-}
-
-/// F07-7.8.2-05, F07-7.9.1-08, F07-7.9.2-05, F07-11.2-03, F07-12.26-01.
-#[test]
-fn tls_is_negotiated_by_the_table() {
-    use TlsPolicy::{Desired, No, Required};
-    for (primary, secondary, tls, reason) in [
-        (No, No, false, None),
-        (No, Desired, false, None),
-        (No, Required, false, Some(11)),
-        (Desired, No, false, None),
-        (Desired, Desired, true, None),
-        (Desired, Required, true, None),
-        (Required, No, false, Some(10)),
-        (Required, Desired, true, None),
-        (Required, Required, true, None),
-    ] {
-        let with = |role, tls| Settings { tls, ..settings(role, Dialect::Draft12) };
-        let mut pair = Pair::new(with(Role::Primary, primary), with(Role::Secondary, secondary));
-        pair.run(start());
-        for end in [&mut pair.primary, &mut pair.secondary] {
-            assert_eq!(end.outputs.contains(&Output::StartTls), tls, "{primary:?} {secondary:?}");
-            let mut out = Vec::new();
-            end.connection.tls_started(start(), &mut out);
-            end.take(start(), out);
-        }
-        pair.run(start());
-        for end in [&pair.primary, &pair.secondary] {
-            assert_eq!(end.connection.is_established(), reason.is_none(), "{primary:?} {secondary:?}");
-        }
-        if let Some(reason) = reason {
-            assert!(
-                matches!(pair.primary.cause(), Some(Cause::RejectedByPartner(why)) if why.reason.0 == reason)
-            );
-        }
-    }
 }
 
 /// F07-5.1-05, F07-7.8.1-05, F07-7.9.1-12, -14 to -16, F07-7.9.2-11, F07-7.12-01, F07-8.3-02, -03, F07-12.18-01.

@@ -269,7 +269,7 @@ fn over_tls_neither_speaks_of_tls() {
     let [mut primary, mut secondary] = pair_of(with(Role::Primary), with(Role::Secondary));
     for end in [&mut primary, &mut secondary] {
         assert!(end.outputs.contains(&Output::StartTls) && !end.connection.is_established());
-        end.act(at(1), |connection, outputs| connection.tls_started(at(1), outputs));
+        end.act(at(1), |connection, outputs| connection.tls_started(at(1), "partner.example", outputs));
     }
     let bytes = primary.wire.clone();
     let Message::Connect(connect) = primary.said().remove(0).message else { panic!() };

@@ -35,6 +35,14 @@ pub enum ServeError {
          change `listen`"
     )]
     PartnerPortInUse(SocketAddrV4),
+    /// Certificate or key of a relationship can't be used, although their check found nothing.
+    #[error("TLS of the relationship \"{name}\": {error}")]
+    Tls {
+        /// relationship-name.
+        name: String,
+        /// What is wrong.
+        error: String,
+    },
     /// A socket could not be made.
     #[error(
         "{what}: {error}. The server needs to run as root, or with CAP_NET_BIND_SERVICE, CAP_NET_RAW and CAP_NET_ADMIN"

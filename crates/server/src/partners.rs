@@ -1,8 +1,8 @@
 //! Connections to partners.
 //!
 //! *Lives here:* [`Partners`]: listens, connects, carries bytes between sockets and the engine; in the folder one connection,
-//! the listening sockets, how sockets are made.
-//! *May know:* addresses of partners, and which relationship each is for.
+//! TLS on it, the listening sockets, how sockets are made.
+//! *May know:* addresses of partners, which relationship each is for, and what they prove themselves with.
 //! *Must not know:* what the bytes say; any state of the protocol.
 //!
 //! Everything is done by the owner thread, and nothing here waits: an owner that is stuck looks dead to its partner.
@@ -11,14 +11,15 @@ mod listening;
 mod socket;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod wire;
 
 use crate::counter::{ShellCounter, ShellCounters};
 use crate::desk::{Desk, JournalGone};
 use crate::error::ServeError;
 use crate::log;
-use config::PartnerAddresses;
-use engine::config::{Config, RelationshipId};
+use config::{PartnerAddresses, PartnerTls};
+use engine::config::{Config, RelationshipId, RelationshipParts};
 use engine::{Input, Link, LinkId, ToPartner};
 use failover::state::Role;
 use failover::time::{Interval, Time};
@@ -29,6 +30,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr, SocketAddrV4, TcpStream};
 use std::os::fd::AsFd;
 use std::sync::Arc;
+use tls::{Opened, Terms};
 use tracing::{error, warn};
 use wire::{Broken, CLOSING, End, Taken, Wire};
 
@@ -59,6 +61,8 @@ struct Partner {
     role: Role,
     addresses: PartnerAddresses,
     patience: Interval,
+    /// What TLS with it is made with.
+    terms: Option<Terms>,
     /// Why it could not be reached when that was last said.
     unreachable: Option<Errno>,
 }
@@ -75,6 +79,8 @@ struct Call {
 enum News {
     Closed(LinkId),
     Failed(RelationshipId),
+    /// TLS could not even begin.
+    NoTls(LinkId),
 }
 
 /// All connections to partners.
@@ -88,6 +94,10 @@ pub(crate) struct Partners {
     next: u64,
     news: Vec<News>,
     buffer: Box<[u8]>,
+    /// What one read brought out of TLS.
+    plain: Vec<u8>,
+    /// The bytes of one message.
+    message: Vec<u8>,
     counters: Arc<ShellCounters>,
 }
 
@@ -95,27 +105,27 @@ impl Partners {
     /// Listens for all of them.
     ///
     /// # Errors
-    /// When an address can't be listened at: the text says what to do.
+    /// When an address can't be listened at, or a certificate can't be used: the text says what to do.
     pub(crate) fn new(
         config: &Config,
         addresses: &[PartnerAddresses],
+        tls: &[Option<PartnerTls>],
         now: Time,
         counters: Arc<ShellCounters>,
     ) -> Result<Partners, ServeError> {
         let failed = |error| ServeError::system("epoll", error);
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(failed)?;
-        let known: Vec<Partner> = config
-            .relationships()
-            .iter()
-            .zip(addresses)
-            .map(|(parts, addresses)| Partner {
-                name: parts.name.clone(),
-                role: parts.role,
-                addresses: *addresses,
-                patience: parts.receive_timer,
-                unreachable: None,
-            })
-            .collect();
+        let partner =
+            |((parts, addresses), tls): ((&RelationshipParts, &PartnerAddresses), &Option<PartnerTls>)| {
+                let terms = tls.as_ref().map(|tls| Terms::new(parts.role, tls)).transpose();
+                let name = parts.name.clone();
+                let terms = terms.map_err(|error| ServeError::Tls { name: name.clone(), error })?;
+                let (role, patience) = (parts.role, parts.receive_timer);
+                Ok(Partner { name, role, addresses: *addresses, patience, terms, unreachable: None })
+            };
+        let known: Result<Vec<Partner>, ServeError> =
+            config.relationships().iter().zip(addresses).zip(tls).map(partner).collect();
+        let known = known?;
         let places: Vec<SocketAddrV4> = known.iter().map(|partner| partner.addresses.listen).collect();
         let listening = Listening::all(&places, now)?;
         let partners = Partners {
@@ -127,6 +137,8 @@ impl Partners {
             next: 0,
             news: Vec::new(),
             buffer: vec![0; BYTES_PER_TURN].into_boxed_slice(),
+            plain: Vec::new(),
+            message: Vec::new(),
             counters,
         };
         for number in 0..partners.listening.len() {
@@ -200,6 +212,7 @@ impl Partners {
             let link = match news {
                 News::Closed(link) => Link::Closed { link },
                 News::Failed(relationship) => Link::Failed { relationship },
+                News::NoTls(link) => Link::TlsFailed { link, why: "it cannot begin here: see the log" },
             };
             desk.handle(now, Input::Link(link))?;
         }
@@ -217,19 +230,35 @@ impl Partners {
                     let Some(wire) = self.wires.get_mut(&link).filter(|wire| wire.end == End::No) else {
                         continue;
                     };
-                    if let Err(why) = desk.engine.encode(now, link, outgoing, wire.out()) {
+                    self.message.clear();
+                    if let Err(why) = desk.engine.encode(now, link, outgoing, &mut self.message) {
                         error!("a message to a partner has no bytes, which is a defect: {why}");
                     }
+                    wire.say(&self.message);
                 }
+                ToPartner::StartTls { link } => self.start_tls(link),
                 ToPartner::Close { link } => {
                     if let Some(wire) = self.wires.get_mut(&link).filter(|wire| wire.end == End::No) {
-                        wire.end = End::Asked(now.plus(CLOSING));
+                        wire.finish(now.plus(CLOSING));
                     }
                 }
             }
         }
         if any {
             self.flush(now);
+        }
+    }
+
+    fn start_tls(&mut self, link: LinkId) {
+        let Some(wire) = self.wires.get_mut(&link).filter(|wire| wire.end == End::No) else { return };
+        let terms = self.known.get(wire.relationship.0 as usize).and_then(|partner| partner.terms.as_ref());
+        let started = match terms {
+            Some(terms) => wire.start_tls(terms),
+            None => Err("it is not configured, which is a defect".to_owned()),
+        };
+        if let Err(why) = started {
+            error!("TLS with a partner cannot begin: {why}");
+            self.news.push(News::NoTls(link));
         }
     }
 
@@ -364,8 +393,7 @@ impl Partners {
         match wire.take(&mut self.buffer) {
             Taken::Bytes(count) if wire.end == End::No => {
                 self.counters.add(ShellCounter::PartnerBytesReceived, count as u64);
-                let bytes = &self.buffer[..count];
-                desk.handle(now, Input::Link(Link::Received { link, at: now, bytes }))
+                self.heard(now, link, count, desk)
             }
             Taken::Nothing | Taken::Bytes(_) => Ok(()),
             Taken::End => {
@@ -373,6 +401,31 @@ impl Partners {
                 Ok(())
             }
         }
+    }
+
+    /// Hands on the first bytes of the buffer, or what was in them.
+    fn heard(&mut self, now: Time, link: LinkId, count: usize, desk: &mut Desk) -> Result<(), JournalGone> {
+        let Some(wire) = self.wires.get_mut(&link) else { return Ok(()) };
+        let bytes = &self.buffer[..count];
+        self.plain.clear();
+        let Some(opened) = wire.open(bytes, &mut self.plain) else {
+            return desk.handle(now, Input::Link(Link::Received { link, at: now, bytes }));
+        };
+        let Opened { started, is_closed, failed } = opened;
+        if let Some(peer) = &started {
+            desk.handle(now, Input::Link(Link::TlsStarted { link, peer }))?;
+        }
+        if !self.plain.is_empty() {
+            desk.handle(now, Input::Link(Link::Received { link, at: now, bytes: &self.plain }))?;
+        }
+        if let Some(why) = &failed {
+            desk.handle(now, Input::Link(Link::TlsFailed { link, why }))?;
+        }
+        self.flush_one(now, link);
+        if is_closed {
+            self.close(link);
+        }
+        Ok(())
     }
 
     fn flush(&mut self, now: Time) {

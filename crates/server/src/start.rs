@@ -17,7 +17,7 @@ use crate::net::socket;
 use crate::owner::{Owner, Parts, StoreFacts};
 use crate::partners::Partners;
 use crate::shared::Shared;
-use config::{Report, ServerConfig};
+use config::{Diagnostic, Report, ServerConfig, Severity};
 use engine::clock::{Clock, ClockStamp, Origin, Reading, Start};
 use engine::{Engine, Input, Outbox, Position};
 use failover::time::{Interval, Time};
@@ -51,8 +51,12 @@ fn start_and_run(config: ServerConfig, warnings: &Report) -> Result<(), ServeErr
     let signals = take_signals()?;
     let counters = Arc::default();
     log::start(config.log_level, &counters);
-    for warning in warnings.diagnostics() {
-        warn!("configuration, line {}: {}", warning.line, warning.message);
+    for said in warnings.diagnostics() {
+        let Diagnostic { line, message, .. } = said;
+        match said.severity {
+            Severity::Remark => info!("configuration, line {line}: {message}"),
+            Severity::Warning | Severity::Error => warn!("configuration, line {line}: {message}"),
+        }
     }
     let watch = Watch::new().map_err(|error| ServeError::system("netlink", error))?;
     let (listeners, udp) = hear(&config.interfaces)?;
@@ -82,7 +86,13 @@ fn start_and_run(config: ServerConfig, warnings: &Report) -> Result<(), ServeErr
     shared.set_time(now, reading.since_boot);
     let outbox = Outbox::new(Position(store.next_position().0));
     let events = EventLog::new(config.log_level, Arc::clone(&shared.counters));
-    let partners = Partners::new(engine.config(), &config.partners, now, Arc::clone(&shared.counters))?;
+    let partners = Partners::new(
+        engine.config(),
+        &config.partners,
+        &config.partner_tls,
+        now,
+        Arc::clone(&shared.counters),
+    )?;
     let (mut desk, ends) = Desk::new(engine, outbox, Arc::clone(&shared), events);
     begin(&mut desk, now, clock.stamp(&reading), &listeners);
     banner(&desk, &listeners, &store, replayed_in.as_millis());

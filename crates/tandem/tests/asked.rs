@@ -142,7 +142,7 @@ const PAIR: &str = r#"{"relationship-name":"campus","role":"primary","partner":"
     "state":"STATE","state-since":{"time":"2026-11-24T23:06:58Z","seconds":1795561618},"answers":true,
     "what-to-do":"Look at it.","partner-state":"NORMAL",
     "partner-state-since":{"time":"2026-11-24T23:06:59Z","seconds":1795561619},"in-contact":true,
-    "last-communicated":null,"clock-difference":-2,"MCLT":3600,"queued":1200,"unacked":64,"rejected":0,
+    "last-communicated":null,"tls-peer":null,"signed":false,"clock-difference":-2,"MCLT":3600,"queued":1200,"unacked":64,"rejected":0,
     "unagreed":0,"free":2000,"backup":1999,"storage-lost":false,"alive":null}"#;
 
 /// A server with these relationships.

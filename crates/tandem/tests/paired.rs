@@ -4,155 +4,11 @@
 
 mod common;
 
-use common::{Folder, told};
-use std::fs::{self, File};
+use common::Folder;
+use common::wire::{Running, Server, Wire, wait};
+use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
-
-/// Three hosts on one wire, and a second wire between the two servers; they go away with all that is in them.
-struct Wire(String);
-
-impl Wire {
-    fn new() -> Wire {
-        let wire = Wire(format!("tandem-pair-{}", std::process::id()));
-        for host in ["wire", "a", "b", "client"] {
-            ip(&["netns", "add", &wire.host(host)]);
-        }
-        let switch = wire.host("wire");
-        ip(&["-n", &switch, "link", "add", "br0", "type", "bridge"]);
-        ip(&["-n", &switch, "link", "set", "br0", "up"]);
-        for host in ["a", "b", "client"] {
-            let (name, far) = (wire.host(host), format!("to-{host}"));
-            ip(&["-n", &name, "link", "set", "lo", "up"]);
-            ip(&["-n", &name, "link", "add", "eth0", "type", "veth", "peer", "name", &far, "netns", &switch]);
-            ip(&["-n", &switch, "link", "set", &far, "master", "br0", "up"]);
-            ip(&["-n", &name, "link", "set", "eth0", "up"]);
-        }
-        let (a, b) = (wire.host("a"), wire.host("b"));
-        ip(&["-n", &a, "link", "add", "pair0", "type", "veth", "peer", "name", "pair0", "netns", &b]);
-        for (name, number) in [(&a, 1), (&b, 2)] {
-            ip(&["-n", name, "addr", "add", &format!("10.77.0.{number}/24"), "dev", "eth0"]);
-            ip(&["-n", name, "addr", "add", &format!("192.0.2.{number}/24"), "dev", "pair0"]);
-            ip(&["-n", name, "link", "set", "pair0", "up"]);
-        }
-        wire
-    }
-
-    fn host(&self, name: &str) -> String {
-        format!("{}-{name}", self.0)
-    }
-
-    fn command(&self, host: &str, program: &str) -> Command {
-        let mut command = Command::new("ip");
-        command.args(["netns", "exec", &self.host(host), program]);
-        command
-    }
-}
-
-impl Drop for Wire {
-    fn drop(&mut self) {
-        for host in ["client", "a", "b", "wire"] {
-            let _ = Command::new("ip").args(["netns", "del", &self.host(host)]).status();
-        }
-    }
-}
-
-fn ip(arguments: &[&str]) {
-    let done = Command::new("ip").args(arguments).output().unwrap();
-    assert!(done.status.success(), "ip {arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
-}
-
-/// A program that is killed if the test fails before it ends.
-struct Running(Child);
-
-impl Running {
-    fn signal(&self, signal: &str) {
-        let number = self.0.id().to_string();
-        assert!(Command::new("kill").args([signal, &number]).status().unwrap().success());
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// One of the two servers.
-struct Server<'w> {
-    wire: &'w Wire,
-    host: &'static str,
-    config: String,
-    log: std::path::PathBuf,
-    running: Option<Running>,
-}
-
-impl<'w> Server<'w> {
-    fn new(wire: &'w Wire, folder: &Folder, host: &'static str, role: &str) -> Server<'w> {
-        let (ours, theirs) = if host == "a" { (1, 2) } else { (2, 1) };
-        let text = format!(
-            "interfaces = [\"eth0\"]\nstate-directory = \"{}\"\nclock-wait = 0\nsegment-size = 1048576\n\
-             lease-time = \"1h\"\n[[failover]]\nname = \"campus\"\nrole = \"{role}\"\nlisten = \"192.0.2.{ours}\"\n\
-             partner = \"192.0.2.{theirs}\"\nmclt = \"10s\"\nreceive-timer = \"5s\"\nstartup-wait = \"1s\"\n\
-             [[subnet]]\nprefix = \"10.77.0.0/24\"\n[[subnet.pool]]\nrange = \"10.77.0.10-10.77.0.29\"\n\
-             failover = \"campus\"\n",
-            folder.0.join(host).display()
-        );
-        let config = folder.file(&format!("{host}.toml"), &text);
-        let mut server =
-            Server { wire, host, config, log: folder.0.join(host).with_extension("log"), running: None };
-        server.start();
-        server
-    }
-
-    fn start(&mut self) {
-        let log = File::options().append(true).create(true).open(&self.log).unwrap();
-        let mut serve = self.wire.command(self.host, env!("CARGO_BIN_EXE_tandem"));
-        serve.args(["serve", "-c", &self.config]).stderr(log);
-        self.running = Some(Running(serve.spawn().unwrap()));
-    }
-
-    fn ask(&self, arguments: &[&str]) -> (i32, String, String) {
-        let mut tandem = self.wire.command(self.host, env!("CARGO_BIN_EXE_tandem"));
-        told(&tandem.args(arguments).args(["-c", &self.config]).output().unwrap())
-    }
-
-    fn is_normal(&self) -> bool {
-        self.ask(&["failover", "status"]).0 == 0
-    }
-
-    fn pair(&self) -> serde_json::Value {
-        let (_, out, _) = self.ask(&["failover", "status", "--json"]);
-        serde_json::from_str::<serde_json::Value>(&out).map(|pairs| pairs[0].clone()).unwrap_or_default()
-    }
-
-    /// Status and end of the lease of an address.
-    fn lease(&self, address: &str) -> (String, u64) {
-        let (_, out, _) = self.ask(&["leases", "--json", address]);
-        let leases: serde_json::Value = serde_json::from_str(&out).unwrap_or_default();
-        let lease = &leases[0];
-        let end = lease["lease-expiration-time"]["seconds"].as_u64().unwrap_or(0);
-        (lease["binding-status"].as_str().unwrap_or("").to_owned(), end)
-    }
-}
-
-impl Drop for Server<'_> {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            eprintln!("{}:\n{}", self.host, fs::read_to_string(&self.log).unwrap_or_default());
-        }
-    }
-}
-
-fn wait(what: &str, seconds: u64, is_so: impl Fn() -> bool) {
-    let begin = Instant::now();
-    while !is_so() {
-        assert!(begin.elapsed() < Duration::from_secs(seconds), "not within {seconds} s: {what}");
-        std::thread::sleep(Duration::from_millis(100));
-    }
-}
+use std::process::Stdio;
 
 /// What a client does with what it was told.
 const SCRIPT: &str = "#!/bin/sh\n\
@@ -165,9 +21,11 @@ const SCRIPT: &str = "#!/bin/sh\n\
 #[test]
 fn either_is_killed_or_stopped_and_the_client_keeps_its_address() {
     let folder = Folder::new("paired");
-    let wire = Wire::new();
-    let mut a = Server::new(&wire, &folder, "a", "primary");
-    let mut b = Server::new(&wire, &folder, "b", "secondary");
+    let wire = Wire::new("pair");
+    let mut a = Server::new(&wire, &folder, "a", "primary", "");
+    let mut b = Server::new(&wire, &folder, "b", "secondary", "");
+    a.start();
+    b.start();
     wait("NORMAL", 20, || a.is_normal() && b.is_normal());
 
     let script = folder.file("script", SCRIPT);

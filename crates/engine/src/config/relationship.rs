@@ -1,12 +1,13 @@
 //! With whom pools are shared.
 //!
 //! *Lives here:* [`RelationshipParts`], one partner in one role (F07-5.1.1-02).
-//! *Must not know:* addresses and ports of partners: a link is the shell's.
+//! *Must not know:* addresses and ports of partners, certificates and keys: a link is the shell's.
 
+use failover::connection::TlsPolicy;
 use failover::dialect::Dialect;
 use failover::digest::Secret;
 use failover::state::Role;
-use failover::time::Interval;
+use failover::time::{Interval, Time};
 
 /// Number of a relationship in [`super::Config`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -43,6 +44,20 @@ pub struct RelationshipParts {
     pub delayed_service: Option<u8>,
     /// The secret that both know (F07 11.1).
     pub secret: Option<Secret>,
+    /// TLS (F07 11.2); `None`: it is not configured.
+    pub tls: Option<TlsParts>,
+}
+
+/// So long before a certificate ends people are told, and then every day.
+pub const CERTIFICATE_WARNING: Interval = Interval::from_seconds(30 * 86_400);
+
+/// What is decided about TLS with a partner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TlsParts {
+    /// Not without; else only if the partner can (F07-12.26-01).
+    pub is_required: bool,
+    /// When the certificate of this server, or one of those above it, ends.
+    pub certificate_expires: Time,
 }
 
 impl RelationshipParts {
@@ -62,6 +77,16 @@ impl RelationshipParts {
             trusts_restart: false,
             delayed_service: None,
             secret: None,
+            tls: None,
+        }
+    }
+
+    /// What is said of TLS in CONNECT and CONNECTACK.
+    pub fn tls_policy(&self) -> TlsPolicy {
+        match self.tls {
+            None => TlsPolicy::No,
+            Some(TlsParts { is_required: false, .. }) => TlsPolicy::Desired,
+            Some(TlsParts { is_required: true, .. }) => TlsPolicy::Required,
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::event::Event;
 use crate::input::{Link, LinkId};
 use crate::outbox::{Outbox, ToPartner};
 use failover::connection::{
-    Cause, Connection, Established, Opener, Outgoing, Output, Received, Settings, Ticket, TlsPolicy,
+    Cause, Connection, Established, Opener, Outgoing, Output, Received, Settings, Ticket,
 };
 use failover::endpoint::Event as Happening;
 use failover::message::{Codec, EncodeError, Message, Relationship, RelationshipName, TandemInfo, Xid};
@@ -26,6 +26,9 @@ const HANDSHAKE_WAIT: Interval = Interval::from_seconds(15);
 
 /// A partner that answers no BNDUPD for so long does not do its work (design: grey failure, F07-9.6.4-02).
 const ACK_WAIT: Interval = Interval::from_seconds(30);
+
+/// After so long a time in whole seconds is another one.
+const NEXT_SECOND: Interval = Interval::from_seconds(1);
 
 /// Connections that one relationship may have at a time, those in their handshake counted.
 const MAX_LINKS: usize = 4;
@@ -82,6 +85,14 @@ impl Engine {
             }
             Link::Received { link, at, bytes } => {
                 self.on_link(now, link, outbox, |connection, outputs| connection.receive(at, bytes, outputs));
+            }
+            Link::TlsStarted { link, peer } => {
+                self.on_link(now, link, outbox, |connection, outputs| {
+                    connection.tls_started(now, peer, outputs);
+                });
+            }
+            Link::TlsFailed { link, why } => {
+                self.on_link(now, link, outbox, |connection, outputs| connection.tls_failed(why, outputs));
             }
             Link::Closed { link } => {
                 self.on_link(now, link, outbox, Connection::lost);
@@ -223,7 +234,7 @@ impl Engine {
             receive_timer: parts.receive_timer,
             mclt: parts.mclt,
             service: endpoint.service(),
-            tls: TlsPolicy::No,
+            tls: parts.tls_policy(),
             max_clock_difference: None,
             handshake_wait: HANDSHAKE_WAIT,
             ack_wait: ACK_WAIT,
@@ -259,8 +270,8 @@ impl Engine {
         for output in outputs {
             match output {
                 Output::Send(outgoing) => self.send(link, outgoing, outbox),
-                // No policy asks for it yet, so no partner gets a yes.
-                Output::StartTls => outbox.partner_at_once(ToPartner::Close { link }),
+                // After the CONNECTACK that says so.
+                Output::StartTls => outbox.partner(ToPartner::StartTls { link }),
                 Output::Established(established) => {
                     self.established(now, relationship, link, &established, outbox);
                     connected = Some(established);
@@ -320,7 +331,11 @@ impl Engine {
             self.on_link(now, old, outbox, Connection::lost);
         }
         let name = self.config.relationship(relationship).name.clone();
-        outbox.event(Event::PartnerConnected { relationship: name.clone(), clock: established.delta.0 });
+        outbox.event(Event::PartnerConnected {
+            relationship: name.clone(),
+            clock: established.delta.0,
+            tls_peer: established.tls_peer.clone(),
+        });
         let own = self.config.digest_of(relationship);
         let differ = established.tandem.is_some_and(|tandem| tandem.configuration != own);
         self.endpoint_mut(relationship).terms_differ = differ;
@@ -346,16 +361,25 @@ impl Engine {
         if matches!(cause, Cause::Stimulus) {
             return;
         }
+        let is_signed = self.config.relationship(relationship).secret.is_some();
         let endpoint = self.endpoint_mut(relationship);
         let worked = endpoint.link == Some(link);
         // A connection that came and went beside the one that works says nothing about it.
         if worked || endpoint.link.is_none() {
             endpoint.connect_at = endpoint.retry.next(now, cause, worked);
+            if is_signed {
+                // The time of a CONNECT, in whole seconds, is to be later than all that was signed before (D12-11.1-01).
+                endpoint.connect_at = endpoint.connect_at.max(now.plus(NEXT_SECOND));
+            }
             endpoint.is_refused = cause.is_refusal() && !worked;
         }
         let name = self.config.relationship(relationship).name.clone();
         // F07-7.12.2-01.
-        outbox.event(Event::PartnerDisconnected { relationship: name, cause: cause.to_string() });
+        outbox.event(if cause.is_unauthenticated() {
+            Event::PartnerNotAuthenticated { relationship: name, cause: cause.to_string() }
+        } else {
+            Event::PartnerDisconnected { relationship: name, cause: cause.to_string() }
+        });
         if worked {
             self.lost_contact(now, relationship, outbox);
         }

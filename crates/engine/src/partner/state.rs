@@ -90,6 +90,7 @@ impl Engine {
         established: &Established,
         outbox: &mut Outbox,
     ) {
+        let is_signed = self.config.relationship(relationship).secret.is_some();
         let endpoint = self.endpoint_mut(relationship);
         if endpoint.role() == Role::Secondary {
             let record = &mut endpoint.record;
@@ -99,6 +100,9 @@ impl Engine {
             record.last_connect = established.connect_time;
             endpoint.machine.set_terms(established.mclt, established.service);
             self.set_authority(relationship);
+            self.store_endpoint(relationship, outbox);
+        } else if is_signed {
+            endpoint.record.last_connect = established.connect_time;
             self.store_endpoint(relationship, outbox);
         }
     }
@@ -140,6 +144,7 @@ impl Engine {
             endpoint.record.alive = endpoint.machine.alive(now);
             self.store_endpoint(relationship, outbox);
         }
+        self.look_at_certificate(now, relationship, outbox);
         if self.endpoint(relationship).is_in_contact() {
             self.retry_refused(now, relationship);
             if self.endpoint(relationship).look_at_pools <= now {

@@ -40,6 +40,10 @@ pub struct EndpointView {
     pub in_contact: bool,
     /// When the partner was last heard, as far as that is recorded; [`Time::ZERO`] for never.
     pub last_communicated: Time,
+    /// Whom TLS proved the partner to be, while there is a connection over TLS.
+    pub tls_peer: Option<String>,
+    /// Each message is signed with a secret.
+    pub is_signed: bool,
     /// What is added to the partner's times, in seconds.
     pub clock_difference: i64,
     /// The MCLT in force.
@@ -116,6 +120,8 @@ impl Engine {
             partner_since: stored.partner.map(|(_, since)| since),
             in_contact: endpoint.machine.communications_ok(),
             last_communicated: stored.last_contact,
+            tls_peer: connection.and_then(|connection| connection.tls_peer()).map(str::to_owned),
+            is_signed: self.config.relationship(relationship).secret.is_some(),
             clock_difference: connection.map_or(0, |connection| connection.clock_delta().0),
             mclt: endpoint.mclt(),
             queued: self.table.queue.len(relationship),

@@ -32,7 +32,7 @@ pub struct EndpointRecord {
     pub buckets: Option<[u8; 32]>,
     /// delayed-service-parameter in force, in seconds; 0 for none.
     pub delayed_service: u8,
-    /// The time in the last CONNECT that was accepted (D12-11.1-01).
+    /// The time in the last CONNECT that was accepted (D12-11.1-01); on a primary with a secret in the last CONNECTACK.
     pub last_connect: WireTime,
     /// The raise for a partner that lost its bindings has begun and is not through (trap T16).
     pub is_raising: bool,

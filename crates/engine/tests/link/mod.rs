@@ -194,6 +194,7 @@ impl Pair {
         }
         match to {
             ToPartner::Connect { .. } => self.wants[n] = true,
+            ToPartner::StartTls { link } => self.hand(n, Link::TlsStarted { link, peer: "partner.example" }),
             ToPartner::Send { link, outgoing } => {
                 let mut bytes = Vec::new();
                 self.nodes[n].engine.encode(self.now, link, outgoing, &mut bytes).expect("our own message");

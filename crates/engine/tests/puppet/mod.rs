@@ -234,6 +234,7 @@ impl Puppet {
                     self.hear(&bytes);
                 }
             }
+            ToPartner::StartTls { link } => self.hand(Link::TlsStarted { link, peer: "partner.example" }),
             ToPartner::Close { link } => {
                 self.closed.push(link);
                 if link == self.link {

@@ -287,6 +287,7 @@ impl World {
         for to in to_partner {
             match to {
                 ToPartner::Connect { .. } => self.lines.push("< opens a connection".to_owned()),
+                ToPartner::StartTls { .. } => self.lines.push("< begins TLS".to_owned()),
                 ToPartner::Close { link } => {
                     self.lines.push(format!("< closes the connection{}", self.which(link)));
                     self.forget(link);

@@ -29,8 +29,11 @@ pub struct Established {
     pub receive_timer: Interval,
     /// Difference of the clocks.
     pub delta: ClockDelta,
-    /// The time in the CONNECT, to be kept on stable storage where there is a secret (D12-11.1-01); 0 on a primary.
+    /// The time in the CONNECT, on a primary in the CONNECTACK, to be kept on stable storage where there is a secret
+    /// (D12-11.1-01).
     pub connect_time: WireTime,
+    /// Whom TLS proved the partner to be; `None` in clear.
+    pub tls_peer: Option<String>,
 }
 
 /// Whether TLS is used in a relationship (Q17).
@@ -67,17 +70,21 @@ impl TlsPolicy {
 }
 
 impl Connection {
-    /// TLS runs: the primary sends CONNECT again, without TLS-request (F07-11.2-04).
-    pub fn tls_started(&mut self, now: Time, out: &mut Vec<Output>) {
-        if self.phase != Phase::Tls {
+    /// TLS runs, and proved the partner to be `peer`: the primary sends CONNECT again, without TLS-request (F07-11.2-04).
+    pub fn tls_started(&mut self, now: Time, peer: &str, out: &mut Vec<Output>) {
+        if !matches!(self.phase, Phase::Tls { .. }) {
             return;
         }
-        self.over_tls = true;
-        self.buffer.clear();
+        self.tls_peer = Some(peer.to_owned());
         self.phase = Phase::Handshake { until: now.plus(self.settings.handshake_wait) };
         if self.settings.role == Role::Primary {
             self.send_connect(out);
         }
+    }
+
+    /// TLS did not come about, or broke: `why` says what to do. Nothing more can be told to the partner.
+    pub fn tls_failed(&mut self, why: &str, out: &mut Vec<Output>) {
+        self.end(Cause::Tls(why.to_owned()), out);
     }
 
     pub(super) fn send_connect(&mut self, out: &mut Vec<Output>) {
@@ -91,7 +98,7 @@ impl Connection {
             vendor_class: VENDOR_CLASS.to_vec(),
             // F07-7.8.1-11.
             protocol_version: PROTOCOL_VERSION,
-            tls_request: (!self.over_tls).then(|| settings.tls.request()),
+            tls_request: self.tls_peer.is_none().then(|| settings.tls.request()),
             // F07-7.8.1-06.
             mclt: settings.mclt,
             buckets: settings.service.buckets,
@@ -129,13 +136,13 @@ impl Connection {
 
     /// Steps 1 to 9 of F07 7.8.2. Step 4, the digest, was done when the message was read.
     fn connect_came(&mut self, now: Time, xid: Xid, sent: WireTime, connect: Connect, out: &mut Vec<Output>) {
-        let (reply, tls) = match connect.tls_request.filter(|_| !self.over_tls) {
+        let (reply, tls) = match connect.tls_request.filter(|_| self.tls_peer.is_none()) {
             Some(request) => {
                 let (reply, reason) = self.settings.tls.reply(request);
                 (Some(reply), reason)
             }
             // Over TLS it is not negotiated again (F07-7.9.1-09).
-            None if self.over_tls || self.settings.tls != TlsPolicy::Required => (None, None),
+            None if self.tls_peer.is_some() || self.settings.tls != TlsPolicy::Required => (None, None),
             None => (None, Some(RejectReason::TLS_REQUIRED)),
         };
         // F07-7.8.2-03.
@@ -145,6 +152,7 @@ impl Connection {
         }
         // F07-7.8.2-09.
         self.clock = Some(clock);
+        self.counts_xids = connect.tandem.is_some();
         let start_tls = reply == Some(true);
         if !start_tls {
             self.partner_max_unacked = connect.max_unacked_bndupd;
@@ -159,6 +167,7 @@ impl Connection {
                 receive_timer: connect.receive_timer,
                 delta: self.clock_delta(),
                 connect_time: sent,
+                tls_peer: self.tls_peer.clone(),
             }));
         }
         // F07-7.9.1-12.
@@ -173,9 +182,13 @@ impl Connection {
         out.push(Output::Send(Connection::reply(xid, self.connect_ack(reply, Ok(accepted)))));
         self.connected_once = true;
         if start_tls {
-            self.phase = Phase::Tls;
-            out.push(Output::StartTls);
+            self.start_tls(now, out);
         }
+    }
+
+    fn start_tls(&mut self, now: Time, out: &mut Vec<Output>) {
+        self.phase = Phase::Tls { until: now.plus(self.settings.handshake_wait) };
+        out.push(Output::StartTls);
     }
 
     /// Why a CONNECT is rejected, in the order of F07 7.8.2; `None`: it is not.
@@ -254,16 +267,14 @@ impl Connection {
             // F07-7.9.2-04.
             Err(why) => return self.end(Cause::RejectedByPartner(why), out),
         };
-        let tls = ack.tls_reply.filter(|_| !self.over_tls);
+        let tls = ack.tls_reply.filter(|_| self.tls_peer.is_none());
         match (tls, self.settings.tls) {
             // F07-7.9.2-05.
             (Some(true), TlsPolicy::Desired | TlsPolicy::Required) => {
-                self.phase = Phase::Tls;
-                out.push(Output::StartTls);
-                return;
+                return self.start_tls(now, out);
             }
             (Some(true), TlsPolicy::No) => return self.refuse(RejectReason::TLS_NOT_CONFIGURED, out),
-            (_, TlsPolicy::Required) if !self.over_tls => {
+            (_, TlsPolicy::Required) if self.tls_peer.is_none() => {
                 return self.refuse(RejectReason::TLS_REQUIRED, out);
             }
             _ => {}
@@ -276,7 +287,14 @@ impl Connection {
         if ack.relationship != self.settings.partner {
             return self.refuse(RejectReason::INVALID_PARTNER, out);
         }
+        // In the same second it may be another one: its xid is that of our CONNECT, which no other connection has.
+        if self.settings.codec.has_secret() && sent < self.settings.last_connect {
+            let text = "this CONNECTACK is older than the last one: it was replayed, or the partner's clock went back";
+            let why = Rejection::saying(RejectReason::TIME_MISMATCH, text.to_owned());
+            return self.end(Cause::RejectedByUs(why), out);
+        }
         self.clock = Some(clock);
+        self.counts_xids = accepted.tandem.is_some();
         self.partner_max_unacked = accepted.max_unacked_bndupd;
         // About a fifth of what the partner waits (F07-7.9.2-11).
         self.establish(now, accepted.receive_timer.fraction(1, 5));
@@ -295,7 +313,8 @@ impl Connection {
             tandem: accepted.tandem,
             receive_timer: accepted.receive_timer,
             delta: clock.delta(),
-            connect_time: WireTime(0),
+            connect_time: sent,
+            tls_peer: self.tls_peer.clone(),
         }));
     }
 

@@ -39,6 +39,10 @@ pub enum Cause {
     Unexpected(&'static str),
     /// So much was said that no transaction id is left.
     XidsUsedUp,
+    /// What came was signed by the partner, or claims to be from it, but it was not sent here and now.
+    Unauthenticated(&'static str),
+    /// TLS did not come about, or broke.
+    Tls(String),
 }
 
 impl fmt::Display for Cause {
@@ -71,8 +75,9 @@ impl fmt::Display for Cause {
             Cause::Asked(why) => rejection(f, "we disconnected", why),
             Cause::Malformed(error) => error.fmt(f),
             Cause::OutOfStep(error) => error.fmt(f),
-            Cause::Unexpected(what) => f.write_str(what),
+            Cause::Unexpected(what) | Cause::Unauthenticated(what) => f.write_str(what),
             Cause::XidsUsedUp => f.write_str("all transaction ids of the connection are used: a new one is made"),
+            Cause::Tls(why) => write!(f, "TLS: {why}"),
         }
     }
 }
@@ -86,7 +91,9 @@ impl Cause {
             | Cause::Asked(_)
             | Cause::Malformed(_)
             | Cause::OutOfStep(_)
-            | Cause::Unexpected(_) => true,
+            | Cause::Unexpected(_)
+            | Cause::Unauthenticated(_)
+            | Cause::Tls(_) => true,
             Cause::Disconnected(why) => why.reason != RejectReason::NO_TRAFFIC,
             Cause::Lost
             | Cause::NoTraffic
@@ -95,6 +102,23 @@ impl Cause {
             | Cause::NoConnect
             | Cause::Stimulus
             | Cause::XidsUsedUp => false,
+        }
+    }
+
+    /// Whether what came did not prove to be from the partner: operators are told so (F07-11.1-07).
+    pub fn is_unauthenticated(&self) -> bool {
+        use RejectReason as R;
+        match self {
+            Cause::Malformed(ParseError::Digest(_)) | Cause::Unauthenticated(_) | Cause::Tls(_) => true,
+            Cause::RejectedByUs(why) => matches!(
+                why.reason,
+                R::TLS_REQUIRED
+                    | R::DIGEST_NOT_SUPPORTED
+                    | R::DIGEST_NOT_CONFIGURED
+                    | R::DIGEST_MISMATCH
+                    | R::MISSING_DIGEST
+            ),
+            _ => false,
         }
     }
 }

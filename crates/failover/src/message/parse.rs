@@ -154,12 +154,12 @@ impl Codec {
             return Err(bare(ParseError::FrameLength(frame.len())));
         }
         let Some(message_type) = MessageType::from_number(head[2]) else {
+            if head[2] < 128 {
+                return Err(bare(ParseError::UnknownType(head[2])));
+            }
             // Q11.
-            return if head[2] >= 128 {
-                Ok(Parsed::Ignored(head[2]))
-            } else {
-                Err(bare(ParseError::UnknownType(head[2])))
-            };
+            self.authenticate_unknown(frame, head[3]).map_err(|fault| bare(ParseError::Digest(fault)))?;
+            return Ok(Parsed::Ignored(head[2]));
         };
         let time = WireTime(u32::from_be_bytes([head[4], head[5], head[6], head[7]]));
         let xid = Xid(u32::from_be_bytes([head[8], head[9], head[10], head[11]]));
@@ -209,6 +209,19 @@ impl Codec {
             return Err(DigestFault::NotSupported);
         }
         self.compare(secret, frame, place)
+    }
+
+    /// What a message of an unknown type says is not read; but that it is the partner's is to be known (F07-11.1-02).
+    fn authenticate_unknown(&self, frame: &[u8], offset: u8) -> Result<(), DigestFault> {
+        if self.secret.is_none() {
+            return Ok(());
+        }
+        // All messages have their options in one form; the type stands in errors only.
+        let reader = Reader { dialect: self.dialect, message_type: MessageType::Contact, frame };
+        let offset = usize::from(offset);
+        let in_frame = (MIN_MESSAGE..=frame.len()).contains(&offset);
+        let found = in_frame.then(|| reader.read(offset).ok()).flatten().ok_or(DigestFault::Missing)?;
+        self.authenticate(frame, offset, &found)
     }
 
     fn compare(&self, secret: &Secret, frame: &[u8], place: Place) -> Result<(), DigestFault> {

@@ -1,5 +1,9 @@
-//! *Lives here:* two desks with real sockets between them, on addresses of the loopback, and a disk that the test moves.
+//! *Lives here:* two desks with real sockets between them, on addresses of the loopback, and a disk that the test moves; in the
+//! folder the same with TLS and secrets, and with somebody in between.
 //! *Must not know:* threads.
+
+mod meddling;
+mod secured;
 
 use super::*;
 use crate::desk::JournalEnds;
@@ -29,15 +33,34 @@ struct Node {
     held: Vec<Work>,
     disk_stands: bool,
     start: Instant,
+    /// Number and text of what people were told.
+    told: Vec<(&'static str, String)>,
+    /// What left for clients.
+    replies: Vec<Vec<u8>>,
+}
+
+/// What a node is made with.
+#[derive(Debug, Clone, Copy)]
+struct Made<'t> {
+    /// The last bytes of its own address, and of its partner's.
+    ours: u8,
+    theirs: u8,
+    role: Role,
+    /// More lines of its `[[failover]]`.
+    lines: &'t str,
 }
 
 impl Node {
     fn new(test: u8, role: Role, start: Instant) -> Node {
         let (ours, theirs) = if role == Role::Primary { (1, 2) } else { (2, 1) };
+        Node::made(test, Made { ours, theirs, role, lines: "" }, start)
+    }
+
+    fn made(test: u8, Made { ours, theirs, role, lines }: Made<'_>, start: Instant) -> Node {
         let text = format!(
             "interfaces = [\"x\"]\nstate-directory = \"/\"\nlease-time = \"1h\"\n[[failover]]\nname = \"campus\"\n\
              role = \"{role}\"\nlisten = \"{}:{PORT}\"\npartner = \"{}:{PORT}\"\nreceive-timer = \"3s\"\n\
-             startup-wait = \"2s\"\n[[subnet]]\nprefix = \"10.0.0.0/16\"\n[[subnet.pool]]\n\
+             startup-wait = \"2s\"\n{lines}[[subnet]]\nprefix = \"10.0.0.0/16\"\n[[subnet.pool]]\n\
              range = \"10.0.1.0-10.0.1.19\"\nfailover = \"campus\"\n",
             address(test, ours),
             address(test, theirs)
@@ -49,13 +72,25 @@ impl Node {
         let counters = Arc::<ShellCounters>::default();
         let shared = Arc::new(Shared::new(Arc::clone(&counters), Position::START, Health::Ok));
         let now = Time::from_seconds(1_800_000_000);
-        let partners = Partners::new(engine.config(), &config.partners, now, Arc::clone(&counters)).unwrap();
+        let partners =
+            Partners::new(engine.config(), &config.partners, &config.partner_tls, now, Arc::clone(&counters))
+                .unwrap();
         let events = EventLog::new(config.log_level, counters);
         let (mut desk, ends) = Desk::new(engine, Outbox::new(Position::START), Arc::clone(&shared), events);
         desk.start(now);
         let interfaces = [Interface { id: InterfaceId(1), addresses: vec![Ipv4Addr::new(10, 0, 0, ours)] }];
         desk.handle(now, Input::Interfaces(&interfaces)).unwrap();
-        Node { desk, partners, ends, shared, held: Vec::new(), disk_stands: false, start }
+        Node {
+            desk,
+            partners,
+            ends,
+            shared,
+            held: Vec::new(),
+            disk_stands: false,
+            start,
+            told: Vec::new(),
+            replies: Vec::new(),
+        }
     }
 
     fn now(&self) -> Time {
@@ -77,7 +112,9 @@ impl Node {
         self.held.extend(self.ends.work.try_iter());
         if !self.disk_stands {
             for work in self.held.drain(..) {
-                let Work::Batch(batch) = work else { continue };
+                let Work::Batch(mut batch) = work else { continue };
+                self.told.extend(batch.events().0.iter().map(|event| (event.entry().id, event.to_string())));
+                batch.release(batch.end(), now, |_, bytes| self.replies.push(bytes.to_vec()));
                 self.shared.set_stable(batch.end());
                 self.ends.spent.send(Spent::Batch(batch)).unwrap();
             }

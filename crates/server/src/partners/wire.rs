@@ -1,8 +1,9 @@
 //! One connection to a partner, as bytes.
 //!
-//! *Lives here:* [`Wire`]: what waits to be sent, with its bounds; the end of a connection in good order.
+//! *Lives here:* [`Wire`]: what waits to be sent, with its bounds, in clear or over TLS; the end of a connection in good order.
 //! *Must not know:* what the bytes say.
 
+use super::tls::{Opened, Terms, Tls};
 use engine::config::RelationshipId;
 use failover::time::{Interval, Time};
 use std::io::{ErrorKind, Read, Write};
@@ -22,7 +23,9 @@ pub(super) const CLOSING: Interval = Interval::from_seconds(2);
 pub(super) struct Wire {
     pub(super) socket: TcpStream,
     pub(super) relationship: RelationshipId,
+    /// As the socket takes it: over TLS records.
     waiting: Vec<u8>,
+    tls: Option<Tls>,
     /// How many bytes of `waiting` are gone.
     sent: usize,
     /// Since when the partner takes nothing.
@@ -65,6 +68,7 @@ impl Wire {
             socket,
             relationship,
             waiting: Vec::new(),
+            tls: None,
             sent: 0,
             stuck_since: None,
             is_watched: false,
@@ -72,9 +76,35 @@ impl Wire {
         }
     }
 
-    /// Where bytes are to be added that wait for [`Wire::flush`].
-    pub(super) fn out(&mut self) -> &mut Vec<u8> {
-        &mut self.waiting
+    /// Adds what waits for [`Wire::flush`].
+    pub(super) fn say(&mut self, bytes: &[u8]) {
+        match &mut self.tls {
+            Some(tls) => tls.put(bytes, &mut self.waiting),
+            None => self.waiting.extend_from_slice(bytes),
+        }
+    }
+
+    /// What is said and comes from now on is over TLS.
+    ///
+    /// # Errors
+    /// When it cannot begin.
+    pub(super) fn start_tls(&mut self, terms: &Terms) -> Result<(), String> {
+        self.tls = Some(Tls::begin(terms, &mut self.waiting)?);
+        Ok(())
+    }
+
+    /// Takes what came out of TLS, and adds it to `plain`; `None` where there is no TLS.
+    pub(super) fn open(&mut self, bytes: &[u8], plain: &mut Vec<u8>) -> Option<Opened> {
+        let Wire { tls, waiting, .. } = self;
+        tls.as_mut().map(|tls| tls.take(bytes, plain, waiting))
+    }
+
+    /// What was said is still sent, until then at the latest; nothing more is said.
+    pub(super) fn finish(&mut self, until: Time) {
+        if let Some(tls) = &mut self.tls {
+            tls.end(&mut self.waiting);
+        }
+        self.end = End::Asked(until);
     }
 
     /// Whether bytes wait.
@@ -158,7 +188,7 @@ mod tests {
         let (mut wire, _partner) = pair();
         let now = Time::from_seconds(100);
         while !wire.waits() {
-            wire.out().resize(200_000, 7);
+            wire.say(&vec![7; 200_000]);
             wire.flush(now).unwrap();
         }
         let due = wire.deadline().unwrap();
@@ -172,10 +202,9 @@ mod tests {
         let (mut wire, _partner) = pair();
         let now = Time::from_seconds(100);
         for _ in 0..20_000 {
-            let length = wire.out().len() + 10_000;
-            wire.out().resize(length, 7);
+            wire.say(&[7; 10_000]);
             if wire.flush(now).is_err() {
-                assert!(wire.out().len() <= MAX_WAITING + 10_000);
+                assert!(wire.waiting.len() <= MAX_WAITING + 10_000);
                 return;
             }
         }

@@ -171,6 +171,8 @@ fn send(process: &mut Process, outside: &mut Outside, at: At, leaving: Vec<ToPar
     for to in leaving {
         let doing = match to {
             ToPartner::Connect { .. } => Doing::Connect,
+            // No server of this world is configured for TLS.
+            ToPartner::StartTls { .. } => continue,
             ToPartner::Close { link } => Doing::Close { link },
             ToPartner::Send { link, outgoing } => {
                 let mut bytes = Vec::new();

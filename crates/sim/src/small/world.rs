@@ -331,6 +331,8 @@ impl World {
             self.servers[server].changed();
             match to {
                 ToPartner::Connect { .. } => self.servers[server].asks = true,
+                // No server of this world is configured for TLS.
+                ToPartner::StartTls { .. } => {}
                 ToPartner::Close { link } => {
                     self.line.close(server, link);
                     closed.push(link);

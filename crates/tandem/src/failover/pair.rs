@@ -36,6 +36,9 @@ pub(crate) fn lines(pair: &Relationship, color: bool) -> Vec<String> {
             (false, None) => format!("{}, never heard", toned(color, Tone::Bad, "no")),
         },
     );
+    if let Some(security) = security(pair) {
+        add("security", security);
+    }
     let mut updates = format!("{} unacked, {} queued", count(pair.unacked), count(pair.queued));
     for (number, what) in [(pair.rejected, "rejected by the partner"), (pair.unagreed, "to be agreed upon")] {
         if number > 0 {
@@ -61,6 +64,17 @@ pub(crate) fn lines(pair: &Relationship, color: bool) -> Vec<String> {
         add("alive", toned(color, Tone::Warning, &text));
     }
     lines
+}
+
+/// What proves who the partner is, as far as there is one.
+fn security(pair: &Relationship) -> Option<String> {
+    let signed = "each message is signed";
+    match (&pair.tls_peer, pair.signed) {
+        (Some(peer), false) => Some(format!("TLS, the partner is {}", peer.escape_debug())),
+        (Some(peer), true) => Some(format!("TLS, the partner is {}; {signed}", peer.escape_debug())),
+        (None, true) => Some(signed.to_owned()),
+        (None, false) => pair.in_contact.then(|| "none: nothing proves who the partner is".to_owned()),
+    }
 }
 
 fn since(moment: Option<&Moment>) -> String {
@@ -96,6 +110,8 @@ mod tests {
             partner_state_since: Some(moment("2026-11-24T23:06:59Z")),
             in_contact: true,
             last_communicated: Some(moment("2026-11-24T23:30:00Z")),
+            tls_peer: Some("tandem-a.example".to_owned()),
+            signed: false,
             clock_difference: 1,
             mclt: 3600,
             queued: 0,
@@ -121,6 +137,7 @@ mod tests {
             partner_state: None,
             partner_state_since: None,
             in_contact: false,
+            tls_peer: None,
             alive: Some(moment("2026-11-24T23:30:05Z")),
             queued: 1234,
             ..pair()
@@ -134,6 +151,8 @@ mod tests {
             rejected: 3,
             unagreed: 2,
             storage_lost: true,
+            tls_peer: None,
+            signed: true,
             ..pair()
         };
         insta::assert_snapshot!(

@@ -7,6 +7,7 @@
 mod duplicates;
 mod load;
 mod mismatch;
+mod secured;
 mod service;
 mod talk;
 mod traps;

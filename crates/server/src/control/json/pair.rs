@@ -36,6 +36,10 @@ pub struct Relationship {
     pub in_contact: bool,
     /// When the partner was last heard, as far as that is recorded.
     pub last_communicated: Option<Moment>,
+    /// Whom TLS proved the partner to be; `null` while there is no connection over TLS.
+    pub tls_peer: Option<String>,
+    /// Whether each message is signed with a secret.
+    pub signed: bool,
     /// What is added to the partner's times, in seconds.
     pub clock_difference: i64,
     /// The MCLT in force, in seconds.
@@ -91,6 +95,8 @@ impl Relationship {
             partner_state_since: view.partner_since.and_then(Moment::of),
             in_contact: view.in_contact,
             last_communicated: Moment::of(view.last_communicated),
+            tls_peer: view.tls_peer.clone(),
+            signed: view.is_signed,
             clock_difference: view.clock_difference,
             mclt: view.mclt.as_seconds(),
             queued: u64::from(view.queued),
