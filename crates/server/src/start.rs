@@ -51,13 +51,7 @@ fn start_and_run(config: ServerConfig, warnings: &Report) -> Result<(), ServeErr
     let signals = take_signals()?;
     let counters = Arc::default();
     log::start(config.log_level, &counters);
-    for said in warnings.diagnostics() {
-        let Diagnostic { line, message, .. } = said;
-        match said.severity {
-            Severity::Remark => info!("configuration, line {line}: {message}"),
-            Severity::Warning | Severity::Error => warn!("configuration, line {line}: {message}"),
-        }
-    }
+    tell(warnings);
     let watch = Watch::new().map_err(|error| ServeError::system("netlink", error))?;
     let (listeners, udp) = hear(&config.interfaces)?;
     let packets = Arc::new(socket::packets().map_err(|error| socket_failed("a packet socket", error))?);
@@ -120,6 +114,17 @@ fn start_and_run(config: ServerConfig, warnings: &Report) -> Result<(), ServeErr
         store: facts,
     })?;
     run(owner, journal)
+}
+
+/// What was said of the configuration.
+fn tell(warnings: &Report) {
+    for said in warnings.diagnostics() {
+        let Diagnostic { line, message, .. } = said;
+        match said.severity {
+            Severity::Remark => info!("configuration, line {line}: {message}"),
+            Severity::Warning | Severity::Error => warn!("configuration, line {line}: {message}"),
+        }
+    }
 }
 
 /// Runs both threads to their end.

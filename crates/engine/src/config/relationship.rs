@@ -81,7 +81,7 @@ impl RelationshipParts {
         }
     }
 
-    /// What is said of TLS in CONNECT and CONNECTACK.
+    /// What is said of TLS in CONNECT and CONNECTACK (F07-11-02).
     pub fn tls_policy(&self) -> TlsPolicy {
         match self.tls {
             None => TlsPolicy::No,

@@ -270,7 +270,7 @@ impl Engine {
         for output in outputs {
             match output {
                 Output::Send(outgoing) => self.send(link, outgoing, outbox),
-                // After the CONNECTACK that says so.
+                // After the CONNECTACK that says so (F07-11.2-03).
                 Output::StartTls => outbox.partner(ToPartner::StartTls { link }),
                 Output::Established(established) => {
                     self.established(now, relationship, link, &established, outbox);
