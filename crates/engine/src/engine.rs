@@ -238,10 +238,12 @@ impl Engine {
 
     fn free_abandoned(&mut self, now: Time, slot: Slot, outbox: &mut Outbox) {
         if self.table.relationship(slot).is_some() {
-            // F07-5.10-15, D12's figure 5.11-1 note 3: by way of RESET, so that the partner agrees. It is as old as the ABANDONED
-            // that it ends: nothing was heard of the address since, and whoever got it from the partner meanwhile has more to
-            // say (time(3) of figure 7.1.3-1).
-            self.table.change(slot, |binding| binding.status = BindingStatus::Reset);
+            // By way of RESET, so that the partner agrees (F07-5.10-15, D12's figure 5.11-1 note 3). No operator says this: it names no
+            // end, so that nobody who may have the address loses it.
+            self.table.change(slot, |binding| {
+                binding.status = BindingStatus::Reset;
+                binding.lease_expiration = Stamp::NONE;
+            });
             self.changed(slot, outbox);
             return;
         }

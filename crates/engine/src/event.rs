@@ -93,6 +93,15 @@ pub enum Event {
         /// Why.
         why: &'static str,
     },
+    /// An operator freed an address.
+    AddressReset {
+        /// The address.
+        address: Ipv4Addr,
+        /// What it was.
+        before: BindingStatus,
+        /// What it is now.
+        status: BindingStatus,
+    },
     /// A network has no address left for new clients.
     NetworkExhausted {
         /// Its name.
@@ -228,13 +237,14 @@ impl Event {
             Event::CannotServe { .. } => 23,
             Event::LeadTimeOver { .. } => 24,
             Event::TermsDiffer { .. } => 25,
+            Event::AddressReset { .. } => 27,
         };
         &CATALOGUE[number]
     }
 }
 
 /// All entries; the manual's chapter is made from them.
-pub static CATALOGUE: [Entry; 27] = [
+pub static CATALOGUE: [Entry; 28] = [
     Entry {
         id: "TDM-1001",
         name: "lease-granted",
@@ -447,6 +457,14 @@ pub static CATALOGUE: [Entry; 27] = [
         what_to_do: "Nothing: the partner said that it restarts, and this server serves meanwhile. If the partner stays \
                      away for long, say `tandem failover partner-down` once it is certainly off.",
     },
+    Entry {
+        id: "TDM-1011",
+        name: "address-reset",
+        level: Level::Info,
+        section: "F07 5.10",
+        what_to_do: "Nothing: somebody said `tandem reset`. A shared address stays RESET until the partner agrees; where that \
+                     lasts, look at `tandem failover status`.",
+    },
 ];
 
 impl fmt::Display for Event {
@@ -468,12 +486,12 @@ impl fmt::Display for Event {
             Event::AbandonedFreed { address } => {
                 write!(f, "{address} is FREE again after its time as ABANDONED")
             }
+            Event::AddressReset { address, before, status } => {
+                write!(f, "{address} was {before}, and is {status} by an operator's word")
+            }
             Event::Refused { address, client, why } => write!(f, "{client} cannot have {address}: {why}"),
             Event::NetworkExhausted { network } => write!(f, "network {network} has no free address"),
-            Event::Storage(StorageHealth::ReserveOnly) => {
-                f.write_str("the store has no room but its last reserve: no lease is granted or renewed")
-            }
-            Event::Storage(StorageHealth::Ok) => f.write_str("the store has room again"),
+            Event::Storage(health) => f.write_str(room(*health)),
             Event::PartnerConnected { relationship, clock } => {
                 write!(f, "{relationship}: connected to the partner; its clock differs by {clock} s")
             }
@@ -517,6 +535,15 @@ impl fmt::Display for Event {
             Event::OrphansKept { count } => {
                 write!(f, "{count} addresses with bindings are in no pool any more")
             }
+        }
+    }
+}
+
+fn room(health: StorageHealth) -> &'static str {
+    match health {
+        StorageHealth::Ok => "the store has room again",
+        StorageHealth::ReserveOnly => {
+            "the store has no room but its last reserve: no lease is granted or renewed"
         }
     }
 }

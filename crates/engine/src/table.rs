@@ -647,7 +647,10 @@ impl Deadlines<'_> {
                     binding.probation_end(self.decline_time).max(promised.map_or(Time::ZERO, Stamp::time))
                 }
             },
-            (None, BindingStatus::Expired | BindingStatus::Released) => {
+            // RESET of what was ABANDONED: a partner that has it so takes that and no FREE (figure 7.1.3-1), so that it must hear of
+            // it first. It has no client.
+            (None, BindingStatus::Reset) if binding.client.is_none() => Time::NEVER,
+            (None, BindingStatus::Expired | BindingStatus::Released | BindingStatus::Reset) => {
                 match self.authority(binding).and_then(|authority| authority.partner_down) {
                     Some(stay)
                         if self.planted.leased_since_at_once
@@ -660,8 +663,7 @@ impl Deadlines<'_> {
                     None => Time::NEVER,
                 }
             }
-            // RESET: a partner that has it as ABANDONED takes that and no FREE (figure 7.1.3-1), so it must hear of it first.
-            (None, BindingStatus::Reset | BindingStatus::Free | BindingStatus::Backup) => Time::NEVER,
+            (None, BindingStatus::Free | BindingStatus::Backup) => Time::NEVER,
         };
         Stamp::at_or_after(at).tick()
     }

@@ -130,6 +130,22 @@ impl Engine {
         self.table.get(slot).doubted_until.time() > now && !self.planted.believes_after_release
     }
 
+    /// The state, where the bindings of this relationship are not what goes: they are missing, or first compared with the
+    /// partner's, or this server has said that it goes.
+    pub(crate) fn distrusts_bindings(&self, relationship: RelationshipId) -> Option<FailoverState> {
+        let endpoint = self.endpoint(relationship);
+        let state = endpoint.state();
+        let relies = matches!(
+            state,
+            FailoverState::Normal
+                | FailoverState::CommunicationsInterrupted
+                | FailoverState::PartnerDown
+                | FailoverState::ResolutionInterrupted
+                | FailoverState::ConflictDone
+        );
+        (!relies || endpoint.machine.stored().storage_lost).then_some(state)
+    }
+
     /// The MCLT in force for this address; nothing without a partner.
     pub(crate) fn mclt_of(&self, slot: Slot) -> Interval {
         self.table

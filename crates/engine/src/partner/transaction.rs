@@ -33,6 +33,10 @@ pub(super) fn describe(binding: &Binding, dialect: Dialect) -> BindingUpdate {
         update.lease_expiration = wire(binding.lease_expiration);
         return update;
     }
+    if status == BindingStatus::Reset {
+        // Not of the drafts either: up to when an operator knew that somebody may use it, and said that nobody does.
+        update.lease_expiration = wire(binding.lease_expiration);
+    }
     let Some(client) = &binding.client else { return update };
     update.client_identifier = client.client_identifier().map(<[u8]>::to_vec);
     // A client that said nothing of its hardware has a type all the same: the option must be there (F07-7.1.1-08).
