@@ -14,6 +14,7 @@ pub mod counter;
 mod engine;
 mod essence;
 pub mod event;
+mod former;
 pub mod input;
 mod operator;
 pub mod outbox;
@@ -26,6 +27,7 @@ mod view;
 
 pub use engine::{Engine, SnapshotCursor, WORK_PER_CALL};
 pub use essence::Essence;
+pub use former::UnsafeChange;
 pub use input::{Input, Interface, InterfaceId, Link, LinkId, Packet, StorageHealth};
 pub use operator::{Reset, ResetRefusal};
 pub use outbox::{Batch, Destination, Outbox, Position, Released, ToPartner};

@@ -198,6 +198,27 @@ impl Table {
         }
     }
 
+    /// Changes the bindings of these addresses; which of them are worth a record. Before [`Table::start`] only.
+    pub(crate) fn change_before_start(
+        &mut self,
+        first: u32,
+        last: u32,
+        change: impl Fn(&mut Binding),
+    ) -> Vec<Slot> {
+        let Some((first, last)) = find(&self.ranges, first).zip(find(&self.ranges, last)) else {
+            return Vec::new();
+        };
+        let mut changed = Vec::new();
+        for slot in first..=last {
+            let binding = &mut self.slots[slot as usize];
+            if binding.is_worth_a_record() {
+                change(binding);
+                changed.push(Slot(slot));
+            }
+        }
+        changed
+    }
+
     /// All records are in: builds what is not durable. Returns how many bindings have no place in the configuration.
     pub(crate) fn start(&mut self, config: &Config, now: Time) -> u64 {
         self.adopt_strangers();

@@ -43,7 +43,7 @@ Exit codes:
 const SERVE_EXIT_CODES: &str = "\
 Exit codes:
   0   it was told to stop, and everything is written
-  1   the configuration has errors, or cannot be read
+  1   the configuration has errors, or cannot be read, or does not fit the leases of the last run
   2   the command line makes no sense
   5   it could not start, or could not end in order
   70  a defect; it may be started again

@@ -4,11 +4,11 @@
 
 mod common;
 
+use common::processes::{Running, ip, wait};
 use common::{Folder, told};
 use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
 
 /// Three hosts on one wire, and a second wire between the two servers; they go away with all that is in them.
 struct Wire(String);
@@ -55,28 +55,6 @@ impl Drop for Wire {
         for host in ["client", "a", "b", "wire"] {
             let _ = Command::new("ip").args(["netns", "del", &self.host(host)]).status();
         }
-    }
-}
-
-fn ip(arguments: &[&str]) {
-    let done = Command::new("ip").args(arguments).output().unwrap();
-    assert!(done.status.success(), "ip {arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
-}
-
-/// A program that is killed if the test fails before it ends.
-struct Running(Child);
-
-impl Running {
-    fn signal(&self, signal: &str) {
-        let number = self.0.id().to_string();
-        assert!(Command::new("kill").args([signal, &number]).status().unwrap().success());
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
     }
 }
 
@@ -143,14 +121,6 @@ impl Drop for Server<'_> {
         if std::thread::panicking() {
             eprintln!("{}:\n{}", self.host, fs::read_to_string(&self.log).unwrap_or_default());
         }
-    }
-}
-
-fn wait(what: &str, seconds: u64, is_so: impl Fn() -> bool) {
-    let begin = Instant::now();
-    while !is_so() {
-        assert!(begin.elapsed() < Duration::from_secs(seconds), "not within {seconds} s: {what}");
-        std::thread::sleep(Duration::from_millis(100));
     }
 }
 

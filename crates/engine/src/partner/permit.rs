@@ -146,11 +146,11 @@ impl Engine {
         (!relies || endpoint.machine.stored().storage_lost).then_some(state)
     }
 
-    /// The MCLT in force for this address; nothing without a partner.
+    /// How much more than what is known here the partner may have promised of this address; nothing without a partner.
     pub(crate) fn mclt_of(&self, slot: Slot) -> Interval {
         self.table
             .relationship(slot)
-            .map_or(Interval::ZERO, |relationship| self.endpoint(relationship).mclt())
+            .map_or(Interval::ZERO, |relationship| self.endpoint(relationship).longest_mclt())
     }
 
     /// No lease can be given any more: said once until the partner is heard, or an operator says that we may go on (T15).
@@ -207,7 +207,7 @@ impl Endpoint {
         (self.state() == FailoverState::PartnerDown).then(|| PartnerDown {
             entered: self.machine.stored().entered,
             last_contact: self.machine.stored().last_contact,
-            mclt: self.mclt(),
+            mclt: self.longest_mclt(),
         })
     }
 }

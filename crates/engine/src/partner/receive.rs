@@ -160,7 +160,11 @@ impl Engine {
             return Stamp::at_or_after(now.plus(subnet.unwrap_or(Interval::INFINITE)));
         }
         let binding = self.table.get(slot);
-        if given_back { binding.doubted_if_given_back(now, endpoint.mclt()) } else { binding.doubted_until }
+        if given_back {
+            binding.doubted_if_given_back(now, endpoint.longest_mclt())
+        } else {
+            binding.doubted_until
+        }
     }
 
     fn note_refusal(
