@@ -301,7 +301,7 @@ impl Engine {
                 if !outlive {
                     binding.clear_times();
                 }
-                binding.flags = binding.flags.without(Flags::TOLD);
+                binding.flags = binding.flags.without(Flags::TOLD.with(Flags::BOOTP));
             }
         });
         if available {

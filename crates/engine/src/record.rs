@@ -113,6 +113,9 @@ impl Flags {
     /// Taken from the partner's pool, freed by the wait of PARTNER-DOWN, or granted on the client's word (T20): the partner
     /// must have acknowledged it before both are in NORMAL again (trap T17).
     pub const UNAGREED: Flags = Flags(4);
+    /// By the partner's word a BOOTP client has it (the B flag, D12-7.1.1-01): what was heard is told again as it was. It ends with the
+    /// client, and when that client speaks DHCP here.
+    pub const BOOTP: Flags = Flags(8);
     /// The partner asked for it and is owed it before UPDDONE (F07-7.3.2-02). Not durable: after a lost connection the
     /// partner asks anew.
     pub(crate) const OWED: Flags = Flags(0x80);

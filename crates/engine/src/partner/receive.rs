@@ -119,7 +119,11 @@ impl Engine {
             binding.start_time_of_state = Stamp::at_or_before(apply.start_time_of_state);
             binding.set_times(apply.times);
             take_client(binding, received, claim, apply);
-            binding.flags = Flags::NONE;
+            let has_client = matches!(
+                apply.status,
+                BindingStatus::Active | BindingStatus::Expired | BindingStatus::Released
+            );
+            binding.flags = if claim.bootp && has_client { Flags::BOOTP } else { Flags::NONE };
         });
         if before.flags.contains(Flags::OWED) {
             // The partner knows what it said itself.
