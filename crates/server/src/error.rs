@@ -78,7 +78,8 @@ pub enum ServeError {
 }
 
 fn lines(changes: &[UnsafeChange]) -> String {
-    changes.iter().map(|change| format!("\n  - {change}")).collect()
+    let lines: Vec<String> = changes.iter().map(|change| format!("\n  - {change}")).collect();
+    lines.concat()
 }
 
 impl ServeError {

@@ -114,9 +114,10 @@ impl IntoResponse for Refused {
             | Refused::NoTime(_)
             | Refused::NoAddress(_)
             | Refused::NotDown => StatusCode::BAD_REQUEST,
-            Refused::Reset(ResetRefusal::UnknownAddress(_)) => StatusCode::NOT_FOUND,
+            Refused::NoPath | Refused::NoCommand(_) | Refused::Reset(ResetRefusal::UnknownAddress(_)) => {
+                StatusCode::NOT_FOUND
+            }
             Refused::Command { .. } | Refused::Reset(_) => StatusCode::CONFLICT,
-            Refused::NoPath | Refused::NoCommand(_) => StatusCode::NOT_FOUND,
             Refused::Method => StatusCode::METHOD_NOT_ALLOWED,
         };
         (status, Json(Failure { error: self.to_string() })).into_response()
