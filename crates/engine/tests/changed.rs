@@ -294,3 +294,25 @@ fn who_is_new_to_a_relationship_may_be_what_it_likes() {
     assert_eq!(refused(&pair, 0, alone), []);
     assert_eq!(refused(&drained(0), 0, rename), []);
 }
+
+#[test]
+fn two_of_one_role_do_not_come_together() {
+    for n in [0, 1] {
+        let mut pair = Pair::normal(3600);
+        let (_, address, _) = pair.bind(&Client::new(1)).expect("a lease");
+        pair.command(1 - n, Command::Shutdown);
+        pair.kill(1 - n);
+        pair.pass(seconds(MCLT + 60));
+        // The one that was shut down comes first with its new role, and has nothing to say by itself.
+        restart(&mut pair, 1 - n, swap);
+        pair.pass(seconds(300));
+        assert_eq!(pair.view(n).state, FailoverState::PartnerDown);
+        assert!(!pair.view(1 - n).answers);
+        let status = pair.lease(n, address).status;
+        restart(&mut pair, n, swap);
+        pair.pass(seconds(2 * MCLT));
+        assert_eq!(pair.states(), NORMAL, "node {n}");
+        assert_ne!(status, BindingStatus::Backup);
+        pair.assert_equal();
+    }
+}
