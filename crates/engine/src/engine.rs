@@ -8,6 +8,7 @@ use crate::clock::{BootId, ClockStamp};
 use crate::config::{Config, NetworkId, RelationshipId};
 use crate::counter::{Counter, Counters};
 use crate::event::Event;
+use crate::former::Former;
 use crate::input::{Input, Interface, StorageHealth};
 use crate::outbox::Outbox;
 use crate::partner::{Endpoint, Links};
@@ -48,6 +49,8 @@ pub struct Engine {
     pub(crate) to_tell: Vec<RelationshipId>,
     /// Identity and generation of the store, as partners are told them (Q45).
     pub(crate) store: ([u8; 16], u64),
+    /// What the store was last run with.
+    pub(crate) former: Former,
     clock: Option<ClockStamp>,
     /// Due work was left over at the last call.
     pub(crate) more: bool,
@@ -79,6 +82,7 @@ impl Engine {
             links: Links::default(),
             to_tell: Vec::new(),
             store: ([0; 16], 0),
+            former: Former::default(),
             clock: None,
             more: false,
         }
@@ -92,7 +96,8 @@ impl Engine {
         match Record::decode(record)? {
             Record::Binding(binding) => self.table.restore(&binding),
             Record::Clock(stamp) => self.take_clock(stamp),
-            Record::Endpoint(endpoint) => self.restore_endpoint(&endpoint),
+            Record::Endpoint(endpoint) => self.former.take_endpoint(&endpoint),
+            Record::Pool(pool) => self.former.take_pool(&pool),
         }
         Ok(())
     }
@@ -107,12 +112,18 @@ impl Engine {
         self.store = (identity, generation);
     }
 
-    /// The replay is over: free lists and deadlines are built, and each endpoint is in STARTUP.
+    /// The replay is over: free lists and deadlines are built, and each endpoint is in STARTUP. What [`Engine::unsafe_changes`] finds
+    /// is to be refused before.
     pub fn start(&mut self, now: Time, outbox: &mut Outbox) {
+        let moved = self.take_over_moved(now);
         let orphans = self.table.start(&self.config, now);
         if orphans > 0 {
             outbox.event(Event::OrphansKept { count: usize::try_from(orphans).unwrap_or(usize::MAX) });
         }
+        for slot in moved {
+            self.record(slot, outbox);
+        }
+        self.remember_pools(outbox);
         self.start_endpoints(now, outbox);
     }
 
@@ -172,6 +183,7 @@ impl Engine {
         };
         let passed = stamp.engine.since(before.engine).as_millis();
         let lost = Interval::from_millis(passed.saturating_sub(counted));
+        self.links.own_clock_jumped(lost);
         if lost > LOST_WITHIN_SLACK {
             self.table.time_was_lost(stamp.engine, lost);
         }
@@ -239,10 +251,12 @@ impl Engine {
 
     fn free_abandoned(&mut self, now: Time, slot: Slot, outbox: &mut Outbox) {
         if self.table.relationship(slot).is_some() {
-            // F07-5.10-15, D12's figure 5.11-1 note 3: by way of RESET, so that the partner agrees. It is as old as the ABANDONED
-            // that it ends: nothing was heard of the address since, and whoever got it from the partner meanwhile has more to
-            // say (time(3) of figure 7.1.3-1).
-            self.table.change(slot, |binding| binding.status = BindingStatus::Reset);
+            // By way of RESET, so that the partner agrees (F07-5.10-15, D12's figure 5.11-1 note 3). No operator says this: it names no
+            // end, so that nobody who may have the address loses it.
+            self.table.change(slot, |binding| {
+                binding.status = BindingStatus::Reset;
+                binding.lease_expiration = Stamp::NONE;
+            });
             self.changed(slot, outbox);
             return;
         }
@@ -288,7 +302,7 @@ impl Engine {
                 if !outlive {
                     binding.clear_times();
                 }
-                binding.flags = binding.flags.without(Flags::TOLD);
+                binding.flags = binding.flags.without(Flags::TOLD.with(Flags::BOOTP));
             }
         });
         if available {
@@ -325,7 +339,7 @@ impl Engine {
                 push(&Record::Clock(clock), out);
                 pushed += 1;
             }
-            for record in self.endpoint_records() {
+            for record in self.endpoint_records().chain(self.former.records(&self.config)) {
                 push(&record, out);
                 pushed += 1;
             }
@@ -347,7 +361,7 @@ impl Engine {
         let live = self.table.numbered(0).filter(|(_, binding)| binding.is_worth_a_record()).count();
         live as u64
             + u64::from(self.clock.is_some())
-            + self.endpoints.len() as u64
+            + self.endpoint_records().chain(self.former.records(&self.config)).count() as u64
             + 2 * self.table.lost_times().count() as u64
     }
 

@@ -93,6 +93,15 @@ pub enum Event {
         /// Why.
         why: &'static str,
     },
+    /// An operator freed an address.
+    AddressReset {
+        /// The address.
+        address: Ipv4Addr,
+        /// What it was.
+        before: BindingStatus,
+        /// What it is now.
+        status: BindingStatus,
+    },
     /// A network has no address left for new clients.
     NetworkExhausted {
         /// Its name.
@@ -252,13 +261,14 @@ impl Event {
             Event::PartnerNotAuthenticated { .. } => 27,
             Event::CertificateExpires { .. } => 28,
             Event::CertificateExpired { .. } => 29,
+            Event::AddressReset { .. } => 30,
         };
         &CATALOGUE[number]
     }
 }
 
 /// All entries; the manual's chapter is made from them.
-pub static CATALOGUE: [Entry; 30] = [
+pub static CATALOGUE: [Entry; 31] = [
     Entry {
         id: "TDM-1001",
         name: "lease-granted",
@@ -496,6 +506,14 @@ pub static CATALOGUE: [Entry; 30] = [
         what_to_do: "The partner takes no new connection from this server any more; one that stands goes on. Put a new \
                      certificate in the place of the one that `certificate` names, and restart this server.",
     },
+    Entry {
+        id: "TDM-1011",
+        name: "address-reset",
+        level: Level::Info,
+        section: "F07 5.10",
+        what_to_do: "Nothing: somebody said `tandem reset`. A shared address stays RESET until the partner agrees; where that \
+                     lasts, look at `tandem failover status`.",
+    },
 ];
 
 /// A rejection, in the partner's own words where it has some (F07-7.2.2-03).
@@ -525,12 +543,24 @@ impl fmt::Display for Event {
             Event::AbandonedFreed { address } => {
                 write!(f, "{address} is FREE again after its time as ABANDONED")
             }
+            Event::AddressReset { address, before, status } => {
+                write!(f, "{address} was {before}, and is {status} by an operator's word")
+            }
             Event::Refused { address, client, why } => write!(f, "{client} cannot have {address}: {why}"),
             Event::NetworkExhausted { network } => write!(f, "network {network} has no free address"),
-            Event::Storage(StorageHealth::ReserveOnly) => {
-                f.write_str("the store has no room but its last reserve: no lease is granted or renewed")
+            Event::Storage(health) => f.write_str(room(*health)),
+            Event::OrphansKept { count } => {
+                write!(f, "{count} addresses with bindings are in no pool any more")
             }
-            Event::Storage(StorageHealth::Ok) => f.write_str("the store has room again"),
+            event => event.of_partner(f),
+        }
+    }
+}
+
+impl Event {
+    /// What happened between the two servers, in words.
+    fn of_partner(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
             Event::PartnerConnected { relationship, clock, tls_peer } => {
                 write!(f, "{relationship}: connected to the partner")?;
                 if let Some(peer) = tls_peer {
@@ -584,9 +614,17 @@ impl fmt::Display for Event {
                     "{relationship}: the two servers' mclt, pools or reservations differ; the primary's mclt of {mclt} counts"
                 )
             }
-            Event::OrphansKept { count } => {
-                write!(f, "{count} addresses with bindings are in no pool any more")
-            }
+            // Those about this server alone are told by the caller.
+            _ => f.write_str(self.entry().name),
+        }
+    }
+}
+
+fn room(health: StorageHealth) -> &'static str {
+    match health {
+        StorageHealth::Ok => "the store has room again",
+        StorageHealth::ReserveOnly => {
+            "the store has no room but its last reserve: no lease is granted or renewed"
         }
     }
 }

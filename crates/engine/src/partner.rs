@@ -17,6 +17,7 @@ mod pools;
 mod receive;
 mod send;
 mod state;
+mod terms;
 mod transaction;
 mod transfer;
 mod view;
@@ -217,6 +218,11 @@ impl Endpoint {
         self.record.mclt
     }
 
+    /// What waits go by: what is not over yet may have been promised by a longer MCLT.
+    fn longest_mclt(&self) -> Interval {
+        self.record.longest_mclt()
+    }
+
     fn is_in_contact(&self) -> bool {
         self.machine.communications_ok()
     }
@@ -263,6 +269,7 @@ fn settings(parts: &RelationshipParts) -> Settings {
         role: parts.role,
         dialect: parts.dialect,
         mclt: parts.mclt,
+        longest_mclt: parts.mclt,
         service: Service {
             buckets: HashBucketAssignment::from_split(parts.split),
             delayed_service: parts.delayed_service,

@@ -11,7 +11,8 @@
 //! | --- | --- |
 //! | 1 binding | kind, version, status, flags, address (4), six stamps (24), htype, hlen, chaddr, identity length (2), identity, then items: tag (1), length (2), bytes; 1 host name, 2 option 82, 3 vendor class, 4 until when nobody is believed about it |
 //! | 2 clock | kind, version, engine time (8), since boot (8), wall (8), boot identity (16), synchronised (1) |
-//! | 3 endpoint | kind, version, flags, delayed service, name length (2), name, last operation (8), alive (8), MCLT (8), time of the last CONNECT (4), then what the flags name: buckets (32), what the state machine stores (flags, three states, four times, loss), what was heard of the partner's store (identity (16), generation (8), time (4)), last operation vouched for (8) |
+//! | 3 endpoint | kind, version, flags, delayed service, name length (2), name, last operation (8), alive (8), MCLT (8), time of the last CONNECT (4), then what the flags name: buckets (32), what the state machine stores (flags, three states, four times, loss), what was heard of the partner's store (identity (16), generation (8), time (4)), last operation vouched for (8), a longer MCLT of before (8) and until when it is waited for (8) |
+//! | 4 pool | kind, version, first address (4), last address (4), name of the relationship that shares it (the rest); none: nobody does |
 
 mod endpoint;
 
@@ -33,6 +34,7 @@ const VERSION: u8 = 1;
 const KIND_BINDING: u8 = 1;
 const KIND_CLOCK: u8 = 2;
 const KIND_ENDPOINT: u8 = 3;
+const KIND_POOL: u8 = 4;
 const ITEM_HOST_NAME: u8 = 1;
 const ITEM_RELAY: u8 = 2;
 const ITEM_VENDOR_CLASS: u8 = 3;
@@ -111,6 +113,9 @@ impl Flags {
     /// Taken from the partner's pool, freed by the wait of PARTNER-DOWN, or granted on the client's word (T20): the partner
     /// must have acknowledged it before both are in NORMAL again (trap T17).
     pub const UNAGREED: Flags = Flags(4);
+    /// By the partner's word a BOOTP client has it (the B flag, D12-7.1.1-01): what was heard is told again as it was. It ends with the
+    /// client, and when that client speaks DHCP here.
+    pub const BOOTP: Flags = Flags(8);
     /// The partner asked for it and is owed it before UPDDONE (F07-7.3.2-02). Not durable: after a lost connection the
     /// partner asks anew.
     pub(crate) const OWED: Flags = Flags(0x80);
@@ -147,6 +152,19 @@ pub enum Record<'a> {
     Clock(ClockStamp),
     /// The whole state of one failover endpoint.
     Endpoint(EndpointRecord),
+    /// With whom addresses are shared.
+    Pool(PoolRecord<'a>),
+}
+
+/// With whom the addresses of a pool are shared, as the configuration of a run had it. A later record of a part of them goes before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PoolRecord<'a> {
+    /// First address.
+    pub first: Ipv4Addr,
+    /// Last address, included.
+    pub last: Ipv4Addr,
+    /// relationship-name; empty for nobody.
+    pub relationship: &'a str,
 }
 
 /// A binding as it is on disk.
@@ -225,6 +243,12 @@ impl Record<'_> {
                 out.extend_from_slice(&[KIND_ENDPOINT, VERSION]);
                 endpoint.encode(out);
             }
+            Record::Pool(pool) => {
+                out.extend_from_slice(&[KIND_POOL, VERSION]);
+                out.extend_from_slice(&pool.first.octets());
+                out.extend_from_slice(&pool.last.octets());
+                out.extend_from_slice(pool.relationship.as_bytes());
+            }
         }
     }
 
@@ -236,7 +260,7 @@ impl Record<'_> {
         let mut reader = Reader(bytes);
         let kind = reader.byte()?;
         let version = reader.byte()?;
-        if !matches!(kind, KIND_BINDING | KIND_CLOCK | KIND_ENDPOINT) {
+        if !matches!(kind, KIND_BINDING | KIND_CLOCK | KIND_ENDPOINT | KIND_POOL) {
             return Err(RecordError::UnknownKind(kind));
         }
         if version != VERSION {
@@ -245,6 +269,7 @@ impl Record<'_> {
         let record = match kind {
             KIND_BINDING => Record::Binding(BindingRecord::decode(&mut reader)?),
             KIND_ENDPOINT => Record::Endpoint(EndpointRecord::decode(&mut reader)?),
+            KIND_POOL => Record::Pool(PoolRecord::decode(&mut reader)?),
             _ => Record::Clock(ClockStamp {
                 engine: Time::from_millis(reader.u64()?),
                 since_boot: Interval::from_millis(reader.u64()?),
@@ -254,6 +279,19 @@ impl Record<'_> {
             }),
         };
         if reader.0.is_empty() { Ok(record) } else { Err(RecordError::Nonsense("more than it should")) }
+    }
+}
+
+impl<'a> PoolRecord<'a> {
+    fn decode(reader: &mut Reader<'a>) -> Result<PoolRecord<'a>, RecordError> {
+        let [first, last] = [reader.array::<4>()?, reader.array()?].map(Ipv4Addr::from);
+        let name = reader.take(reader.0.len())?;
+        let relationship = str::from_utf8(name)
+            .map_err(|_| RecordError::Nonsense("a relationship's name that is no text"))?;
+        if first > last {
+            return Err(RecordError::Nonsense("a pool that ends before it begins"));
+        }
+        Ok(PoolRecord { first, last, relationship })
     }
 }
 
@@ -444,8 +482,18 @@ mod tests {
             is_raising: true,
             heard: Some(HeardStore { identity: [8; 16], generation: 9, at: WireTime(10) }),
             mclt: Interval::from_seconds(3600),
+            former_mclt: Some((Interval::from_seconds(7200), Time::NEVER)),
             ..EndpointRecord::new("campus", Role::Secondary)
         };
+        let [first, last] = [10, 90].map(|last| Ipv4Addr::new(10, 1, 0, last));
+        let pool = PoolRecord { first, last, relationship: "campus" };
+        let alone = PoolRecord { relationship: "", ..pool };
+        let pools = [pool, alone].map(Record::Pool);
+        for record in &pools {
+            assert_eq!(Record::decode(&bytes_of(record)).as_ref(), Ok(record));
+        }
+        let turned = PoolRecord { first: last, last: first, ..pool };
+        assert!(matches!(Record::decode(&bytes_of(&Record::Pool(turned))), Err(RecordError::Nonsense(_))));
         for record in [Record::Binding(binding()), Record::Clock(stamp), Record::Endpoint(endpoint)] {
             let bytes = bytes_of(&record);
             assert_eq!(Record::decode(&bytes), Ok(record));

@@ -198,6 +198,27 @@ impl Table {
         }
     }
 
+    /// Changes the bindings of these addresses; which of them are worth a record. Before [`Table::start`] only.
+    pub(crate) fn change_before_start(
+        &mut self,
+        first: u32,
+        last: u32,
+        change: impl Fn(&mut Binding),
+    ) -> Vec<Slot> {
+        let Some((first, last)) = find(&self.ranges, first).zip(find(&self.ranges, last)) else {
+            return Vec::new();
+        };
+        let mut changed = Vec::new();
+        for slot in first..=last {
+            let binding = &mut self.slots[slot as usize];
+            if binding.is_worth_a_record() {
+                change(binding);
+                changed.push(Slot(slot));
+            }
+        }
+        changed
+    }
+
     /// All records are in: builds what is not durable. Returns how many bindings have no place in the configuration.
     pub(crate) fn start(&mut self, config: &Config, now: Time) -> u64 {
         self.adopt_strangers();
@@ -647,7 +668,10 @@ impl Deadlines<'_> {
                     binding.probation_end(self.decline_time).max(promised.map_or(Time::ZERO, Stamp::time))
                 }
             },
-            (None, BindingStatus::Expired | BindingStatus::Released) => {
+            // RESET of what was ABANDONED: a partner that has it so takes that and no FREE (figure 7.1.3-1), so that it must hear of
+            // it first. It has no client.
+            (None, BindingStatus::Reset) if binding.client.is_none() => Time::NEVER,
+            (None, BindingStatus::Expired | BindingStatus::Released | BindingStatus::Reset) => {
                 match self.authority(binding).and_then(|authority| authority.partner_down) {
                     Some(stay)
                         if self.planted.leased_since_at_once
@@ -660,8 +684,7 @@ impl Deadlines<'_> {
                     None => Time::NEVER,
                 }
             }
-            // RESET: a partner that has it as ABANDONED takes that and no FREE (figure 7.1.3-1), so it must hear of it first.
-            (None, BindingStatus::Reset | BindingStatus::Free | BindingStatus::Backup) => Time::NEVER,
+            (None, BindingStatus::Free | BindingStatus::Backup) => Time::NEVER,
         };
         Stamp::at_or_after(at).tick()
     }

@@ -7,6 +7,7 @@ mod link;
 
 use common::{Client, seconds};
 use engine::Commanded;
+use engine::record::{Flags, Record};
 use failover::endpoint::Command;
 use failover::state::FailoverState;
 use link::{MCLT, Pair};
@@ -283,4 +284,42 @@ fn an_old_copy_becomes_equal_to_what_the_partner_has() {
         pair.pass(seconds(7200));
         pair.assert_equal();
     }
+}
+
+#[test]
+fn that_a_client_speaks_bootp_is_told_again_as_it_was_heard() {
+    // D12-7.1.1-01: as a partner of another make has it.
+    let mut pair = Pair::normal(3600);
+    let client = Client::new(1);
+    let (_, address, _) = pair.bind(&client).expect("a lease");
+    let latest = |pair: &Pair, n: usize| {
+        let of = |record: &Vec<u8>| match Record::decode(record) {
+            Ok(Record::Binding(binding)) if binding.address == address => Some(binding.flags),
+            _ => None,
+        };
+        pair.nodes[n].log.iter().rev().find_map(of).expect("a record")
+    };
+    pair.kill(0);
+    let mut record = pair.nodes[0].log.iter().rev().find_map(|record| match Record::decode(record) {
+        Ok(Record::Binding(binding)) if binding.address == address => Some(binding),
+        _ => None,
+    });
+    let mut bytes = Vec::new();
+    let binding = record.as_mut().expect("a record");
+    binding.flags = Flags::UNSEEN.with(Flags::BOOTP);
+    Record::Binding(*binding).encode(&mut bytes);
+    pair.nodes[0].log.push(bytes);
+    pair.start(0);
+    pair.pass(seconds(30));
+    assert_eq!([0, 1].map(|n| latest(&pair, n)), [Flags::BOOTP; 2]);
+    // One that lost its store hears of it from the other.
+    pair.lose_disk(0);
+    pair.start(0);
+    pair.pass(seconds(60));
+    assert!(latest(&pair, 0).contains(Flags::BOOTP), "{:?}", latest(&pair, 0));
+    pair.pass(seconds(MCLT));
+    // It speaks DHCP from now on.
+    let (_, again, _) = pair.bind(&client).expect("a lease");
+    assert_eq!(again, address);
+    assert_eq!([0, 1].map(|n| latest(&pair, n).contains(Flags::BOOTP)), [false; 2]);
 }

@@ -597,6 +597,13 @@ impl Connection {
         fits.then_some(ticket)
     }
 
+    /// Our own clock went forward by so much at once.
+    pub fn own_clock_jumped(&mut self, by: Interval) {
+        if let Some(clock) = &mut self.clock {
+            clock.own_clock_jumped(by);
+        }
+    }
+
     /// False when the clocks are further apart than allowed; then the connection is over.
     fn take_clock_sample(&mut self, now: Time, sent: WireTime, out: &mut Vec<Output>) -> bool {
         let Some(clock) = &mut self.clock else { return true };

@@ -177,8 +177,9 @@ impl Endpoint {
     }
 
     /// Takes the terms of a primary, or of a new configuration.
-    pub fn set_terms(&mut self, mclt: Interval, service: Service) {
+    pub fn set_terms(&mut self, mclt: Interval, longest_mclt: Interval, service: Service) {
         self.settings.mclt = mclt;
+        self.settings.longest_mclt = longest_mclt;
         self.settings.service = service;
     }
 
@@ -298,7 +299,7 @@ impl Endpoint {
             S::Recover if !matches!(from, S::Startup) => self.stored.down_since = now,
             S::RecoverWait => {
                 // D12-9.6.2-01.
-                let ends = recover_wait_ends(self.stored.down_since, self.settings.mclt);
+                let ends = recover_wait_ends(self.stored.down_since, self.settings.longest_mclt);
                 self.state_ends = Some(if self.stored.first_run { now } else { ends });
             }
             _ => {}
@@ -627,7 +628,7 @@ impl Endpoint {
     fn proof_by(&self) -> Option<Time> {
         let told = self.stored.unproven && self.entered_partner_down;
         let waits = self.state == S::PartnerDown && told && !self.proven;
-        waits.then(|| recover_wait_ends(self.stored.entered, self.settings.mclt))
+        waits.then(|| recover_wait_ends(self.stored.entered, self.settings.longest_mclt))
     }
 
     #[allow(clippy::match_same_arms, reason = "a line for each command")]

@@ -129,6 +129,8 @@ enum Cell {
     Time3,
     /// The same seen from the other side: accept, unless our client was heard after the partner's RESET or ABANDONED.
     NotTime3,
+    /// time(2), unless it is an operator who says so.
+    Time2OrOperator,
     /// (5): accept, unless the clients differ.
     Clients,
 }
@@ -173,12 +175,16 @@ pub fn judge(update: &Update, ours: Option<&Binding>, role: Role, now: Time) -> 
         Cell::Time1 if later(time_1(update, ours, status)) || promises_more(update, ours, status, now) => {}
         Cell::Time1 => return outdated,
         Cell::Time2 if now <= ours.times.lease_expiration => return outdated,
+        Cell::Time2OrOperator if now <= ours.times.lease_expiration && !by_operator(update, ours) => {
+            return outdated;
+        }
         Cell::Time3 if !later(Some(ours.start_time_of_state)) => return outdated,
         // The figure accepts. But then two would never agree: by time(3) the partner takes what we have; and the client would lose
         // a lease that is not over to a word that is older than its own (S13).
         Cell::NotTime3 if now <= ours.times.lease_expiration && heard_since(update, ours) => return outdated,
         Cell::Clients if !ours.same_client => return between_two_clients(update, ours, role, now),
-        Cell::Accept | Cell::Time2 | Cell::Time3 | Cell::NotTime3 | Cell::Clients => {}
+        Cell::Accept | Cell::Time2 | Cell::Time2OrOperator | Cell::Time3 | Cell::NotTime3 | Cell::Clients => {
+        }
     }
     Verdict::Accept(taken(update, ours, now, false))
 }
@@ -210,6 +216,12 @@ fn promises_more(update: &Update, ours: &Binding, status: BindingStatus, now: Ti
     (status, update.status) == (BindingStatus::Expired, BindingStatus::Active)
         && ours.same_client
         && update.lease_expiration.is_some_and(|end| end > now.max(ours.times.lease_expiration))
+}
+
+/// Whether a RESET is the word of an operator who has looked, about all that we know of who may hold what is ABANDONED: it names the
+/// end of that. One that only ends the time of the ABANDONED names none.
+fn by_operator(update: &Update, ours: &Binding) -> bool {
+    update.lease_expiration.is_some_and(|end| end.plus(DOUBT) >= ours.times.lease_expiration)
 }
 
 /// Whether our client was heard after the partner's status began.
@@ -252,7 +264,7 @@ fn lacks_information(update: &Update) -> bool {
 /// time(3), the same seen from both sides. Who took an address after it was declined has found it in order.
 fn cell(ours: BindingStatus, received: BindingStatus) -> Cell {
     use BindingStatus as S;
-    use Cell::{Accept, Clients, NotTime3, Time1, Time2, Time3};
+    use Cell::{Accept, Clients, NotTime3, Time1, Time2, Time2OrOperator, Time3};
     let less_critical = Cell::Reject(RejectReason::LESS_CRITICAL_BINDING_INFORMATION);
     #[rustfmt::skip]
     let row = match ours {
@@ -269,8 +281,9 @@ fn cell(ours: BindingStatus, received: BindingStatus) -> Cell {
         // F07-7.1.3-14.
         S::Abandoned => return match received {
             S::Active => Time3,
-            // When it was taken over from the partner a client of ours may have held the address, and still does.
-            S::Reset => Time2,
+            // When it was taken over from the partner a client of ours may have held the address, and still does; unless an
+            // operator has looked since.
+            S::Reset => Time2OrOperator,
             S::Abandoned => Accept,
             _ => less_critical,
         },
@@ -420,8 +433,8 @@ mod tests {
             (S::Free,      0,        [YES,   YES,   YES,   YES,  YES,  YES, YES]),
             (S::Backup,    0,        [YES,   YES,   YES,   YES,  YES,  YES, YES]),
             (S::Abandoned, 0,        [RUNS,  NO,    NO,    NO,   NO,   YES, YES]),
-            // Somebody held it when it was taken over as ABANDONED, and may still.
-            (S::Abandoned, NOW + 5,  [RUNS,  NO,    NO,    NO,   NO,   RUNS, YES]),
+            // Somebody held it when it was taken over as ABANDONED, and may still; a RESET that knows of it is an operator's.
+            (S::Abandoned, NOW + 5,  [RUNS,  NO,    NO,    NO,   NO,   YES, YES]),
         ];
         for (status, end, cells) in rows {
             for (received, expected) in columns.into_iter().zip(cells) {
@@ -474,6 +487,18 @@ mod tests {
             for received in [S::Expired, S::Released, S::Free, S::Backup, S::Reset, S::Abandoned] {
                 assert!(verdict(&update(received, heard), &ours(S::Reset, 0), Role::Primary).is_ok());
             }
+        }
+    }
+
+    #[test]
+    fn what_somebody_may_hold_is_reset_by_an_operator_alone() {
+        let abandoned = ours(S::Abandoned, NOW + 500);
+        let ends =
+            [(None, Some(15)), (Some(NOW + 489), Some(15)), (Some(NOW + 490), None), (Some(NOW + 900), None)];
+        for (end, expected) in ends {
+            let reset = Update { lease_expiration: end.map(at), ..update(S::Reset, 1) };
+            assert_eq!(verdict(&reset, &abandoned, Role::Primary).err(), expected, "{end:?}");
+            assert!(verdict(&reset, &ours(S::Abandoned, NOW - 1), Role::Primary).is_ok(), "it is over");
         }
     }
 

@@ -18,7 +18,7 @@ pub use socket::ControlError;
 
 use crate::status::ServerStatus;
 use crossbeam_channel::Sender;
-use engine::{LeaseFilter, LeaseView};
+use engine::{LeaseFilter, LeaseView, Reset, ResetRefusal};
 use failover::endpoint::{Command, Refusal};
 use failover::state::FailoverState;
 use std::net::Ipv4Addr;
@@ -48,6 +48,15 @@ pub enum Question {
         command: Command,
         /// Where the answer goes.
         answer: Sender<CommandAnswer>,
+    },
+    /// An operator's word that nobody uses an address. The answer comes when what it changed is stable.
+    Reset {
+        /// The address.
+        address: Ipv4Addr,
+        /// Also if a client has a lease of it.
+        leased: bool,
+        /// Where the answer goes.
+        answer: Sender<Result<Reset, ResetRefusal>>,
     },
 }
 

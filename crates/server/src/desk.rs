@@ -8,10 +8,13 @@ use crate::shared::{BATCHES, Chunk, Shared, Spent, Work};
 use crossbeam_channel::{Receiver, Sender};
 use engine::clock::ClockStamp;
 use engine::config::RelationshipId;
-use engine::{Batch, Commanded, Engine, Input, Outbox, Position, SnapshotCursor, ToPartner};
+use engine::{
+    Batch, Commanded, Engine, Input, Outbox, Position, Reset, ResetRefusal, SnapshotCursor, ToPartner,
+};
 use failover::endpoint::Command;
 use failover::time::Time;
 use std::collections::VecDeque;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tracing::info;
@@ -113,6 +116,17 @@ impl Desk {
     ) -> (Commanded, Position) {
         let commanded = self.engine.command_partner(now, relationship, command, &mut self.outbox);
         (commanded, self.outbox.position())
+    }
+
+    /// Frees an address by an operator's word; what that changes is stable when every record below the position is.
+    pub(crate) fn reset(
+        &mut self,
+        now: Time,
+        address: Ipv4Addr,
+        leased: bool,
+    ) -> (Result<Reset, ResetRefusal>, Position) {
+        let reset = self.engine.reset_address(now, address, leased, &mut self.outbox);
+        (reset, self.outbox.position())
     }
 
     /// The next thing for a partner that rests on nothing, or on what is stable.

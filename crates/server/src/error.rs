@@ -4,6 +4,7 @@
 //! *Must not know:* how it came about.
 
 use crate::control::ControlError;
+use engine::UnsafeChange;
 use nix::errno::Errno;
 use std::io;
 use std::net::SocketAddrV4;
@@ -59,6 +60,13 @@ pub enum ServeError {
     /// The store could not be opened.
     #[error(transparent)]
     Store(#[from] OpenError),
+    /// The configuration does not fit the bindings of the store.
+    #[error(
+        "the configuration has changed since the last run in a way that could give one address to two clients:{}\nnothing was \
+         started; the manual, docs/configuration.md, says more under \"Change what is shared\"",
+        lines(.0)
+    )]
+    UnsafeChange(Vec<UnsafeChange>),
     /// Nobody could ask the server anything.
     #[error(transparent)]
     Control(#[from] ControlError),
@@ -75,6 +83,11 @@ pub enum ServeError {
         "the server stopped while the disk did not take its last records ({0}); nothing that rests on them was answered"
     )]
     Unwritten(String),
+}
+
+fn lines(changes: &[UnsafeChange]) -> String {
+    let lines: Vec<String> = changes.iter().map(|change| format!("\n  - {change}")).collect();
+    lines.concat()
 }
 
 impl ServeError {

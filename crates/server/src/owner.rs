@@ -21,7 +21,7 @@ use crate::sys::receive::Inbox;
 use crossbeam_channel::{Receiver, Sender};
 use engine::clock::{Change, Clock, Reading};
 use engine::config::RelationshipId;
-use engine::{Commanded, Input, Packet, StorageHealth};
+use engine::{Commanded, Input, Packet, Reset, ResetRefusal, StorageHealth};
 use failover::endpoint::Command;
 use failover::time::{Interval, Time};
 use nix::errno::Errno;
@@ -85,6 +85,22 @@ pub(crate) struct Parts {
     pub(crate) store: StoreFacts,
 }
 
+/// A command that is carried out, with what is answered.
+enum Carried {
+    Partner(Sender<CommandAnswer>, CommandAnswer),
+    Reset(Sender<Result<Reset, ResetRefusal>>, Result<Reset, ResetRefusal>),
+}
+
+impl Carried {
+    /// Who commanded may be gone by now.
+    fn answer(self) {
+        match self {
+            Carried::Partner(answer, done) => drop(answer.try_send(done)),
+            Carried::Reset(answer, done) => drop(answer.try_send(done)),
+        }
+    }
+}
+
 /// Owns the engine.
 pub(crate) struct Owner {
     parts: Parts,
@@ -100,7 +116,7 @@ pub(crate) struct Owner {
     looked_at: Time,
     storage: StorageHealth,
     /// Commands that are carried out; what they changed is stable at this position.
-    commanded: Vec<(engine::Position, Sender<CommandAnswer>, CommandAnswer)>,
+    commanded: Vec<(engine::Position, Carried)>,
     /// It was told to stop: partners are told, until then at the latest.
     end_by: Option<Time>,
     is_ending: bool,
@@ -389,9 +405,16 @@ impl Owner {
         match question {
             Question::Command { relationship, command, answer } => {
                 let (done, position) = self.command(now, relationship.as_deref(), command);
-                if self.commanded.len() < COMMANDS {
-                    self.commanded.push((position, answer, done));
+                self.carried(position, Carried::Partner(answer, done));
+            }
+            Question::Reset { address, leased, answer } => {
+                let (done, position) = self.parts.desk.reset(now, address, leased);
+                match &done {
+                    Ok(reset) => info!("commanded to reset {address}: {} -> {}", reset.before, reset.status),
+                    Err(why) => info!("commanded to reset an address: refused, {why}"),
                 }
+                let position = if done.is_ok() { position } else { engine::Position::START };
+                self.carried(position, Carried::Reset(answer, done));
             }
             Question::Status { answer } => drop(answer.try_send(self.status(now))),
             Question::Leases { filter, limit, answer } => {
@@ -432,6 +455,12 @@ impl Owner {
         }
     }
 
+    fn carried(&mut self, position: engine::Position, carried: Carried) {
+        if self.commanded.len() < COMMANDS {
+            self.commanded.push((position, carried));
+        }
+    }
+
     /// Answers commands whose changes are stable.
     fn answer_commands(&mut self) {
         if self.commanded.is_empty() {
@@ -440,10 +469,8 @@ impl Owner {
         // Asked for first, looked at then: a batch that came back in between is not missed.
         self.parts.desk.want_batch();
         let stable = self.parts.shared.stable();
-        let answered = self.commanded.extract_if(.., |(position, _, _)| *position <= stable);
-        for (_, answer, done) in answered {
-            // Who commanded may be gone by now.
-            let _ = answer.try_send(done);
+        for (_, carried) in self.commanded.extract_if(.., |(position, _)| *position <= stable) {
+            carried.answer();
         }
     }
 

@@ -78,6 +78,10 @@ fn start_and_run(config: ServerConfig, warnings: &Report) -> Result<(), ServeErr
     let shared = Arc::new(Shared::new(counters, Position(store.stable_position().0), store.health()));
     let now = clock.at(reading.since_boot);
     shared.set_time(now, reading.since_boot);
+    let unsafe_changes = engine.unsafe_changes(now);
+    if !unsafe_changes.is_empty() {
+        return Err(ServeError::UnsafeChange(unsafe_changes));
+    }
     let outbox = Outbox::new(Position(store.next_position().0));
     let events = EventLog::new(config.log_level, Arc::clone(&shared.counters));
     let partners = Partners::new(

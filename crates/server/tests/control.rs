@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a broken test may stop")]
 
+use engine::record::{BindingRecord, Flags, Record, Stamp};
 use engine::{Engine, Interface, InterfaceId, Outbox};
+use failover::binding::BindingStatus;
 use failover::endpoint::{Command, Refusal};
 use failover::state::FailoverState;
 use failover::time::{Interval, Time};
@@ -26,15 +28,43 @@ prefix = "10.0.0.0/22"
 range = "10.0.0.10-10.0.3.250"
 "#;
 
+/// It is ABANDONED.
+const DECLINED: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 200);
+
 fn engine() -> Engine {
     let (config, _) = config::parse("test", CONFIG).unwrap();
     let mut engine = Engine::new(config.engine, 1);
     let mut outbox = Outbox::new(engine::Position::default());
     let now = Time::from_seconds(1_795_561_618);
+    engine.replay(&declined()).unwrap();
     engine.start(now, &mut outbox);
     let interfaces = [Interface { id: InterfaceId(1), addresses: vec![Ipv4Addr::new(10, 0, 0, 1)] }];
     engine.handle(now, engine::Input::Interfaces(&interfaces), &mut outbox);
     engine
+}
+
+fn declined() -> Vec<u8> {
+    let since = Stamp::at_or_before(Time::from_seconds(1_795_561_600));
+    let mut bytes = Vec::new();
+    Record::Binding(BindingRecord {
+        address: DECLINED,
+        status: BindingStatus::Abandoned,
+        flags: Flags::NONE,
+        start_time_of_state: since,
+        client_last_transaction_time: Stamp::NONE,
+        lease_expiration: Stamp::NONE,
+        sent_potential_expiration: Stamp::NONE,
+        acked_potential_expiration: Stamp::NONE,
+        received_potential_expiration: Stamp::NONE,
+        doubted_until: Stamp::NONE,
+        hardware: None,
+        identity: &[],
+        host_name: &[],
+        relay_agent_information: &[],
+        vendor_class: &[],
+    })
+    .encode(&mut bytes);
+    bytes
 }
 
 fn server_status(engine: &Engine, health: Health) -> ServerStatus {
@@ -65,13 +95,18 @@ fn server_status(engine: &Engine, health: Health) -> ServerStatus {
 fn answered(name: &str, health: Health) -> (PathBuf, ControlHandle) {
     let (owner, questions) = OwnerHandle::new().unwrap();
     std::thread::spawn(move || {
-        let engine = engine();
+        let mut engine = engine();
+        let now = Time::from_seconds(1_795_561_618);
         for question in questions {
             // Who asked may have gone away.
             match question {
                 Question::Status { answer } => drop(answer.send(server_status(&engine, health))),
                 Question::Leases { filter, limit, answer } => {
                     drop(answer.send(engine.leases(&filter, limit)));
+                }
+                Question::Reset { address, leased, answer } => {
+                    let mut outbox = Outbox::new(engine::Position::default());
+                    drop(answer.send(engine.reset_address(now, address, leased, &mut outbox)));
                 }
                 Question::Command { relationship, command, answer } => {
                     drop(answer.send(commanded(relationship.as_deref(), command)));
@@ -136,7 +171,7 @@ fn status_tells_health_and_counters() {
     let status: Status = serde_json::from_str(&body).unwrap();
     assert_eq!((code, status.version.as_str(), status.uptime_seconds), (200, "1.2.3", 77));
     assert_eq!((status.health.state, status.health.problems.len()), (HealthState::Ok, 0));
-    assert_eq!(status.networks[0].by_status["FREE"], 1009);
+    assert_eq!(status.networks[0].by_status["FREE"], 1008);
     assert_eq!((status.store.stable_position, status.store.next_position), (10, 12));
     assert_eq!(status.store.identity, "07070707-0707-4707-8707-070707070707");
     assert_eq!((status.counters["received"], status.shell_counters["packets-received"]), (0, 5));
@@ -166,10 +201,11 @@ fn leases_come_in_pages_and_none_is_lost_between_two() {
     let all: Vec<Ipv4Addr> = (u32::from(Ipv4Addr::new(10, 0, 0, 10))
         ..=u32::from(Ipv4Addr::new(10, 0, 3, 250)))
         .map(Ipv4Addr::from)
+        .filter(|address| *address != DECLINED)
         .collect();
     assert_eq!(found, all);
     let used: Leases = serde_json::from_str(&get(&path, "/v1/leases").1).unwrap();
-    assert_eq!((used.leases.len(), used.next), (0, None));
+    assert_eq!((used.leases.len(), used.next), (1, None));
 }
 
 #[test]
@@ -237,6 +273,28 @@ fn commands_are_given_by_post_and_each_has_its_answer() {
     }
     let (code, body) = get(&path, "/v1/failover/shutdown");
     assert!(code == 405 && body.contains("POST"), "a command by GET: {code} {body}");
+}
+
+#[test]
+fn an_address_is_reset_by_post_or_refused_in_words() {
+    let (path, _handle) = answered("reset", Health::Ok);
+    let refused = [
+        ("10.0.0.9/reset", 404, "10.0.0.9 is in no pool"),
+        ("10.0.0.10/reset", 409, "10.0.0.10 is FREE"),
+        ("10.0.0/reset", 400, "`10.0.0` is no IPv4 address"),
+        ("10.0.0.10/reset?leased=perhaps", 400, "leased"),
+        ("10.0.0.10/reset?lease=true", 400, "unknown field `lease`"),
+        ("10.0.0.10/abandon", 404, "/v1/leases/ADDRESS/reset"),
+    ];
+    for (what, wanted, text) in refused {
+        let (code, body) = post(&path, &format!("/v1/leases/{what}"));
+        let failure: Failure = serde_json::from_str(&body).unwrap();
+        assert!(code == wanted && failure.error.contains(text), "{what}: {code} {}", failure.error);
+    }
+    assert_eq!(get(&path, "/v1/leases/10.0.0.10/reset").0, 405);
+    assert_eq!(post(&path, &format!("/v1/leases/{DECLINED}/reset")).0, 200);
+    let (code, body) = post(&path, &format!("/v1/leases/{DECLINED}/reset"));
+    assert!(code == 409 && body.contains("is FREE"), "{code} {body}");
 }
 
 #[test]

@@ -31,10 +31,19 @@ Exit codes:
   6  the server refuses the command in its state; nothing has changed
   7  `status`: a relationship is not in NORMAL";
 
+const RESET_EXIT_CODES: &str = "\
+Exit codes:
+  0  all are reset, and what that changed is on stable storage
+  1  the configuration has errors, or cannot be read
+  2  the command line makes no sense, or an address is in no pool
+  3  the server cannot be reached, or did not answer: it may be done yet
+  5  something else failed, or the question was not answered with yes
+  6  the server refuses it for an address; nothing has changed there";
+
 const SERVE_EXIT_CODES: &str = "\
 Exit codes:
   0   it was told to stop, and everything is written
-  1   the configuration has errors, or cannot be read
+  1   the configuration has errors, or cannot be read, or does not fit the leases of the last run
   2   the command line makes no sense
   5   it could not start, or could not end in order
   70  a defect; it may be started again
@@ -68,6 +77,17 @@ pub(crate) enum Command {
     /// Show the leases of a running server
     #[command(after_help = EXIT_CODES)]
     Leases(LeasesArguments),
+    /// Give addresses back that nobody uses: ABANDONED ones, or leases of clients that are gone
+    ///
+    /// An address that a client declined is ABANDONED for `decline-time`, and for as long as anybody may hold a lease of it.
+    /// Who has found and removed what used it need not wait. A shared address becomes RESET, and FREE when the partner agrees,
+    /// which is at once while the two are in contact; in PARTNER-DOWN what was ABANDONED waits for the partner. If somebody
+    /// uses the address all the same, two hosts have it: a client that looks first declines it again.
+    ///
+    /// Legal in NORMAL, COMMUNICATIONS-INTERRUPTED, PARTNER-DOWN, RESOLUTION-INTERRUPTED and CONFLICT-DONE, and without a
+    /// partner; not before the partner knows that the address is ABANDONED.
+    #[command(after_help = RESET_EXIT_CODES)]
+    Reset(ResetArguments),
     /// Show the pair, and command it
     #[command(after_help = FAILOVER_EXIT_CODES, disable_help_subcommand = true)]
     Failover(FailoverArguments),
@@ -132,6 +152,21 @@ pub(crate) struct LeasesArguments {
     /// Only this one: an address; or a hardware address, a client-identifier in hexadecimal, or a host-name
     #[arg(value_name = "ADDRESS|CLIENT")]
     pub(crate) which: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ResetArguments {
+    #[command(flatten)]
+    pub(crate) server: ServerArguments,
+    /// End leases too: their clients are gone for good
+    #[arg(long)]
+    pub(crate) leased: bool,
+    /// No host uses any of these addresses: do not ask
+    #[arg(long)]
+    pub(crate) yes_nobody_uses_it: bool,
+    /// The addresses
+    #[arg(value_name = "ADDRESS", required = true)]
+    pub(crate) addresses: Vec<Ipv4Addr>,
 }
 
 #[derive(Debug, Args)]

@@ -7,10 +7,10 @@ pub(crate) mod pair;
 
 use crate::args::{FailoverArguments, FailoverCommand, PairArguments, PairStatusArguments, RecoverArguments};
 use crate::client::Server;
+use crate::confirm::confirm;
 use crate::exit::{Code, Stop};
 use crate::output::Output;
 use server::control::json::{Commanded, Relationship, Status};
-use std::io::{BufRead, IsTerminal};
 
 const PARTNER_DOWN: &str = "\
 The partner is said to be down. This must be true:
@@ -57,26 +57,6 @@ fn recover(arguments: &RecoverArguments, output: &mut Output) -> Result<Code, St
         return command(&arguments.pair, "first-run", None, output);
     }
     command(&arguments.pair, "storage-lost", arguments.down_since.as_deref(), output)
-}
-
-/// What must be true is said and asked, unless it was said on the command line.
-fn confirm(text: &str, yes: bool, flag: &str) -> Result<(), Stop> {
-    if yes {
-        return Ok(());
-    }
-    if !std::io::stdin().is_terminal() {
-        let text =
-            format!("{text}\n\nerror: nobody can be asked here: say {flag} if it is so; nothing was done");
-        return Err(Stop::Because(Code::Usage, text));
-    }
-    eprint!("{text} (yes/no) ");
-    let mut answer = String::new();
-    // Without an answer it is no.
-    let _ = std::io::stdin().lock().read_line(&mut answer);
-    if answer.trim() == "yes" {
-        return Ok(());
-    }
-    Err(Stop::Because(Code::Failed, "nothing was done".to_owned()))
 }
 
 fn command(

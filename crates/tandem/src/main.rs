@@ -7,11 +7,13 @@
 mod args;
 mod check;
 mod client;
+mod confirm;
 mod exit;
 mod failover;
 mod host;
 mod leases;
 mod output;
+mod reset;
 mod serve;
 mod sim;
 mod status;
@@ -30,6 +32,7 @@ fn main() -> ExitCode {
         Command::Check(arguments) => check::run(arguments, &mut output),
         Command::Status(arguments) => status::run(arguments, &mut output),
         Command::Leases(arguments) => leases::run(arguments, &mut output),
+        Command::Reset(arguments) => reset::run(arguments, &mut output),
         Command::Failover(arguments) => failover::run(arguments, &mut output),
         Command::Sim(arguments) => sim::run(arguments, &mut output),
     };

@@ -6,6 +6,7 @@
 use crate::args::ServeArguments;
 use crate::exit::{Code, Stop};
 use crate::output::Output;
+use server::ServeError;
 
 /// Serves until it is told to stop.
 pub(crate) fn run(arguments: &ServeArguments, output: &mut Output) -> Result<Code, Stop> {
@@ -13,7 +14,11 @@ pub(crate) fn run(arguments: &ServeArguments, output: &mut Output) -> Result<Cod
         let text = format!("{}\n\nnothing was started", report.render(output.color()));
         Stop::Because(Code::Configuration, text)
     })?;
-    server::serve(config, &report)
-        .map(|()| Code::Ok)
-        .map_err(|error| Stop::Because(Code::Failed, format!("error: {error}")))
+    server::serve(config, &report).map(|()| Code::Ok).map_err(|error| {
+        let code = match error {
+            ServeError::UnsafeChange(_) => Code::Configuration,
+            _ => Code::Failed,
+        };
+        Stop::Because(code, format!("error: {error}"))
+    })
 }

@@ -237,3 +237,44 @@ fn commands_say_what_became_of_them() {
     let (_, _, err) = command(&["recover", "--first-run", "--yes-it-never-served"]);
     assert_eq!(err, "error: campus: refused: this is not possible in NORMAL\n");
 }
+
+#[test]
+fn each_address_is_reset_or_refused_by_itself() {
+    let folder = Folder::new("reset");
+    let socket = folder.0.join("control.sock");
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&asked);
+    canned(&socket, move |path| {
+        log.lock().unwrap().push(path.to_owned());
+        let address = path.split('/').nth(3).unwrap();
+        let done = |before: &str, status: &str| {
+            let text = "{\"assigned-IP-address\":\"ADDRESS\",\"binding-status-before\":\"BEFORE\",\"binding-status\":\"STATUS\"}";
+            (200, text.replace("ADDRESS", address).replace("BEFORE", before).replace("STATUS", status))
+        };
+        match address {
+            "10.0.0.1" => done("ABANDONED", "FREE"),
+            "10.0.0.2" => done("ABANDONED", "RESET"),
+            "10.0.0.3" => (409, "{\"error\":\"10.0.0.3 is FREE\"}".to_owned()),
+            "10.0.0.4" => (404, "{\"error\":\"10.0.0.4 is in no pool\"}".to_owned()),
+            _ => (503, "{\"error\":\"the server is stopping\"}".to_owned()),
+        }
+    });
+    let socket = socket.to_str().unwrap().to_owned();
+    let reset = |arguments: &[&str]| run(&[&["reset", "--socket", &socket], arguments].concat());
+    let (code, out, err) = reset(&["10.0.0.1"]);
+    assert_eq!((code, out.as_str()), (2, ""), "nobody can be asked");
+    assert!(asked.lock().unwrap().is_empty(), "a command was sent that nobody confirmed");
+    insta::assert_snapshot!("asked_before_reset", err);
+    let yes = "--yes-nobody-uses-it";
+    let (code, out, err) = reset(&[yes, "10.0.0.1", "10.0.0.3", "10.0.0.2"]);
+    let done = "10.0.0.1: done; ABANDONED -> FREE\n10.0.0.2: done; ABANDONED -> RESET; it is FREE when the partner agrees\n";
+    assert_eq!((code, out.as_str(), err.as_str()), (6, done, "error: 10.0.0.3 is FREE\n"));
+    assert_eq!(reset(&[yes, "10.0.0.1"]).0, 0);
+    assert_eq!(reset(&[yes, "10.0.0.4"]).0, 2);
+    assert_eq!(reset(&[yes, "10.0.0.5", "10.0.0.1"]).0, 3);
+    assert_eq!(reset(&[yes, "--leased", "10.0.0.1"]).0, 0);
+    let asked = asked.lock().unwrap();
+    assert_eq!(asked[0], "/v1/leases/10.0.0.1/reset?leased=false");
+    assert_eq!(asked.last().unwrap(), "/v1/leases/10.0.0.1/reset?leased=true");
+    assert_eq!(asked.len(), 7, "after a server that does not answer nothing more is asked");
+}

@@ -8,7 +8,7 @@ use common::{Folder, run, tandem, told};
 
 #[test]
 fn help() {
-    for command in ["", "serve", "check", "status", "leases", "sim"] {
+    for command in ["", "serve", "check", "status", "leases", "reset", "sim"] {
         let arguments = [command, "--help"];
         let (code, out, _) = run(if command.is_empty() { &arguments[1..] } else { &arguments });
         assert_eq!(code, 0);
@@ -29,7 +29,9 @@ fn help_of_failover() {
 
 #[test]
 fn a_command_line_that_makes_no_sense_is_2() {
-    let wrong: [&[&str]; 16] = [
+    let wrong: [&[&str]; 18] = [
+        &["reset"],
+        &["reset", "10.0.0", "--yes-nobody-uses-it"],
         &["failover"],
         &["failover", "recover", "campus"],
         &["failover", "recover", "--storage-lost", "--first-run"],

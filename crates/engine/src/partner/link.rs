@@ -47,6 +47,13 @@ impl Links {
         self.0.get_mut(&link).map(|(_, connection)| connection)
     }
 
+    /// Engine time went forward by so much at once, and no partner's did.
+    pub(crate) fn own_clock_jumped(&mut self, by: Interval) {
+        for (_, connection) in self.0.values_mut() {
+            connection.own_clock_jumped(by);
+        }
+    }
+
     pub(super) fn get(&self, link: LinkId) -> Option<&Connection> {
         self.0.get(&link).map(|(_, connection)| connection)
     }
@@ -342,7 +349,7 @@ impl Engine {
         if differ {
             outbox.event(Event::TermsDiffer { relationship: name, mclt: established.mclt });
         }
-        self.take_terms(relationship, established, outbox);
+        self.take_terms(now, relationship, established, outbox);
         let endpoint = self.endpoint_mut(relationship);
         endpoint.link = Some(link);
         endpoint.handshake.take_if(|own| *own == link);
@@ -417,6 +424,7 @@ impl Engine {
                 }
             }
             Received::State { mut state, since } => {
+                self.terms_are_known(now, relationship, outbox);
                 self.misread(relationship, &mut state, outbox);
                 self.happens(now, relationship, Happening::State { state, since }, outbox);
             }

@@ -136,11 +136,27 @@ impl Engine {
         self.table.get(slot).doubted_until.time() > now && !self.planted.believes_after_release
     }
 
-    /// The MCLT in force for this address; nothing without a partner.
+    /// The state, where the bindings of this relationship are not what goes: they are missing, or first compared with the
+    /// partner's, or this server has said that it goes.
+    pub(crate) fn distrusts_bindings(&self, relationship: RelationshipId) -> Option<FailoverState> {
+        let endpoint = self.endpoint(relationship);
+        let state = endpoint.state();
+        let relies = matches!(
+            state,
+            FailoverState::Normal
+                | FailoverState::CommunicationsInterrupted
+                | FailoverState::PartnerDown
+                | FailoverState::ResolutionInterrupted
+                | FailoverState::ConflictDone
+        );
+        (!relies || endpoint.machine.stored().storage_lost).then_some(state)
+    }
+
+    /// How much more than what is known here the partner may have promised of this address; nothing without a partner.
     pub(crate) fn mclt_of(&self, slot: Slot) -> Interval {
         self.table
             .relationship(slot)
-            .map_or(Interval::ZERO, |relationship| self.endpoint(relationship).mclt())
+            .map_or(Interval::ZERO, |relationship| self.endpoint(relationship).longest_mclt())
     }
 
     /// No lease can be given any more: said once until the partner is heard, or an operator says that we may go on (T15).
@@ -197,7 +213,7 @@ impl Endpoint {
         (self.state() == FailoverState::PartnerDown).then(|| PartnerDown {
             entered: self.machine.stored().entered,
             last_contact: self.machine.stored().last_contact,
-            mclt: self.mclt(),
+            mclt: self.longest_mclt(),
         })
     }
 }

@@ -125,7 +125,11 @@ impl Engine {
             binding.start_time_of_state = Stamp::at_or_before(apply.start_time_of_state);
             binding.set_times(apply.times);
             take_client(binding, received, claim, apply);
-            binding.flags = Flags::NONE;
+            let has_client = matches!(
+                apply.status,
+                BindingStatus::Active | BindingStatus::Expired | BindingStatus::Released
+            );
+            binding.flags = if claim.bootp && has_client { Flags::BOOTP } else { Flags::NONE };
         });
         if before.flags.contains(Flags::OWED) {
             // The partner knows what it said itself.
@@ -177,7 +181,11 @@ impl Engine {
             return Stamp::at_or_after(now.plus(subnet.unwrap_or(Interval::INFINITE)));
         }
         let binding = self.table.get(slot);
-        if given_back { binding.doubted_if_given_back(now, endpoint.mclt()) } else { binding.doubted_until }
+        if given_back {
+            binding.doubted_if_given_back(now, endpoint.longest_mclt())
+        } else {
+            binding.doubted_until
+        }
     }
 
     fn note_refusal(

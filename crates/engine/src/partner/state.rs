@@ -3,7 +3,7 @@
 //! *Lives here:* the way from events to `failover::endpoint` and from its actions to records, messages and bindings.
 //! *Must not know:* which state follows which: `failover::endpoint` does.
 
-use super::{Endpoint, STAMP_EVERY, settings};
+use super::{Endpoint, STAMP_EVERY, settings, terms};
 use crate::config::RelationshipId;
 use crate::engine::Engine;
 use crate::event::Event;
@@ -26,15 +26,14 @@ pub(super) const UNFIT_WAIT: Interval = Interval::from_seconds(30);
 impl Engine {
     /// The replay is over: each endpoint goes on from what is stored, in STARTUP (F07-9.1-01).
     pub(crate) fn start_endpoints(&mut self, now: Time, outbox: &mut Outbox) {
+        let forget = self.restore_endpoints(now);
         for relationship in self.relationships() {
             let parts = self.config.relationship(relationship).clone();
             let configuration = self.config.digest_of(relationship);
             let (store_identity, store_generation) = self.store;
             let endpoint = self.endpoint_mut(relationship);
             let record = &mut endpoint.record;
-            if record.mclt == Interval::ZERO || parts.role == Role::Primary {
-                record.mclt = parts.mclt;
-            }
+            terms::begin(record, parts.mclt, parts.role);
             if parts.role == Role::Primary {
                 record.buckets = Some(HashBucketAssignment::from_split(parts.split).to_bytes());
                 record.delayed_service = parts.delayed_service.unwrap_or(0);
@@ -43,10 +42,10 @@ impl Engine {
                 stored: record.stored,
                 last_operation: record.last_operation,
                 alive: record.alive,
-                storage_lost: false,
+                storage_lost: forget.contains(&relationship),
             };
             let mut settings = settings(&parts);
-            settings.mclt = record.mclt;
+            (settings.mclt, settings.longest_mclt) = (record.mclt, record.longest_mclt());
             settings.service = endpoint.service();
             settings.tandem =
                 TandemInfo { store_identity, store_generation, configuration, ..TandemInfo::default() };
@@ -64,17 +63,8 @@ impl Engine {
         }
     }
 
-    /// Takes a stored endpoint, if the configuration still has it in the same role.
-    pub(crate) fn restore_endpoint(&mut self, record: &EndpointRecord) {
-        for endpoint in &mut self.endpoints {
-            if endpoint.record.name == record.name && endpoint.record.role == record.role {
-                endpoint.record = record.clone();
-            }
-        }
-    }
-
     /// All endpoints as a snapshot has them.
-    pub(crate) fn endpoint_records(&self) -> impl Iterator<Item = Record<'static>> + '_ {
+    pub(crate) fn endpoint_records(&self) -> impl Iterator<Item = Record<'_>> {
         self.endpoints.iter().map(|endpoint| Record::Endpoint(endpoint.record.clone()))
     }
 
@@ -86,6 +76,7 @@ impl Engine {
     /// The terms of a new connection, before anything is said on it (F07-7.8.2-11, -13).
     pub(super) fn take_terms(
         &mut self,
+        now: Time,
         relationship: RelationshipId,
         established: &Established,
         outbox: &mut Outbox,
@@ -94,17 +85,34 @@ impl Engine {
         let endpoint = self.endpoint_mut(relationship);
         if endpoint.role() == Role::Secondary {
             let record = &mut endpoint.record;
-            record.mclt = established.mclt;
+            terms::told(record, established.mclt, now);
             record.buckets = Some(established.service.buckets.to_bytes());
             record.delayed_service = established.service.delayed_service.unwrap_or(0);
             record.last_connect = established.connect_time;
-            endpoint.machine.set_terms(established.mclt, established.service);
-            self.set_authority(relationship);
+            self.set_terms(relationship);
             self.store_endpoint(relationship, outbox);
         } else if is_signed {
             endpoint.record.last_connect = established.connect_time;
             self.store_endpoint(relationship, outbox);
         }
+    }
+
+    /// The partner of a primary has stored its MCLT: its STATE rests on that.
+    pub(super) fn terms_are_known(&mut self, now: Time, relationship: RelationshipId, outbox: &mut Outbox) {
+        let mclt = self.config.relationship(relationship).mclt;
+        let endpoint = self.endpoint_mut(relationship);
+        if endpoint.role() == Role::Primary && terms::are_news(&endpoint.record, mclt) {
+            terms::told(&mut endpoint.record, mclt, now);
+            self.set_terms(relationship);
+            self.store_endpoint(relationship, outbox);
+        }
+    }
+
+    fn set_terms(&mut self, relationship: RelationshipId) {
+        let endpoint = self.endpoint_mut(relationship);
+        let (mclt, longest, service) = (endpoint.mclt(), endpoint.longest_mclt(), endpoint.service());
+        endpoint.machine.set_terms(mclt, longest, service);
+        self.set_authority(relationship);
     }
 
     /// Communications failed: what was under way is to be told again (F07-8.6-02, T9).
@@ -142,6 +150,9 @@ impl Engine {
             endpoint.stamp_at = now.plus(STAMP_EVERY);
             endpoint.note_operation(now);
             endpoint.record.alive = endpoint.machine.alive(now);
+            if terms::forget(&mut endpoint.record, now) {
+                self.set_terms(relationship);
+            }
             self.store_endpoint(relationship, outbox);
         }
         self.look_at_certificate(now, relationship, outbox);
@@ -369,6 +380,11 @@ impl Endpoint {
         if self.was_compared {
             self.record.vouched_for = now;
         }
+    }
+
+    /// Goes on from what is stored.
+    pub(crate) fn remember(&mut self, record: EndpointRecord) {
+        self.record = record;
     }
 
     /// PAUSED or SHUTDOWN was told as far as it can be: the process may end.

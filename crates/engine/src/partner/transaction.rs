@@ -4,7 +4,7 @@
 //! *May know:* table 1.9: what belongs to which status.
 //! *Must not know:* whether an update is accepted; connections.
 
-use crate::record::{MAX_EXTRA, Stamp};
+use crate::record::{Flags, MAX_EXTRA, Stamp};
 use crate::table::Binding;
 use dhcp::{ClientIdentity, HardwareAddress, code};
 use failover::binding::BindingStatus;
@@ -22,7 +22,7 @@ pub(super) fn describe(binding: &Binding, dialect: Dialect) -> BindingUpdate {
     let active = status == BindingStatus::Active;
     // F07-7.1-04.
     let mut update = BindingUpdate::new(binding.ip(), status);
-    update.flags = IpFlags { reserved: binding.reserved, bootp: false };
+    update.flags = IpFlags { reserved: binding.reserved, bootp: binding.flags.contains(Flags::BOOTP) };
     update.start_time_of_state = wire(binding.start_time_of_state);
     if active {
         update.lease_expiration = wire(binding.lease_expiration);
@@ -35,6 +35,10 @@ pub(super) fn describe(binding: &Binding, dialect: Dialect) -> BindingUpdate {
         // Not of the drafts, and ignored by others (Q35): somebody may use the address until then.
         update.lease_expiration = wire(binding.lease_expiration);
         return update;
+    }
+    if status == BindingStatus::Reset {
+        // Not of the drafts either: up to when an operator knew that somebody may use it, and said that nobody does.
+        update.lease_expiration = wire(binding.lease_expiration);
     }
     let Some(client) = &binding.client else { return update };
     // F07-5.10-02, F07-7.1.1-09, F07-12.4-01.
@@ -59,6 +63,8 @@ pub(super) fn describe(binding: &Binding, dialect: Dialect) -> BindingUpdate {
 pub(super) struct Claim {
     pub(super) client: Option<ClientIdentity>,
     pub(super) hardware: Option<HardwareAddress>,
+    /// The client speaks BOOTP.
+    pub(super) bootp: bool,
     /// Whether host name, option 82 and vendor class were said at all.
     pub(super) says_details: bool,
     pub(super) host_name: Vec<u8>,
@@ -79,6 +85,7 @@ impl Claim {
                 let hardware = hardware?;
                 ClientIdentity::from_hardware(hardware.htype(), hardware.as_bytes())
             }),
+            bootp: update.flags.bootp,
             hardware: hardware.filter(|hardware| !hardware.as_bytes().is_empty()),
             ..Claim::default()
         };

@@ -117,7 +117,7 @@ impl Engine {
         if self.table.relationship(slot) != Some(relationship) {
             return;
         }
-        let mclt = self.endpoint(relationship).mclt();
+        let mclt = self.endpoint(relationship).longest_mclt();
         let binding = self.table.get(slot);
         let told = binding.flags.contains(Flags::TOLD);
         let now = if self.planted.raise_without_now { Time::ZERO } else { now };

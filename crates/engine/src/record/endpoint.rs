@@ -28,6 +28,9 @@ pub struct EndpointRecord {
     pub alive: Time,
     /// The MCLT in force: the primary's (D12-7.8.2-02); [`Interval::ZERO`] before it is known.
     pub mclt: Interval,
+    /// A longer MCLT by which something may have been promised that is not over, and when it is; [`Time::NEVER`] while the partner does
+    /// not know of the change (F07-5.2.1-01).
+    pub former_mclt: Option<(Interval, Time)>,
     /// The hash bucket assignment in force (F07-7.8.2-13): a bit is set where the secondary serves.
     pub buckets: Option<[u8; 32]>,
     /// delayed-service-parameter in force, in seconds; 0 for none.
@@ -51,6 +54,7 @@ impl EndpointRecord {
             vouched_for: Time::ZERO,
             alive: Time::ZERO,
             mclt: Interval::ZERO,
+            former_mclt: None,
             buckets: None,
             delayed_service: 0,
             last_connect: WireTime(0),
@@ -67,6 +71,7 @@ impl EndpointRecord {
             self.is_raising,
             self.heard.is_some(),
             self.vouched_for != self.last_operation,
+            self.former_mclt.is_some(),
         ]);
         out.extend_from_slice(&[flags, self.delayed_service]);
         push_sized(out, self.name.as_bytes());
@@ -87,6 +92,15 @@ impl EndpointRecord {
         if self.vouched_for != self.last_operation {
             push_times(out, &[self.vouched_for]);
         }
+        if let Some((mclt, until)) = self.former_mclt {
+            out.extend_from_slice(&mclt.as_millis().to_le_bytes());
+            push_times(out, &[until]);
+        }
+    }
+
+    /// The MCLT that waits go by.
+    pub fn longest_mclt(&self) -> Interval {
+        self.former_mclt.map_or(self.mclt, |(former, _)| former.max(self.mclt))
     }
 
     pub(super) fn decode(reader: &mut Reader<'_>) -> Result<EndpointRecord, RecordError> {
@@ -105,6 +119,7 @@ impl EndpointRecord {
             vouched_for: last_operation,
             alive: time(reader)?,
             mclt: Interval::from_millis(reader.u64()?),
+            former_mclt: None,
             last_connect: WireTime(u32::from_le_bytes(reader.array()?)),
             buckets: if is(flags, 2) { Some(reader.array()?) } else { None },
             stored: if is(flags, 1) { Some(decode_stored(reader)?) } else { None },
@@ -113,6 +128,9 @@ impl EndpointRecord {
         };
         if is(flags, 5) {
             record.vouched_for = time(reader)?;
+        }
+        if is(flags, 6) {
+            record.former_mclt = Some((Interval::from_millis(reader.u64()?), time(reader)?));
         }
         Ok(record)
     }

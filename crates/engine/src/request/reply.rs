@@ -94,7 +94,7 @@ fn give(
             }
             binding.client = Some(request.client.clone());
         }
-        binding.flags = binding.flags.with(flags);
+        binding.flags = binding.flags.without(Flags::BOOTP).with(flags);
         if binding.doubted_until.time() <= now {
             binding.doubted_until = Stamp::NONE;
         }

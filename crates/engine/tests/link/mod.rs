@@ -95,6 +95,8 @@ pub struct Pair {
     pub wants: [bool; 2],
     /// Messages that wait for one node come to it in one piece.
     pub in_one_segment: bool,
+    /// By how much the clock of each is ahead of the test's.
+    pub ahead: [Interval; 2],
 }
 
 impl Pair {
@@ -129,6 +131,7 @@ impl Pair {
             wire: VecDeque::new(),
             wants: [false; 2],
             in_one_segment: false,
+            ahead: [Interval::ZERO; 2],
         };
         pair.nodes[0].start(now);
         pair.nodes[1].start(now);
@@ -144,8 +147,13 @@ impl Pair {
         pair
     }
 
+    /// What the clock of a node says.
+    pub fn at(&self, node: usize) -> Time {
+        self.now.plus(self.ahead[node])
+    }
+
     pub fn view(&self, node: usize) -> EndpointView {
-        self.nodes[node].engine.endpoints(self.now).remove(0)
+        self.nodes[node].engine.endpoints(self.at(node)).remove(0)
     }
 
     pub fn states(&self) -> (FailoverState, FailoverState) {
@@ -160,7 +168,7 @@ impl Pair {
                 if !self.nodes[n].is_up {
                     continue;
                 }
-                for to in self.nodes[n].drain(self.now) {
+                for to in self.nodes[n].drain(self.at(n)) {
                     busy = true;
                     self.carry(n, to);
                 }
@@ -174,7 +182,7 @@ impl Pair {
                     bytes.extend(self.wire.pop_front().map(|(_, _, more)| more).unwrap_or_default());
                 }
                 if self.nodes[n].link == Some(link) {
-                    self.hand(n, Link::Received { link, at: self.now, bytes: &bytes });
+                    self.hand(n, Link::Received { link, at: self.at(n), bytes: &bytes });
                 }
             }
             if !busy {
@@ -184,8 +192,9 @@ impl Pair {
     }
 
     pub fn hand(&mut self, n: usize, link: Link<'_>) {
+        let now = self.at(n);
         let Node { engine, outbox, .. } = &mut self.nodes[n];
-        engine.handle(self.now, Input::Link(link), outbox);
+        engine.handle(now, Input::Link(link), outbox);
     }
 
     pub fn carry(&mut self, n: usize, to: ToPartner) {
@@ -197,7 +206,8 @@ impl Pair {
             ToPartner::StartTls { link } => self.hand(n, Link::TlsStarted { link, peer: "partner.example" }),
             ToPartner::Send { link, outgoing } => {
                 let mut bytes = Vec::new();
-                self.nodes[n].engine.encode(self.now, link, outgoing, &mut bytes).expect("our own message");
+                let now = self.at(n);
+                self.nodes[n].engine.encode(now, link, outgoing, &mut bytes).expect("our own message");
                 if self.nodes[n].link == Some(link) && !bytes.is_empty() {
                     // What is said in one breath comes in one piece, as over TCP.
                     match self.wire.back_mut() {
@@ -211,7 +221,7 @@ impl Pair {
                 while let Some(at) = self.wire.iter().position(|(to, of, _)| (*to, *of) == (1 - n, link)) {
                     let Some((to, _, bytes)) = self.wire.remove(at) else { break };
                     if self.nodes[to].link == Some(link) {
-                        self.hand(to, Link::Received { link, at: self.now, bytes: &bytes });
+                        self.hand(to, Link::Received { link, at: self.at(to), bytes: &bytes });
                     }
                 }
                 self.close(link);
@@ -274,7 +284,7 @@ impl Pair {
     }
 
     pub fn start(&mut self, n: usize) {
-        let now = self.now;
+        let now = self.at(n);
         self.nodes[n].start(now);
         self.settle();
     }
@@ -296,8 +306,9 @@ impl Pair {
     }
 
     pub fn command(&mut self, n: usize, command: Command) -> Commanded {
+        let now = self.at(n);
         let Node { engine, outbox, .. } = &mut self.nodes[n];
-        let done = engine.command_partner(self.now, CAMPUS, command, outbox);
+        let done = engine.command_partner(now, CAMPUS, command, outbox);
         self.settle();
         done
     }
@@ -314,16 +325,17 @@ impl Pair {
             );
             let next = (0..2)
                 .filter(|n| self.nodes[*n].is_up)
-                .filter_map(|n| self.nodes[n].engine.next_deadline())
+                .filter_map(|n| Some(self.nodes[n].engine.next_deadline()?.minus(self.ahead[n])))
                 .min()
                 .filter(|at| *at <= end);
             let Some(next) = next else { break };
             self.now = self.now.max(next);
             for n in 0..2 {
-                let due = self.nodes[n].engine.next_deadline().is_some_and(|at| at <= self.now);
+                let now = self.at(n);
+                let due = self.nodes[n].engine.next_deadline().is_some_and(|at| at <= now);
                 if self.nodes[n].is_up && due {
                     let Node { engine, outbox, .. } = &mut self.nodes[n];
-                    engine.handle(self.now, Input::Wake, outbox);
+                    engine.handle(now, Input::Wake, outbox);
                 }
             }
             self.settle();
@@ -342,11 +354,12 @@ impl Pair {
                 interface: INTERFACE,
                 source: SocketAddrV4::new(client.source, 68),
                 destination: if only.is_some() { self.nodes[n].address } else { Ipv4Addr::BROADCAST },
-                received: self.now,
+                received: self.at(n),
                 bytes,
             };
+            let now = self.at(n);
             let Node { engine, outbox, .. } = &mut self.nodes[n];
-            engine.handle(self.now, Input::Packet(packet), outbox);
+            engine.handle(now, Input::Packet(packet), outbox);
         }
         self.settle();
         for n in 0..2 {

@@ -5,7 +5,7 @@ use super::words::{
     status, take_client, time,
 };
 use dhcp::ClientIdentity;
-use engine::record::{BindingRecord, EndpointRecord, Flags, Record, Stamp};
+use engine::record::{BindingRecord, EndpointRecord, Flags, PoolRecord, Record, Stamp};
 use failover::balance::HashBucketAssignment;
 use failover::endpoint::Stored;
 use failover::message::HeardStore;
@@ -20,7 +20,13 @@ pub fn show(record: &Record<'_>) -> String {
         Record::Binding(binding) => show_binding(binding),
         Record::Endpoint(endpoint) => show_endpoint(endpoint),
         Record::Clock(stamp) => format!("clock {}", show_time(stamp.engine)),
+        Record::Pool(pool) => show_pool(pool),
     }
+}
+
+fn show_pool(pool: &PoolRecord<'_>) -> String {
+    let with = if pool.relationship.is_empty() { "nobody" } else { pool.relationship };
+    format!("pool {}-{}, shared with {with}", pool.first, pool.last)
 }
 
 fn show_binding(binding: &BindingRecord<'_>) -> String {

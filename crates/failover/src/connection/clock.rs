@@ -4,7 +4,7 @@
 //! *May know:* F07 5.9 (table 1.19 of the catalogue, Q33).
 //! *Must not know:* any clock.
 
-use crate::time::{ClockDelta, Time, WireTime};
+use crate::time::{ClockDelta, Interval, Time, WireTime};
 
 /// How many samples are remembered. Delay only ever adds to a sample, so the smallest is the best.
 const SAMPLES: usize = 8;
@@ -35,6 +35,15 @@ impl PartnerClock {
     /// What is added to a time that the partner sends.
     pub fn delta(&self) -> ClockDelta {
         self.delta
+    }
+
+    /// Our own clock went forward by so much, and not the partner's: what was sampled before says the same of the new time.
+    pub fn own_clock_jumped(&mut self, by: Interval) {
+        let by = i64::try_from(by.as_seconds()).unwrap_or(i64::MAX);
+        for sample in &mut self.samples {
+            *sample = sample.saturating_add(by);
+        }
+        self.delta.0 = self.delta.0.saturating_add(by);
     }
 
     /// Takes a sample from any message (F07-5.9-04). The old difference, when the new one differs from it

@@ -180,7 +180,7 @@ impl Endpoint {
         PartnerDown {
             entered: self.stored.entered,
             last_contact: self.stored.last_contact,
-            mclt: self.settings.mclt,
+            mclt: self.settings.longest_mclt,
         }
     }
 }

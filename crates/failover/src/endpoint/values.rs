@@ -20,6 +20,9 @@ pub struct Settings {
     /// Maximum client lead time: a primary's own; a secondary's from the primary, kept on stable storage
     /// (D12-7.8.2-01, -02).
     pub mclt: Interval,
+    /// The longest MCLT by which either server may have promised something that is not over: what waits go by. Never shorter
+    /// than `mclt`, and longer for a time after that was changed.
+    pub longest_mclt: Interval,
     /// Who serves whom in NORMAL: as with MCLT, the primary's word.
     pub service: Service,
     /// How long COMMUNICATIONS-INTERRUPTED lasts before PARTNER-DOWN is entered by itself. `None`: for ever. With it two

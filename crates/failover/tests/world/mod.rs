@@ -21,6 +21,7 @@ pub fn settings(role: Role, dialect: Dialect) -> Settings {
         role,
         dialect,
         mclt: MCLT,
+        longest_mclt: MCLT,
         service: Service { buckets: HashBucketAssignment::from_split(128), delayed_service: None },
         safe_period: None,
         startup_wait: None,

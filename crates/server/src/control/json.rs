@@ -13,7 +13,7 @@ pub use pair::{Commanded, Relationship};
 use super::health::Health;
 use crate::status::{InterfaceStatus, ServerStatus, StoreStatus};
 use dhcp::{ClientIdentity, HardwareAddress};
-use engine::{LeaseView, PoolView};
+use engine::{LeaseView, PoolView, Reset};
 use failover::binding::BindingStatus;
 use failover::time::Time;
 use serde::{Deserialize, Serialize};
@@ -191,6 +191,30 @@ pub struct Network {
     pub by_status: BTreeMap<String, u64>,
     /// Of the FREE ones, how many are offered to a client now.
     pub offered: u64,
+}
+
+/// The answer to a command about an address that was obeyed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct WasReset {
+    /// The address.
+    #[serde(rename = "assigned-IP-address")]
+    pub address: Ipv4Addr,
+    /// What it was.
+    pub binding_status_before: String,
+    /// What it is now.
+    pub binding_status: String,
+}
+
+impl WasReset {
+    /// Of an address.
+    pub fn of(address: Ipv4Addr, reset: &Reset) -> WasReset {
+        WasReset {
+            address,
+            binding_status_before: reset.before.name().to_owned(),
+            binding_status: reset.status.name().to_owned(),
+        }
+    }
 }
 
 /// Why there is no answer.

@@ -1,9 +1,10 @@
 //! The questions that may be asked over HTTP, and their limits.
 //!
-//! *Lives here:* [`router`]: `/v1/status`, `/v1/leases`, and commands about partners under `/v1/failover/`.
+//! *Lives here:* [`router`]: `/v1/status`, `/v1/leases`, commands about an address under `/v1/leases/`, and about partners
+//! under `/v1/failover/`.
 //! *Must not know:* how the owner answers, sockets.
 
-use super::json::{Commanded, Failure, Lease, Leases, Status};
+use super::json::{Commanded, Failure, Lease, Leases, Status, WasReset};
 use super::{CommandAnswer, Question};
 use crate::handle::{AskError, OwnerHandle};
 use axum::extract::rejection::QueryRejection;
@@ -13,7 +14,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
-use engine::LeaseFilter;
+use engine::{LeaseFilter, ResetRefusal};
 use failover::binding::BindingStatus;
 use failover::endpoint::{Command, Refusal};
 use failover::time::Time;
@@ -75,12 +76,16 @@ enum Refused {
     Limit(usize),
     #[error(
         "the server did not say within {} s that the command is done and stable: it may be done yet, `tandem failover \
-         status` shows it; look at the server's log and at the disk that holds state-directory",
+         status` or `tandem leases` shows it; look at the server's log and at the disk that holds state-directory",
         ANSWER_WAIT.as_secs()
     )]
     NotDone,
     #[error("{relationship}: refused: {why}")]
     Command { relationship: String, why: Refusal },
+    #[error("{0}")]
+    Reset(ResetRefusal),
+    #[error("`{0}` is no IPv4 address: send /v1/leases/ADDRESS/reset")]
+    NoAddress(String),
     #[error("{}", which(.0))]
     Which(Vec<String>),
     #[error("there is no command `{0}`: send one of {names}", names = COMMANDS.join(", "))]
@@ -90,7 +95,8 @@ enum Refused {
     #[error("down-since is for `storage-lost` only: remove it")]
     NotDown,
     #[error(
-        "there is nothing at this path: ask /v1/status or /v1/leases, or command by /v1/failover/COMMAND"
+        "there is nothing at this path: ask /v1/status or /v1/leases, or command by /v1/failover/COMMAND or \
+         /v1/leases/ADDRESS/reset"
     )]
     NoPath,
     #[error("questions are asked by GET, commands are given by POST")]
@@ -106,9 +112,12 @@ impl IntoResponse for Refused {
             | Refused::Limit(_)
             | Refused::Which(_)
             | Refused::NoTime(_)
+            | Refused::NoAddress(_)
             | Refused::NotDown => StatusCode::BAD_REQUEST,
-            Refused::Command { .. } => StatusCode::CONFLICT,
-            Refused::NoPath | Refused::NoCommand(_) => StatusCode::NOT_FOUND,
+            Refused::NoPath | Refused::NoCommand(_) | Refused::Reset(ResetRefusal::UnknownAddress(_)) => {
+                StatusCode::NOT_FOUND
+            }
+            Refused::Command { .. } | Refused::Reset(_) => StatusCode::CONFLICT,
             Refused::Method => StatusCode::METHOD_NOT_ALLOWED,
         };
         (status, Json(Failure { error: self.to_string() })).into_response()
@@ -120,6 +129,7 @@ pub(super) fn router(owner: OwnerHandle) -> Router {
     Router::new()
         .route("/v1/status", get(status))
         .route("/v1/leases", get(leases))
+        .route("/v1/leases/{address}/reset", post(reset))
         .route("/v1/failover/{command}", post(command))
         .fallback(async || Refused::NoPath)
         .method_not_allowed_fallback(async || Refused::Method)
@@ -162,6 +172,29 @@ async fn leases(
 /// In any case of letters.
 fn status_by_name(name: &str) -> Option<BindingStatus> {
     BindingStatus::ALL.into_iter().find(|status| status.name().eq_ignore_ascii_case(name))
+}
+
+/// What may stand behind `/v1/leases/ADDRESS/reset?`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct ResetQuery {
+    leased: Option<bool>,
+}
+
+async fn reset(
+    State(owner): State<OwnerHandle>,
+    Path(address): Path<String>,
+    query: Result<Query<ResetQuery>, QueryRejection>,
+) -> Result<Json<WasReset>, Refused> {
+    let Query(query) = query.map_err(|rejection| Refused::Query(rejection.body_text()))?;
+    let address: Ipv4Addr = address.parse().map_err(|_| Refused::NoAddress(address))?;
+    let leased = query.leased.unwrap_or(false);
+    match ask(&owner, |answer| Question::Reset { address, leased, answer }).await {
+        Ok(Ok(reset)) => Ok(Json(WasReset::of(address, &reset))),
+        Ok(Err(why)) => Err(Refused::Reset(why)),
+        Err(Refused::NoAnswer) => Err(Refused::NotDone),
+        Err(other) => Err(other),
+    }
 }
 
 /// The last part of the path of each command.
