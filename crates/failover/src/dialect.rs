@@ -238,6 +238,13 @@ impl Dialect {
         }
     }
 
+    /// Whether what ends a lease is dated: client-last-transaction-time counts a release, and start-time-of-state is when the
+    /// status began (F07-12.24-01, Q34). dhcpd leaves both as they were when the lease was last extended; the moment of a release is
+    /// in lease-expiration-time alone (`tests/captures/release-by-primary.pcap`).
+    pub const fn dates_what_ends_a_lease(self) -> bool {
+        !matches!(self, Dialect::Dhcpd)
+    }
+
     /// Whether the vendor-class-identifier of a partner fits this dialect: `isc-…` is dhcpd and nobody else.
     pub fn fits_vendor_class(self, vendor_class: &[u8]) -> bool {
         vendor_class.starts_with(b"isc-") == (self == Dialect::Dhcpd)

@@ -30,8 +30,9 @@ impl Engine {
         outbox: &mut Outbox,
     ) {
         let mut acks = updates.malformed.clone();
+        let dialect = self.endpoint(relationship).dialect;
         for update in &updates.updates {
-            let received = Update::received(update, delta);
+            let received = Update::received(update, delta, dialect);
             let claim = Claim::of(update);
             if let Some(slot) = self.table.at(update.address) {
                 self.endpoint_mut(relationship).outstanding.crossed(slot);
