@@ -12,8 +12,8 @@ use failover::balance::HashBucketAssignment;
 use failover::binding::BindingStatus;
 use failover::dialect::Dialect;
 use failover::message::{
-    BindingAck, BindingUpdate, Codec, Connect, Envelope, Message, Parsed, Relationship, RelationshipName,
-    StateMessage, TlsRequest, Xid, frame_length,
+    BindingAck, BindingUpdate, ClientHardware, Codec, Connect, Envelope, Message, Parsed, Relationship,
+    RelationshipName, StateMessage, TlsRequest, Xid, frame_length,
 };
 use failover::state::{FailoverState, Role};
 use failover::time::{Time, WireTime};
@@ -39,6 +39,7 @@ struct Talk {
     /// What was said to it and not looked at yet.
     heard: Vec<(Xid, Message)>,
     is_open: bool,
+    link: LinkId,
 }
 
 impl Talk {
@@ -52,7 +53,7 @@ impl Talk {
         let interfaces = [Interface { id: INTERFACE, addresses: vec![ip("10.0.0.2")] }];
         engine.handle(now, Input::Interfaces(&interfaces), &mut outbox);
         engine.handle(now, Input::Link(Link::Accepted { link: LINK, relationship: CAMPUS }), &mut outbox);
-        Talk { engine, outbox, now, ahead, next_xid: 1, heard: Vec::new(), is_open: true }
+        Talk { engine, outbox, now, ahead, next_xid: 1, heard: Vec::new(), is_open: true, link: LINK }
     }
 
     fn codec() -> Codec {
@@ -66,7 +67,7 @@ impl Talk {
         let time = WireTime(self.now.to_wire().0 + self.ahead);
         let mut bytes = Vec::new();
         Talk::codec().encode(&Envelope { time, xid, message }, &mut bytes).expect("a message");
-        let received = Link::Received { link: LINK, at: self.now, bytes: &bytes };
+        let received = Link::Received { link: self.link, at: self.now, bytes: &bytes };
         self.engine.handle(self.now, Input::Link(received), &mut self.outbox);
         self.hear();
         xid
@@ -136,11 +137,7 @@ impl Talk {
         };
         let asked = asked(&talk).expect("UPDREQALL");
         talk.say(Some(asked), Message::UpdDone);
-        for _ in 0..MCLT + 60 {
-            talk.now = talk.now.plus(seconds(1));
-            talk.engine.handle(talk.now, Input::Wake, &mut talk.outbox);
-            talk.say(None, Message::Contact);
-        }
+        talk.pass(MCLT + 60);
         talk.state(FailoverState::RecoverDone);
         talk.state(FailoverState::Normal);
         for n in 0..backup {
@@ -156,6 +153,53 @@ impl Talk {
     fn view(&self) -> (FailoverState, u64, u64) {
         let view = self.engine.endpoints(self.now).remove(0);
         (view.state, view.free, view.backup)
+    }
+
+    fn pass(&mut self, interval: u64) {
+        for _ in 0..interval {
+            self.now = self.now.plus(seconds(1));
+            self.engine.handle(self.now, Input::Wake, &mut self.outbox);
+            self.hear();
+            if self.is_open {
+                self.say(None, Message::Contact);
+            }
+        }
+    }
+
+    /// The connection breaks.
+    fn lose(&mut self) {
+        self.engine.handle(self.now, Input::Link(Link::Closed { link: self.link }), &mut self.outbox);
+        self.is_open = false;
+        self.hear();
+    }
+
+    /// The dhcpd connects again.
+    fn call(&mut self) {
+        self.link = LinkId(self.link.0 + 1);
+        self.is_open = true;
+        self.heard.clear();
+        let accepted = Link::Accepted { link: self.link, relationship: CAMPUS };
+        self.engine.handle(self.now, Input::Link(accepted), &mut self.outbox);
+        self.connect();
+    }
+
+    /// Tells of a lease from now on.
+    fn lease(&mut self, address: Ipv4Addr, length: u32) {
+        let mut update = BindingUpdate::new(address, BindingStatus::Active);
+        let now = self.now.to_wire();
+        update.hardware = Some(ClientHardware { htype: 1, address: vec![2, 0, 0, 0, 0, 9] });
+        update.lease_expiration = Some(WireTime(now.0 + length));
+        update.potential_expiration = Some(WireTime(now.0 + length + 30));
+        (update.start_time_of_state, update.client_last_transaction_time) = (Some(now), Some(now));
+        self.say(None, Message::BndUpd(vec![update].into()));
+    }
+
+    fn told(&self) -> Vec<(Ipv4Addr, BindingStatus)> {
+        let updates = self.heard.iter().filter_map(|(_, message)| match message {
+            Message::BndUpd(updates) => Some(&updates.updates),
+            _ => None,
+        });
+        updates.flatten().map(|update| (update.address, update.status)).collect()
     }
 
     /// The dhcpd agrees to all that it was told; what that was.
@@ -205,4 +249,25 @@ fn clocks_that_differ_by_more_than_a_minute_are_refused() {
             .any(|(_, message)| matches!(message, Message::ConnectAck(answer) if answer.answer.is_ok()));
         assert_eq!(accepted, expected, "{ahead} s");
     }
+}
+
+/// It takes EXPIRED over a lease that it extended itself: it is told nothing before it has told what it has.
+#[test]
+fn a_lease_that_it_extended_meanwhile_is_not_told_to_be_over() {
+    let mut talk = Talk::normal(10);
+    let [extended, forgotten] = [15, 16].map(|n| Ipv4Addr::new(10, 0, 0, n + 10));
+    talk.lease(extended, 60);
+    talk.lease(forgotten, 60);
+    talk.lose();
+    talk.pass(100);
+    talk.call();
+    talk.state(FailoverState::CommunicationsInterrupted);
+    let asked = talk.heard.iter().find(|(_, message)| *message == Message::UpdReq).map(|(xid, _)| *xid);
+    assert_eq!(talk.told(), [], "before it has told what it has");
+    talk.lease(extended, 60);
+    talk.say(Some(asked.expect("UPDREQ")), Message::UpdDone);
+    assert_eq!(talk.told(), [(forgotten, BindingStatus::Expired)]);
+    talk.acknowledge();
+    talk.pass(100);
+    assert!(talk.told().contains(&(extended, BindingStatus::Expired)), "now it is over: {:?}", talk.told());
 }

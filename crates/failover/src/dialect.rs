@@ -238,6 +238,13 @@ impl Dialect {
         }
     }
 
+    /// Whether the partner rejects an update that is older than what it knows (figure 7.1.3-1). dhcpd took EXPIRED over a lease that
+    /// it had itself extended, while the BNDUPD about that was under way (`tests/captures/expired-over-a-running-lease.pcap`): it is
+    /// told nothing on a connection before it has answered UPDREQ or UPDREQALL, which it does in every state.
+    pub const fn judges_updates(self) -> bool {
+        !matches!(self, Dialect::Dhcpd)
+    }
+
     /// Whether what ends a lease is dated: client-last-transaction-time counts a release, and start-time-of-state is when the
     /// status began (F07-12.24-01, Q34). dhcpd leaves both as they were when the lease was last extended; the moment of a release is
     /// in lease-expiration-time alone (`tests/captures/release-by-primary.pcap`).

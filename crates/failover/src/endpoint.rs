@@ -59,6 +59,10 @@ struct Link {
     requested: Option<RequestId>,
     /// By when UPDDONE or a BNDUPD must come.
     progress_by: Option<Time>,
+    /// The last request on this connection, whatever for, until its UPDDONE.
+    catching_up: Option<RequestId>,
+    /// Whether the partner may be told of bindings: where it takes whatever it is told, not before it has told all that it had.
+    caught_up: bool,
     /// Requests of the partner that are being answered.
     owed: Vec<Xid>,
     /// The partner sent UPDREQ or UPDREQALL on this connection.
@@ -159,7 +163,7 @@ impl Endpoint {
         let link = link.as_ref().map(|link| {
             let Link { partner, partner_tandem, last_told, requested, progress_by, owed, .. } = link;
             let forgot = partner_tandem.map(|tandem| tandem.storage_lost);
-            let flags = [link.partner_requested, link.closing];
+            let flags = [link.partner_requested, link.closing, link.caught_up];
             (partner, forgot, last_told, requested, progress_by, owed, flags)
         });
         let flags = [had_record, proven, entered_partner_down, handover_pending, &self.dirty];
@@ -274,7 +278,9 @@ impl Endpoint {
         self.state_ends = None;
         if let Some(link) = &mut self.link {
             link.requested = None;
-            link.progress_by = None;
+            if link.caught_up {
+                link.progress_by = None;
+            }
         }
         match state {
             S::Normal | S::ConflictDone => {
@@ -357,6 +363,8 @@ impl Endpoint {
             last_told: None,
             requested: None,
             progress_by: None,
+            catching_up: None,
+            caught_up: self.settings.dialect.judges_updates(),
             owed: Vec::new(),
             partner_requested: false,
             closing: false,
@@ -420,6 +428,15 @@ impl Endpoint {
             }
             _ => self.look_at_partner(now, out),
         }
+        self.catch_up(now, out);
+    }
+
+    /// Asks a partner that takes whatever it is told for what it has, before it is told anything; where nothing else asked it.
+    fn catch_up(&mut self, now: Time, out: &mut Vec<Action>) {
+        let lags = |link: &Link| !link.caught_up && link.catching_up.is_none();
+        if self.state != S::Startup && self.link.as_ref().is_some_and(lags) {
+            self.ask_for_updates(now, out);
+        }
     }
 
     fn leave_startup(&mut self, now: Time, partner: &Partner, out: &mut Vec<Action>) {
@@ -459,6 +476,7 @@ impl Endpoint {
             return;
         };
         link.requested = Some(request);
+        link.catching_up = Some(request);
         link.progress_by = Some(now.plus(self.settings.update_wait));
         self.next_request = self.next_request.wrapping_add(1);
         // A lost storage asks for everything, in every state (trap T16).
@@ -476,7 +494,17 @@ impl Endpoint {
     }
 
     fn upd_done(&mut self, now: Time, request: RequestId, out: &mut Vec<Action>) {
-        let Some(link) = self.link.as_mut().filter(|link| link.requested == Some(request)) else { return };
+        let Some(link) = &mut self.link else { return };
+        if link.catching_up == Some(request) {
+            link.catching_up = None;
+            link.progress_by = None;
+            if !std::mem::replace(&mut link.caught_up, true) {
+                out.push(Action::SendUpdates);
+            }
+        }
+        if link.requested != Some(request) {
+            return;
+        }
         link.requested = None;
         link.progress_by = None;
         match (self.state, self.settings.role) {

@@ -10,7 +10,9 @@ use failover::binding::BindingStatus;
 use failover::dialect::Dialect;
 use failover::judge::{Binding, Update, Verdict, judge};
 use failover::lease::Times;
-use failover::message::{BindingUpdate, Codec, Message, MessageType, Parsed, RejectReason, Relationship};
+use failover::message::{
+    BindingAck, BindingUpdate, Codec, Envelope, Message, MessageType, Parsed, RejectReason, Relationship,
+};
 use failover::state::{FailoverState, Role};
 use failover::time::{ClockDelta, Interval, Time};
 use std::collections::BTreeMap;
@@ -146,4 +148,44 @@ fn what_a_client_of_dhcpd_released_is_released() {
     let later: Option<Time> = Some(now.plus(Interval::from_seconds(1)));
     let outdated = Verdict::Reject(RejectReason::OUTDATED_BINDING_INFORMATION);
     assert_eq!(judged(Binding { client_last_transaction_time: later, ..ours }), outdated);
+}
+
+/// Why a dhcpd is told nothing before it has told all that it has: it takes the end of a lease that it extended itself.
+#[test]
+fn dhcpd_takes_what_is_older_than_what_it_knows() {
+    let capture = "expired-over-a-running-lease.pcap";
+    let (dhcpd_address, tandem) = (Ipv4Addr::new(10, 99, 0, 1), Ipv4Addr::new(10, 99, 0, 2));
+    let address = Ipv4Addr::new(10, 1, 0, 150);
+    let streams = streams(capture);
+    let said = |by: Ipv4Addr| {
+        let of_server = streams.iter().filter(move |((from, ..), _)| *from == by);
+        of_server.flat_map(|(_, stream)| frames(stream)).filter_map(|frame| match dhcpd().parse(frame) {
+            Ok(Parsed::Message(envelope)) => Some(envelope),
+            _ => None,
+        })
+    };
+    let expired = said(tandem)
+        .find(|envelope| match &envelope.message {
+            Message::BndUpd(updates) => {
+                updates.updates[0].address == address && updates.updates[0].status == BindingStatus::Expired
+            }
+            _ => false,
+        })
+        .unwrap();
+    let leased = updates(capture, dhcpd_address, address);
+    let ends = leased.iter().filter(|update| update.status == BindingStatus::Active);
+    let end = ends.filter_map(|update| update.lease_expiration).max().unwrap();
+    assert!(end.0 > expired.time.0 + 30, "the lease runs");
+    let accepts = |envelope: &Envelope| {
+        let is_for = |ack: &BindingAck| ack.address == address && ack.rejected.is_none();
+        envelope.xid == expired.xid
+            && envelope.time >= expired.time
+            && matches!(&envelope.message, Message::BndAck(acks) if is_for(&acks[0]))
+    };
+    assert!(said(dhcpd_address).any(|envelope| accepts(&envelope)), "and its end is taken");
+    let is_freed = |update: &BindingUpdate| {
+        update.status == BindingStatus::Free && update.start_time_of_state >= Some(expired.time)
+    };
+    assert!(leased.iter().any(is_freed), "it tells that nobody has it");
+    assert!(!Dialect::Dhcpd.judges_updates());
 }
