@@ -237,6 +237,17 @@ fn a_primary_that_is_short_is_given_back_what_is_more_than_the_share() {
     assert!(talk.is_open);
 }
 
+/// It takes nothing back by itself, and asks only when it has nearly nothing left.
+#[test]
+fn a_primary_is_given_back_what_is_far_more_than_the_share_before_it_asks() {
+    for (backup, left) in [(14, 10), (13, 13)] {
+        let mut talk = Talk::normal(backup);
+        talk.pass(31);
+        talk.acknowledge();
+        assert_eq!(talk.view(), (FailoverState::Normal, 20 - left, left), "with {backup} in BACKUP");
+    }
+}
+
 /// dhcpd refuses a partner whose clock is further away, and corrects no time that it is told.
 #[test]
 fn clocks_that_differ_by_more_than_a_minute_are_refused() {

@@ -223,9 +223,9 @@ impl Dialect {
         matches!(self, Dialect::Draft12)
     }
 
-    /// Whether a POOLREQ from the primary is answered by giving back BACKUP addresses (Q42); else it is an error of
-    /// the partner (F07-7.6.2-06).
-    pub const fn primary_may_send_poolreq(self) -> bool {
+    /// Whether each of the two gives of what it has too much, unasked or on POOLREQ, which the primary sends as well (Q42); else the
+    /// primary alone moves addresses, and a POOLREQ from it is an error of the partner (F07-7.6.2-06).
+    pub const fn each_gives_its_surplus(self) -> bool {
         matches!(self, Dialect::Dhcpd)
     }
 

@@ -431,11 +431,12 @@ impl Endpoint {
         self.catch_up(now, out);
     }
 
-    /// Asks a partner that takes whatever it is told for what it has, before it is told anything; where nothing else asked it.
+    /// Asks a partner that takes whatever it is told for what it has, before it is told anything; where nothing else asked it. The
+    /// answer changes no state.
     fn catch_up(&mut self, now: Time, out: &mut Vec<Action>) {
-        let lags = |link: &Link| !link.caught_up && link.catching_up.is_none();
+        let lags = |link: &Link| !link.caught_up && link.catching_up.is_none() && !link.closing;
         if self.state != S::Startup && self.link.as_ref().is_some_and(lags) {
-            self.ask_for_updates(now, out);
+            self.send_request(now, out);
         }
     }
 
@@ -471,20 +472,28 @@ impl Endpoint {
     }
 
     fn ask_for_updates(&mut self, now: Time, out: &mut Vec<Action>) {
+        if self.link.as_ref().is_some_and(|link| link.requested.is_none() && !link.closing) {
+            let request = self.send_request(now, out);
+            if let Some(link) = &mut self.link {
+                link.requested = Some(request);
+            }
+        }
+    }
+
+    fn send_request(&mut self, now: Time, out: &mut Vec<Action>) -> RequestId {
         let request = RequestId(self.next_request);
-        let Some(link) = self.link.as_mut().filter(|link| link.requested.is_none() && !link.closing) else {
-            return;
-        };
-        link.requested = Some(request);
-        link.catching_up = Some(request);
-        link.progress_by = Some(now.plus(self.settings.update_wait));
         self.next_request = self.next_request.wrapping_add(1);
+        if let Some(link) = &mut self.link {
+            link.catching_up = Some(request);
+            link.progress_by = Some(now.plus(self.settings.update_wait));
+        }
         // A lost storage asks for everything, in every state (trap T16).
         out.push(if self.stored.storage_lost {
             Action::SendUpdreqall(request)
         } else {
             Action::SendUpdreq(request)
         });
+        request
     }
 
     fn heard_progress(&mut self, now: Time) {

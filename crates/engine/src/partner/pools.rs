@@ -39,8 +39,8 @@ impl Engine {
     ) {
         let addresses_transferred = match self.endpoint(relationship).role() {
             Role::Primary => self.balance(now, relationship, Occasion::PoolReq, outbox),
-            Role::Secondary if self.endpoint(relationship).dialect.primary_may_send_poolreq() => {
-                self.give_back(now, relationship, outbox)
+            Role::Secondary if self.endpoint(relationship).dialect.each_gives_its_surplus() => {
+                self.give_back(now, relationship, Occasion::PoolReq, outbox)
             }
             Role::Secondary => {
                 // F07-7.6.2-06: an error of the partner.
@@ -65,6 +65,9 @@ impl Engine {
                 self.balance(now, relationship, occasion, outbox);
             }
             Role::Secondary => {
+                if self.endpoint(relationship).dialect.each_gives_its_surplus() {
+                    self.give_back(now, relationship, Occasion::Change, outbox);
+                }
                 let rule = PoolRule::default();
                 let short =
                     self.pools_of(relationship).any(|pool| rule.secondary_is_short(self.counts(pool)));
@@ -143,16 +146,22 @@ impl Engine {
         given
     }
 
-    /// As secondary, gives to a primary that asks what is more than our share (Q42). From the moment of sending they are FREE by
+    /// As secondary, gives to a dhcpd what is more than our share, asked or not (Q42). From the moment of sending they are FREE by
     /// our own record, and not ours to allocate; the primary does not allocate them before it has heard it.
-    fn give_back(&mut self, now: Time, relationship: RelationshipId, outbox: &mut Outbox) -> u32 {
+    fn give_back(
+        &mut self,
+        now: Time,
+        relationship: RelationshipId,
+        occasion: Occasion,
+        outbox: &mut Outbox,
+    ) -> u32 {
         if !self.endpoint(relationship).machine.may_move_pools() {
             return 0;
         }
         let pools: Vec<PoolId> = self.pools_of(relationship).collect();
         let mut given = 0;
         for pool in pools {
-            let surplus = PoolRule::default().secondary_gives_back(self.counts(pool)).min(AT_ONCE);
+            let surplus = PoolRule::default().secondary_gives_back(self.counts(pool), occasion).min(AT_ONCE);
             for _ in 0..surplus {
                 let Some(slot) = self.table.oldest(pool, Available::Backup) else { break };
                 self.set_status(now, slot, BindingStatus::Free);
