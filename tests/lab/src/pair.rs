@@ -180,6 +180,24 @@ impl Pair {
         Pair::with_dhcpd_as(name, tandem, |side| usual_beside_dhcpd(side, tandem, mclt))
     }
 
+    /// Two dhcpd, as many have today.
+    #[track_caller]
+    pub fn two_dhcpd(name: &str, mclt: u32) -> Pair {
+        // What is not Tandem here is dhcpd.
+        let setup = |side: Side| usual_beside_dhcpd(side, side.other(), mclt);
+        Pair::start_of(name, [ServerKind::Dhcpd; 2], setup, |_, _| Vec::new())
+    }
+
+    /// Ends one, and starts a Tandem of this configuration in its place, with nothing stored, or with what a Tandem stored there.
+    #[track_caller]
+    pub fn replace(&mut self, side: Side, mut setup: Setup) {
+        let Member { server, node } = self.of_mut(side);
+        server.stop();
+        setup.state = Some(node.folder().join("tandem"));
+        *server = Server::start(node, ServerKind::Tandem, &setup);
+        self.say(&format!("a Tandem of another configuration is {}", side.name()));
+    }
+
     /// The same with configurations of one's own.
     #[track_caller]
     pub fn with_dhcpd_as(name: &str, tandem: Side, setup: impl Fn(Side) -> Setup) -> Pair {

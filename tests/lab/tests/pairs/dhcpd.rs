@@ -2,7 +2,7 @@
 
 use crate::{nobody_noticed, nobody_shares, well_spoken};
 use dhcp::MessageType;
-use lab::pair::usual_beside_dhcpd;
+use lab::pair::{usual, usual_beside_dhcpd};
 use lab::puppet::Given;
 use lab::{ClientKind, Guests, Node, Pair, Puppet, Side, seconds};
 use std::net::Ipv4Addr;
@@ -437,4 +437,27 @@ fn a_conflict_with_a_dhcpd_primary_is_resolved() {
 #[test]
 fn a_conflict_with_a_dhcpd_secondary_is_resolved() {
     conflict(Side::A);
+}
+
+/// `docs/dhcpd.md`: in a pair of two dhcpd first the secondary, then the primary becomes a Tandem, and no client notices.
+#[test]
+fn a_pair_of_two_dhcpd_becomes_one_of_two_tandems() {
+    let mut pair = Pair::two_dhcpd("join", 30);
+    pair.wait_for_normal(FIRST);
+    let mut guests = Guests::new();
+    guests.one_of_each(&pair.lab);
+    pair.wait_until_equal(30);
+    pair.replace(Side::B, usual_beside_dhcpd(Side::B, Side::B, 30));
+    guests.watch(seconds(20), || false);
+    pair.wait_for_normal(120);
+    pair.wait_until_equal(60);
+    guests.add(&pair.lab, ClientKind::Udhcpc, "second", seconds(20));
+    guests.watch(LIVES, || false);
+    pair.replace(Side::A, usual(Side::A, 30));
+    pair.replace(Side::B, usual(Side::B, 30));
+    guests.watch(seconds(20), || false);
+    pair.wait_for_normal(120);
+    guests.add(&pair.lab, ClientKind::Udhcpc, "third", seconds(20));
+    guests.watch(LIVES, || false);
+    is_whole(&mut pair, &mut guests, 30);
 }
