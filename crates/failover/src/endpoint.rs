@@ -314,7 +314,8 @@ impl Endpoint {
         out.extend(alarm.map(Action::Alarm));
         if state == S::Normal {
             out.push(Action::SendUpdates);
-            if self.settings.role == Role::Secondary {
+            // A dhcpd looks at its pools itself now, and takes a request for a sign that something is wrong.
+            if self.settings.role == Role::Secondary && !self.settings.dialect.each_gives_its_surplus() {
                 out.push(Action::SendPoolreq);
             }
         }

@@ -482,6 +482,10 @@ fn dhcpd_is_not_told_what_would_stop_it() {
     world.connect();
     world.run();
     assert_eq!(world.states(), [S::Normal; 2]);
+    assert!(
+        !world.servers[1].has(Action::SendPoolreq),
+        "it looks at its pools by itself, and complains when asked"
+    );
     let told = StateMessage { state: S::PartnerDown, startup: false, since: at(1).to_wire(), tandem: None };
     let normal = StateMessage { state: S::Normal, ..told };
     world.servers[0].handle(at(1), Event::Command(Command::PartnerDown));
