@@ -91,7 +91,7 @@ impl Talk {
                         rest = after;
                         match Talk::codec().parse(frame) {
                             Ok(Parsed::Message(envelope)) => {
-                                self.heard.push((envelope.xid, envelope.message))
+                                self.heard.push((envelope.xid, envelope.message));
                             }
                             other => panic!("{other:?}"),
                         }

@@ -145,7 +145,7 @@ fn shared_anew(tandem: Side, short: Side) {
             setup.subnets[0].times = (600, 300, 500);
             if side != tandem {
                 // How often a dhcpd looks at it: from once a minute to once an hour is usual.
-                setup.failover.as_mut().unwrap().extra = "min-balance 10; max-balance 30;".to_owned();
+                setup.failover.as_mut().unwrap().extra.push_str("min-balance 10; max-balance 30;");
             }
             setup
         });
