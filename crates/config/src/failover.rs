@@ -116,7 +116,11 @@ fn relationship(mut section: Section<'_>, all: &mut Relationships, report: &mut 
     parts.start_alone = yes_of(&mut section, "start-alone", report);
     parts.trusts_restart = word_of(&mut section, "restart-alone", &["refuse", "trust"], report) == 1;
     parts.delayed_service = delayed_service(&mut section, report);
-    parts.secret = secret(&mut section, report);
+    if parts.dialect == Dialect::Dhcpd {
+        beside_dhcpd(&mut section, report);
+    } else {
+        parts.secret = secret(&mut section, report);
+    }
     let addresses = addresses(&mut section, &parts, all, report);
     let partner = Some(*addresses.partner.ip()).filter(|address| !address.is_unspecified());
     let tls = tls::read(&mut section, (role, partner), report);
@@ -162,6 +166,20 @@ fn dialect(section: &mut Section<'_>, report: &mut Report) -> Dialect {
         }
         _ => Dialect::Draft12,
     }
+}
+
+/// What a dhcpd has no part of, and what it costs to have one as partner (docs/dhcpd.md).
+fn beside_dhcpd(section: &mut Section<'_>, report: &mut Report) {
+    let mut span = |key: &'static str| section.get(key).map(toml::Spanned::span);
+    if let Some(span) = span("delayed-service") {
+        let message = "a dhcpd does not hear of this, and does as its own `load balance max seconds` says: set that to the \
+                       same";
+        report.warning(span, message.to_owned(), "here");
+    }
+    let message = "a dhcpd refuses a partner whose clock is more than 60 s away, and corrects no time that it is told: keep \
+                   both clocks synchronised. Where the partner down was not really down, and after a lost disk or an \
+                   untold renewal, it gives one address to two clients, whoever its partner is: read docs/dhcpd.md";
+    report.warning(span("partner-kind").unwrap_or(0..0), message.to_owned(), "here");
 }
 
 /// Trap T11: a partner that is alive and cut off serves on, and so does this server then.

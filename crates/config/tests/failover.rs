@@ -107,6 +107,7 @@ fn each_mistake_has_its_line() {
     said(&with("partner-kind = \"kea\""), 9, 16, "write \"tandem\" or \"dhcpd\"");
     said(&with("dialect = \"draft-07\""), 9, 11, "does not speak draft-07");
     said(&with("partner-kind = \"dhcpd\"\ndialect = \"draft-12\""), 10, 11, "remove the key");
+    said(&with("partner-kind = \"dhcpd\"\nsecret-file = \"/nowhere\""), 10, 15, "neither signs");
     said(&with("tls = true"), 9, 7, "wanted is a table, [failover.tls]");
     said(&with("port = 647"), 9, 1, "has no key `port`");
     said(&PAIR.replace("192.0.2.1\"", "eth0\""), 7, 10, "write it like");
@@ -156,6 +157,10 @@ fn warnings_name_what_they_cost() {
     warned(&with("safe-period = \"12h\""), 9, 15, "trap T11");
     warned(&with("mclt = \"9h\""), 9, 8, "longer than lease-time");
     warned(&PAIR.replace("\"8h\"", "\"30m\""), 5, 8, "longer than lease-time");
+    warned(&with("partner-kind = \"dhcpd\""), 9, 16, "more than 60 s");
+    let (_, report) = good(&with("partner-kind = \"dhcpd\"\ndelayed-service = \"3s\""));
+    let said: Vec<&str> = report.diagnostics().iter().map(|found| found.message.as_str()).collect();
+    assert!(said.len() == 2 && said.iter().any(|said| said.contains("load balance max seconds")), "{said:?}");
 }
 
 /// F07-11.1-08.

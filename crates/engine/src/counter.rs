@@ -74,12 +74,14 @@ counters! {
     BndupdRefused => "bndupd-refused",
     /// BNDACKs for what was not under way.
     BndackUnexpected => "bndack-unexpected",
-    /// POOLREQs that came to a secondary.
+    /// POOLREQs that came to a secondary from a primary that should not send any.
     PoolreqUnexpected => "poolreq-unexpected",
     /// Addresses that POOLRESPs said were given to this server.
     PoolrespAddresses => "poolresp-addresses",
     /// FREE addresses made BACKUP for the secondary.
     GivenToSecondary => "given-to-secondary",
+    /// BACKUP addresses made FREE for a primary that asked for them.
+    GivenToPrimary => "given-to-primary",
     /// BACKUP addresses asked back from the secondary.
     Recalled => "recalled",
     /// Addresses freed with the partner's consent.

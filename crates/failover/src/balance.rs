@@ -214,9 +214,14 @@ impl PoolRule {
         }
     }
 
-    /// What a secondary gives back when a primary of the make of dhcpd sends it POOLREQ (Q42).
-    pub fn secondary_gives_back(self, count: PoolCount) -> u32 {
-        count.backup.saturating_sub(self.target(count))
+    /// What a secondary gives back to a primary of the make of dhcpd: that sends POOLREQ as well, and takes nothing back by itself
+    /// (Q42).
+    pub fn secondary_gives_back(self, count: PoolCount, occasion: Occasion) -> u32 {
+        let surplus = count.backup.saturating_sub(self.target(count));
+        match occasion {
+            Occasion::Change if surplus <= per_cent(self.misbalance, count) => 0,
+            Occasion::Change | Occasion::PoolReq => surplus,
+        }
     }
 
     /// Whether a secondary sends POOLREQ again (F07-7.6-03): it is short of its share by more than the misbalance, or
@@ -376,8 +381,8 @@ mod tests {
         assert_eq!(rule.primary_moves(count(1, 0), Occasion::PoolReq), Move::Nothing);
         assert_eq!(rule.primary_moves(count(0, 1), Occasion::Change), Move::ToPrimary(1));
         assert_eq!(rule.primary_moves(count(u32::MAX, u32::MAX), Occasion::PoolReq), Move::Nothing);
-        assert_eq!(rule.secondary_gives_back(count(10, 30)), 10);
-        assert_eq!(rule.secondary_gives_back(count(30, 10)), 0);
+        assert_eq!(rule.secondary_gives_back(count(10, 30), Occasion::PoolReq), 10);
+        assert_eq!(rule.secondary_gives_back(count(30, 10), Occasion::PoolReq), 0);
         assert!(rule.secondary_is_short(count(66, 34)));
         assert!(!rule.secondary_is_short(count(60, 40)));
         assert!(rule.secondary_is_short(count(8, 0)));

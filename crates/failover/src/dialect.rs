@@ -224,9 +224,9 @@ impl Dialect {
         matches!(self, Dialect::Draft12)
     }
 
-    /// Whether a POOLREQ from the primary is answered by giving back BACKUP addresses (Q42); else it is an error of
-    /// the partner (F07-7.6.2-06).
-    pub const fn primary_may_send_poolreq(self) -> bool {
+    /// Whether each of the two gives of what it has too much, unasked or on POOLREQ, which the primary sends as well (Q42); else the
+    /// primary alone moves addresses, and a POOLREQ from it is an error of the partner (F07-7.6.2-06).
+    pub const fn each_gives_its_surplus(self) -> bool {
         matches!(self, Dialect::Dhcpd)
     }
 
@@ -237,6 +237,20 @@ impl Dialect {
             Dialect::Dhcpd => Some(Interval::from_seconds(60)),
             Dialect::Draft12 | Dialect::Draft07 => None,
         }
+    }
+
+    /// Whether the partner rejects an update that is older than what it knows (figure 7.1.3-1). dhcpd took EXPIRED over a lease that
+    /// it had itself extended, while the BNDUPD about that was under way (`tests/captures/expired-over-a-running-lease.pcap`): it is
+    /// told nothing on a connection before it has answered UPDREQ or UPDREQALL, which it does in every state.
+    pub const fn judges_updates(self) -> bool {
+        !matches!(self, Dialect::Dhcpd)
+    }
+
+    /// Whether what ends a lease is dated: client-last-transaction-time counts a release, and start-time-of-state is when the
+    /// status began (F07-12.24-01, Q34). dhcpd leaves both as they were when the lease was last extended; the moment of a release is
+    /// in lease-expiration-time alone (`tests/captures/release-by-primary.pcap`).
+    pub const fn dates_what_ends_a_lease(self) -> bool {
+        !matches!(self, Dialect::Dhcpd)
     }
 
     /// Whether the vendor-class-identifier of a partner fits this dialect: `isc-…` is dhcpd and nobody else.

@@ -59,6 +59,10 @@ struct Link {
     requested: Option<RequestId>,
     /// By when UPDDONE or a BNDUPD must come.
     progress_by: Option<Time>,
+    /// The last request on this connection, whatever for, until its UPDDONE.
+    catching_up: Option<RequestId>,
+    /// Whether the partner may be told of bindings: where it takes whatever it is told, not before it has told all that it had.
+    caught_up: bool,
     /// Requests of the partner that are being answered.
     owed: Vec<Xid>,
     /// The partner sent UPDREQ or UPDREQALL on this connection.
@@ -164,7 +168,7 @@ impl Endpoint {
         let link = link.as_ref().map(|link| {
             let Link { partner, partner_tandem, last_told, requested, progress_by, owed, .. } = link;
             let forgot = partner_tandem.map(|tandem| tandem.storage_lost);
-            let flags = [link.partner_requested, link.closing];
+            let flags = [link.partner_requested, link.closing, link.caught_up];
             (partner, forgot, last_told, requested, progress_by, owed, flags)
         });
         let flags = [had_record, proven, entered_partner_down, handover_pending, &self.dirty];
@@ -280,7 +284,9 @@ impl Endpoint {
         self.state_ends = None;
         if let Some(link) = &mut self.link {
             link.requested = None;
-            link.progress_by = None;
+            if link.caught_up {
+                link.progress_by = None;
+            }
         }
         match state {
             S::Normal | S::ConflictDone => {
@@ -317,7 +323,8 @@ impl Endpoint {
         out.extend(alarm.map(Action::Alarm));
         if state == S::Normal {
             out.push(Action::SendUpdates);
-            if self.settings.role == Role::Secondary {
+            // A dhcpd looks at its pools itself now, and takes a request for a sign that something is wrong.
+            if self.settings.role == Role::Secondary && !self.settings.dialect.each_gives_its_surplus() {
                 // F07-7.6-02.
                 out.push(Action::SendPoolreq);
             }
@@ -369,6 +376,8 @@ impl Endpoint {
             last_told: None,
             requested: None,
             progress_by: None,
+            catching_up: None,
+            caught_up: self.settings.dialect.judges_updates(),
             owed: Vec::new(),
             partner_requested: false,
             closing: false,
@@ -434,6 +443,16 @@ impl Endpoint {
             }
             _ => self.look_at_partner(now, out),
         }
+        self.catch_up(now, out);
+    }
+
+    /// Asks a partner that takes whatever it is told for what it has, before it is told anything; where nothing else asked it. The
+    /// answer changes no state.
+    fn catch_up(&mut self, now: Time, out: &mut Vec<Action>) {
+        let lags = |link: &Link| !link.caught_up && link.catching_up.is_none() && !link.closing;
+        if self.state != S::Startup && self.link.as_ref().is_some_and(lags) {
+            self.send_request(now, out);
+        }
     }
 
     // F07-9.3.2-08.
@@ -470,13 +489,21 @@ impl Endpoint {
 
     // F07-9.2-03.
     fn ask_for_updates(&mut self, now: Time, out: &mut Vec<Action>) {
+        if self.link.as_ref().is_some_and(|link| link.requested.is_none() && !link.closing) {
+            let request = self.send_request(now, out);
+            if let Some(link) = &mut self.link {
+                link.requested = Some(request);
+            }
+        }
+    }
+
+    fn send_request(&mut self, now: Time, out: &mut Vec<Action>) -> RequestId {
         let request = RequestId(self.next_request);
-        let Some(link) = self.link.as_mut().filter(|link| link.requested.is_none() && !link.closing) else {
-            return;
-        };
-        link.requested = Some(request);
-        link.progress_by = Some(now.plus(self.settings.update_wait));
         self.next_request = self.next_request.wrapping_add(1);
+        if let Some(link) = &mut self.link {
+            link.catching_up = Some(request);
+            link.progress_by = Some(now.plus(self.settings.update_wait));
+        }
         // A lost storage asks for everything, in every state (trap T16).
         // F07-7.4-01, F07-9.5.2-03.
         out.push(if self.stored.storage_lost {
@@ -485,6 +512,7 @@ impl Endpoint {
         } else {
             Action::SendUpdreq(request)
         });
+        request
     }
 
     fn heard_progress(&mut self, now: Time) {
@@ -495,7 +523,17 @@ impl Endpoint {
 
     // F07-7.5.2-01.
     fn upd_done(&mut self, now: Time, request: RequestId, out: &mut Vec<Action>) {
-        let Some(link) = self.link.as_mut().filter(|link| link.requested == Some(request)) else { return };
+        let Some(link) = &mut self.link else { return };
+        if link.catching_up == Some(request) {
+            link.catching_up = None;
+            link.progress_by = None;
+            if !std::mem::replace(&mut link.caught_up, true) {
+                out.push(Action::SendUpdates);
+            }
+        }
+        if link.requested != Some(request) {
+            return;
+        }
         link.requested = None;
         link.progress_by = None;
         match (self.state, self.settings.role) {

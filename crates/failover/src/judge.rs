@@ -7,6 +7,7 @@
 //! It is asked for every BNDUPD, in every state (F07-7.1.2-01).
 
 use crate::binding::BindingStatus;
+use crate::dialect::Dialect;
 use crate::lease::Times;
 use crate::message::{BindingUpdate, RejectReason};
 use crate::state::Role;
@@ -32,10 +33,10 @@ pub struct Update {
 }
 
 impl Update {
-    /// Of a transaction received with this clock difference.
-    pub fn received(update: &BindingUpdate, delta: ClockDelta) -> Update {
+    /// Of a transaction received with this clock difference from a partner that speaks this dialect.
+    pub fn received(update: &BindingUpdate, delta: ClockDelta, dialect: Dialect) -> Update {
         let time = |time: Option<crate::time::WireTime>| time.map(|time| time.to_time(delta));
-        Update {
+        let mut received = Update {
             status: update.status,
             reserved: update.flags.reserved,
             has_client: update.hardware.is_some() || update.client_identifier.is_some(),
@@ -44,6 +45,25 @@ impl Update {
             start_time_of_state: time(update.start_time_of_state),
             client_last_transaction_time: time(update.client_last_transaction_time)
                 .filter(|time| *time > Time::ZERO),
+        };
+        if !dialect.dates_what_ends_a_lease() {
+            received.date();
+        }
+        received
+    }
+
+    /// Says when a lease ended as the drafts would have it said, where the partner leaves both times as they were when it was last
+    /// extended: a release is heard when the lease is set to end, and no status began before its client was last heard.
+    fn date(&mut self) {
+        match self.status {
+            BindingStatus::Released => {
+                self.client_last_transaction_time =
+                    self.client_last_transaction_time.max(self.lease_expiration);
+            }
+            BindingStatus::Abandoned | BindingStatus::Reset => {
+                self.start_time_of_state = self.start_time_of_state.max(self.client_last_transaction_time);
+            }
+            _ => {}
         }
     }
 }
@@ -732,7 +752,7 @@ mod tests {
         wire.client_identifier = Some(vec![1]);
         wire.lease_expiration = Some(crate::time::WireTime(1000));
         wire.client_last_transaction_time = Some(crate::time::WireTime(0));
-        let update = Update::received(&wire, ClockDelta(-30));
+        let update = Update::received(&wire, ClockDelta(-30), Dialect::Draft12);
         assert_eq!(update.lease_expiration, Some(Time::from_seconds(970)));
         assert_eq!(update.client_last_transaction_time, None);
         assert!(update.has_client);

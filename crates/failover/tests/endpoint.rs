@@ -498,6 +498,10 @@ fn dhcpd_is_not_told_what_would_stop_it() {
     world.connect();
     world.run();
     assert_eq!(world.states(), [S::Normal; 2]);
+    assert!(
+        !world.servers[1].has(Action::SendPoolreq),
+        "it looks at its pools by itself, and complains when asked"
+    );
     let told = StateMessage { state: S::PartnerDown, startup: false, since: at(1).to_wire(), tandem: None };
     let normal = StateMessage { state: S::Normal, ..told };
     world.servers[0].handle(at(1), Event::Command(Command::PartnerDown));
@@ -506,6 +510,25 @@ fn dhcpd_is_not_told_what_would_stop_it() {
     world.servers[0].handle(at(2), Event::State { state: normal, since: at(2) });
     assert_eq!(world.servers[0].state(), S::PotentialConflict);
     assert!(world.servers[0].outgoing.is_empty() && world.servers[0].wants_close);
+}
+
+/// A dhcpd is asked for what it has on every connection, before it is told anything: its UPDDONE then ends no state.
+#[test]
+fn what_a_dhcpd_is_asked_for_beforehand_does_not_end_a_conflict() {
+    let down = || Some(stored(S::PartnerDown, at(0)));
+    let mut world = World::new(Dialect::Dhcpd, down(), down());
+    world.servers[0].start(at(0), false);
+    world.servers[1].start(at(0), false);
+    world.connect();
+    let secondary = &mut world.servers[1];
+    let conflict =
+        StateMessage { state: S::PotentialConflict, startup: false, since: at(1).to_wire(), tandem: None };
+    secondary.handle(at(1), Event::State { state: conflict, since: at(1) });
+    assert_eq!(secondary.state(), S::PotentialConflict);
+    assert!(!secondary.endpoint().may_send_updates());
+    secondary.handle(at(2), Event::UpdDone(RequestId(1)));
+    assert!(secondary.endpoint().may_send_updates());
+    assert_eq!((secondary.state(), secondary.wants_close), (S::PotentialConflict, false));
 }
 
 /// F07-5.3-07, F07-9.2-08, F07-9.4.2-01, F07-9.5.1-01, F07-9.6.2-01, -02, F07-9.7.2-01, F07-9.10.1-01, D12-9.6-01.

@@ -51,7 +51,10 @@ pub fn unconfined(program: &str, folder: &Path) -> PathBuf {
         .unwrap_or_else(|| panic!("{program} is not installed: scripts/setup.sh does that"));
     let copy = folder.join(program);
     if !copy.exists() {
-        fs::copy(from, &copy).unwrap();
+        // By another process: were the copy open for writing in this one, a program that another thread starts at this moment
+        // would have it open too, and it could not be run.
+        let status = Command::new("cp").arg(&from).arg(&copy).status().unwrap();
+        assert!(status.success(), "{} could not be copied: {status}", from.display());
     }
     copy
 }

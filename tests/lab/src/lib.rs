@@ -16,6 +16,7 @@
 pub mod build;
 pub mod capture;
 pub mod client;
+pub mod dhcpd;
 pub mod guest;
 pub mod load;
 pub mod network;

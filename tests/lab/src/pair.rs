@@ -1,16 +1,17 @@
 //! Two servers that share their pools.
 //!
-//! *Lives here:* [`Pair`]: two Tandems on the clients' wire `lan` and on a wire of their own, `between`; what can be cut, what
-//! their states are, whether their bindings are the same.
+//! *Lives here:* [`Pair`]: two Tandems, or one and a dhcpd, on the clients' wire `lan` and on a wire of their own, `between`;
+//! what can be cut, what their states are, whether their bindings are the same.
 //! *May know:* Tandem's command line, the names of states.
 //! *Must not know:* clients.
 
 use crate::capture::Capture;
+use crate::dhcpd;
 use crate::network::Lab;
 use crate::node::Node;
 use crate::partners;
 use crate::seconds;
-use crate::server::{Relationship, Server, ServerKind, Setup};
+use crate::server::{Lease, Relationship, Server, ServerKind, Setup};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -136,6 +137,18 @@ pub fn usual(side: Side, mclt: u32) -> Setup {
     setup
 }
 
+/// The configuration of one side of a pair in which `tandem` is Tandem and the other dhcpd.
+pub fn usual_beside_dhcpd(side: Side, tandem: Side, mclt: u32) -> Setup {
+    let mut setup = usual(side, mclt);
+    let relationship = setup.failover.as_mut().unwrap();
+    if side == tandem {
+        relationship.extra.push_str("\npartner-kind = \"dhcpd\"");
+    } else {
+        relationship.extra.clear();
+    }
+    setup
+}
+
 impl Pair {
     /// Two servers that are usual, in NORMAL.
     #[track_caller]
@@ -158,6 +171,48 @@ impl Pair {
         setup: impl Fn(Side) -> Setup,
         environment: impl Fn(Side, &Node) -> Vec<(&'static str, String)>,
     ) -> Pair {
+        Pair::start_of(name, [ServerKind::Tandem; 2], setup, environment)
+    }
+
+    /// Tandem on one side, dhcpd on the other, with the usual pools, leases and balance.
+    #[track_caller]
+    pub fn with_dhcpd(name: &str, tandem: Side, mclt: u32) -> Pair {
+        Pair::with_dhcpd_as(name, tandem, |side| usual_beside_dhcpd(side, tandem, mclt))
+    }
+
+    /// Two dhcpd, as many have today.
+    #[track_caller]
+    pub fn two_dhcpd(name: &str, mclt: u32) -> Pair {
+        // What is not Tandem here is dhcpd.
+        let setup = |side: Side| usual_beside_dhcpd(side, side.other(), mclt);
+        Pair::start_of(name, [ServerKind::Dhcpd; 2], setup, |_, _| Vec::new())
+    }
+
+    /// Ends one, and starts a Tandem of this configuration in its place, with nothing stored, or with what a Tandem stored there.
+    #[track_caller]
+    pub fn replace(&mut self, side: Side, mut setup: Setup) {
+        let Member { server, node } = self.of_mut(side);
+        server.stop();
+        setup.state = Some(node.folder().join("tandem"));
+        *server = Server::start(node, ServerKind::Tandem, &setup);
+        self.say(&format!("a Tandem of another configuration is {}", side.name()));
+    }
+
+    /// The same with configurations of one's own.
+    #[track_caller]
+    pub fn with_dhcpd_as(name: &str, tandem: Side, setup: impl Fn(Side) -> Setup) -> Pair {
+        let mut kinds = [ServerKind::Dhcpd; 2];
+        kinds[tandem as usize] = ServerKind::Tandem;
+        Pair::start_of(name, kinds, setup, |_, _| Vec::new())
+    }
+
+    #[track_caller]
+    fn start_of(
+        name: &str,
+        kinds: [ServerKind; 2],
+        setup: impl Fn(Side) -> Setup,
+        environment: impl Fn(Side, &Node) -> Vec<(&'static str, String)>,
+    ) -> Pair {
         let start = Instant::now();
         let lab = Lab::new(name);
         lab.wire("lan");
@@ -173,7 +228,8 @@ impl Pair {
             (side, node, setup)
         });
         let members = nodes.map(|(side, node, setup)| {
-            let server = Server::start_with(&node, ServerKind::Tandem, &setup, environment(side, &node));
+            let kind = kinds[side as usize];
+            let server = Server::start_with(&node, kind, &setup, environment(side, &node));
             Member { server, node }
         });
         Pair { members, clients, link, start, lab }
@@ -256,13 +312,42 @@ impl Pair {
     #[track_caller]
     pub fn command(&self, side: Side, words: &[&str]) {
         let Member { server, node } = self.of(side);
+        assert_eq!(server.kind(), ServerKind::Tandem, "dhcpd knows no such commands");
         server.ask(node, &[&["failover"], words].concat());
         self.say(&format!("operator to {}: {}", side.name(), words.join(" ")));
     }
 
-    /// How one stands; `None` while it does not answer.
+    /// The operator of one says that the other is down, and it is.
+    #[track_caller]
+    pub fn partner_down(&self, side: Side) {
+        let Member { server, node } = self.of(side);
+        match server.kind() {
+            ServerKind::Tandem => self.command(side, &["partner-down", "--yes-it-is-off"]),
+            ServerKind::Dhcpd => {
+                dhcpd::partner_down(node, "campus");
+                self.say(&format!("operator to {}: local-state 4, which is partner-down", side.name()));
+            }
+        }
+    }
+
+    /// How one stands; `None` while it does not answer. dhcpd tells its states, in its file; it takes its partner for lost when
+    /// it leaves NORMAL.
     pub fn standing(&self, side: Side) -> Option<Standing> {
         let Member { server, node } = self.of(side);
+        if server.kind() == ServerKind::Dhcpd {
+            let (state, partner) = dhcpd::states(&server.dhcpd_leases())?;
+            let available = |status: &str| {
+                let leases = server.leases(node);
+                u64::try_from(leases.values().filter(|lease| lease.status == status).count()).unwrap()
+            };
+            let in_contact = state == "NORMAL" && partner == "NORMAL";
+            return Some(Standing {
+                state,
+                in_contact,
+                untold: 0,
+                available: (available("free"), available("backup")),
+            });
+        }
         let output = server.command(node, &["status", "--json"]).output().unwrap();
         let status: Value = serde_json::from_slice(&output.stdout).ok()?;
         let one = &status["failover"][0];
@@ -324,12 +409,30 @@ impl Pair {
     /// The addresses of which the two do not say the same.
     #[track_caller]
     pub fn differences(&self) -> Vec<String> {
+        if Side::BOTH.iter().any(|side| self.of(*side).server.kind() == ServerKind::Dhcpd) {
+            return self.differences_from_dhcpd();
+        }
         let [of_a, of_b] = Side::BOTH.map(|side| self.bindings(side));
         let addresses: std::collections::BTreeSet<_> = of_a.keys().chain(of_b.keys()).collect();
         let differ = addresses.into_iter().filter(|address| of_a.get(address) != of_b.get(address));
         differ
             .map(|address| format!("{address}: A {:?}, B {:?}", of_a.get(address), of_b.get(address)))
             .collect()
+    }
+
+    /// The same where one of them is dhcpd: status, and of a lease the client and the end. Times are whole seconds, corrected by
+    /// what was measured.
+    fn differences_from_dhcpd(&self) -> Vec<String> {
+        let [of_a, of_b] = Side::BOTH.map(|side| self.of(side).server.addresses(&self.of(side).node));
+        let addresses: std::collections::BTreeSet<_> = of_a.keys().chain(of_b.keys()).copied().collect();
+        let unknown = Lease { status: "free".to_owned(), hardware: String::new(), ends: 0 };
+        let differ = |address: &Ipv4Addr| {
+            let (a, b) = (of_a.get(address).unwrap_or(&unknown), of_b.get(address).unwrap_or(&unknown));
+            let same = a.status == b.status
+                && (a.status != "active" || a.hardware == b.hardware && a.ends.abs_diff(b.ends) <= 2);
+            (!same).then(|| format!("{address}: A {a:?}, B {b:?}"))
+        };
+        addresses.iter().filter_map(differ).collect()
     }
 
     /// Waits until both databases are equal, address by address, and nothing is left to be told; how many addresses that is.
@@ -340,7 +443,8 @@ impl Pair {
             let untold = Side::BOTH.map(|side| self.standing(side).map(|standing| standing.untold));
             let differences = if untold == [Some(0); 2] { self.differences() } else { Vec::new() };
             if untold == [Some(0); 2] && differences.is_empty() {
-                let count = self.bindings(Side::A).len();
+                let Member { server, node } = self.of(Side::A);
+                let count = server.addresses(node).len();
                 self.say(&format!("both say the same of all {count} addresses"));
                 return count;
             }

@@ -7,7 +7,7 @@
 
 use crate::node::Node;
 use crate::process::Process;
-use crate::{build, seconds, wait_for};
+use crate::{build, dhcpd, seconds, wait_for};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -25,6 +25,9 @@ pub enum ServerKind {
     /// dhcpd of ISC DHCP 4.4.
     Dhcpd,
 }
+
+/// Where dhcpd keeps its leases, in the folder for what must not be forgotten.
+const DHCPD_LEASES: &str = "dhcpd.leases";
 
 /// A subnet with one pool.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -152,6 +155,11 @@ impl Setup {
             "authoritative; ping-check false; dhcp-cache-threshold 0; db-time-format local;\n{}\n",
             self.extra
         );
+        let mut whose = String::new();
+        if let Some(relationship) = &self.failover {
+            text.push_str(&dhcpd::failover_peer(relationship));
+            whose = format!("failover peer \"{}\"; deny dynamic bootp clients;", relationship.name);
+        }
         for Subnet { prefix, pool, router, times } in &self.subnets {
             let (address, length) = prefix.split_once('/').unwrap();
             let mask = Ipv4Addr::from(u32::MAX << (32 - length.parse::<u32>().unwrap()));
@@ -160,7 +168,7 @@ impl Setup {
                 text,
                 "subnet {address} netmask {mask} {{ default-lease-time {lease}; max-lease-time {lease}; \
                  option dhcp-renewal-time {renewal}; option dhcp-rebinding-time {rebinding}; option routers {router}; \
-                 option domain-name-servers 192.0.2.53; option domain-name \"lab.example\"; range {} {}; }}",
+                 option domain-name-servers 192.0.2.53; option domain-name \"lab.example\"; pool {{ {whose} range {} {}; }} }}",
                 pool.0, pool.1
             )
             .unwrap();
@@ -195,7 +203,6 @@ impl Server {
             ServerKind::Dhcpd => {
                 let file = node.folder().join("dhcpd.conf");
                 fs::write(&file, setup.dhcpd()).unwrap();
-                fs::File::options().create(true).append(true).open(state.join("dhcpd.leases")).unwrap();
                 file
             }
         };
@@ -263,8 +270,28 @@ impl Server {
     pub fn leases(&self, node: &Node) -> BTreeMap<Ipv4Addr, Lease> {
         match self.kind {
             ServerKind::Tandem => tandem_leases(&self.ask(node, &["leases", "--json"])),
-            ServerKind::Dhcpd => dhcpd_leases(&fs::read_to_string(self.state.join("dhcpd.leases")).unwrap()),
+            ServerKind::Dhcpd => dhcpd_leases(&fs::read_to_string(self.dhcpd_leases()).unwrap()),
         }
+    }
+
+    /// All its addresses, whether or not they ever were a client's. dhcpd says nothing of those of which it has nothing to
+    /// say.
+    #[track_caller]
+    pub fn addresses(&self, node: &Node) -> BTreeMap<Ipv4Addr, Lease> {
+        match self.kind {
+            ServerKind::Tandem => tandem_leases(&self.ask(node, &["leases", "--json", "--unused"])),
+            ServerKind::Dhcpd => self.leases(node),
+        }
+    }
+
+    /// dhcpd's file of leases.
+    pub fn dhcpd_leases(&self) -> PathBuf {
+        self.state.join(DHCPD_LEASES)
+    }
+
+    /// Which program it is.
+    pub const fn kind(&self) -> ServerKind {
+        self.kind
     }
 
     /// A lease that must be there.
@@ -331,7 +358,9 @@ fn launch(
     match kind {
         ServerKind::Tandem => node.spawn_with(build::tandem(), &["serve", "-c", &configuration], environment),
         ServerKind::Dhcpd => {
-            let leases = state.join("dhcpd.leases").display().to_string();
+            let leases = state.join(DHCPD_LEASES);
+            fs::File::options().create(true).append(true).open(&leases).unwrap();
+            let leases = leases.display().to_string();
             let arguments = ["-4", "-f", "-d", "-cf", &configuration, "-lf", &leases, "--no-pid", interface];
             node.spawn_with(build::unconfined("dhcpd", node.folder()), &arguments, environment)
         }

@@ -29,7 +29,7 @@ const LOOKS: usize = 1000;
 const GO_ON: Interval = Interval::from_millis(100);
 
 impl Engine {
-    /// The secondary asks for addresses: how many it gets is said at once, which they are comes by BNDUPD (F07-7.6.2-01).
+    /// The partner asks for addresses: how many it gets is said at once, which they are comes by BNDUPD (F07-7.6.2-01).
     pub(super) fn pool_request(
         &mut self,
         now: Time,
@@ -37,13 +37,18 @@ impl Engine {
         xid: Xid,
         outbox: &mut Outbox,
     ) {
-        if self.endpoint(relationship).role() == Role::Secondary {
-            // F07-7.6.2-06: an error of the partner.
-            self.counters.count(Counter::PoolreqUnexpected);
-            return;
-        }
-        // F07-7.6.2-04.
-        let addresses_transferred = self.balance(now, relationship, Occasion::PoolReq, outbox);
+        let addresses_transferred = match self.endpoint(relationship).role() {
+            // F07-7.6.2-04.
+            Role::Primary => self.balance(now, relationship, Occasion::PoolReq, outbox),
+            Role::Secondary if self.endpoint(relationship).dialect.each_gives_its_surplus() => {
+                self.give_back(now, relationship, Occasion::PoolReq, outbox)
+            }
+            Role::Secondary => {
+                // F07-7.6.2-06: an error of the partner.
+                self.counters.count(Counter::PoolreqUnexpected);
+                return;
+            }
+        };
         // F07-7.7-02.
         self.respond(relationship, xid, Message::PoolResp { addresses_transferred }, outbox);
     }
@@ -62,6 +67,9 @@ impl Engine {
                 self.balance(now, relationship, occasion, outbox);
             }
             Role::Secondary => {
+                if self.endpoint(relationship).dialect.each_gives_its_surplus() {
+                    self.give_back(now, relationship, Occasion::Change, outbox);
+                }
                 let rule = PoolRule::default();
                 let short =
                     self.pools_of(relationship).any(|pool| rule.secondary_is_short(self.counts(pool)));
@@ -136,6 +144,33 @@ impl Engine {
             self.changed(slot, outbox);
             self.counters.count(Counter::GivenToSecondary);
             given += 1;
+        }
+        given
+    }
+
+    /// As secondary, gives to a dhcpd what is more than our share, asked or not (Q42). From the moment of sending they are FREE by
+    /// our own record, and not ours to allocate; the primary does not allocate them before it has heard it.
+    fn give_back(
+        &mut self,
+        now: Time,
+        relationship: RelationshipId,
+        occasion: Occasion,
+        outbox: &mut Outbox,
+    ) -> u32 {
+        if !self.endpoint(relationship).machine.may_move_pools() {
+            return 0;
+        }
+        let pools: Vec<PoolId> = self.pools_of(relationship).collect();
+        let mut given = 0;
+        for pool in pools {
+            let surplus = PoolRule::default().secondary_gives_back(self.counts(pool), occasion).min(AT_ONCE);
+            for _ in 0..surplus {
+                let Some(slot) = self.table.oldest(pool, Available::Backup) else { break };
+                self.set_status(now, slot, BindingStatus::Free);
+                self.changed(slot, outbox);
+                self.counters.count(Counter::GivenToPrimary);
+                given += 1;
+            }
         }
         given
     }

@@ -30,9 +30,10 @@ impl Engine {
         outbox: &mut Outbox,
     ) {
         let mut acks = updates.malformed.clone();
+        let dialect = self.endpoint(relationship).dialect;
         // F07-6.3-02.
         for update in &updates.updates {
-            let received = Update::received(update, delta);
+            let received = Update::received(update, delta, dialect);
             let claim = Claim::of(update);
             if let Some(slot) = self.table.at(update.address) {
                 self.endpoint_mut(relationship).outstanding.crossed(slot);

@@ -159,17 +159,24 @@ impl Endpoint {
     /// Whether addresses may be moved between FREE and BACKUP: while both are in NORMAL (trap T17).
     pub fn may_move_pools(&self) -> bool {
         self.state == FailoverState::Normal
+            && self.has_caught_up()
             && self
                 .partner()
                 .is_some_and(|partner| partner.state == FailoverState::Normal && !partner.startup)
     }
 
     /// Whether BNDUPDs may be sent: once STATE was heard, in every state (Q29), but not while leaving. What an old copy of a
-    /// store says must not reach a partner that knows better: a stale RESET would end a lease (S13, D12 5.16).
+    /// store says must not reach a partner that knows better: a stale RESET would end a lease (S13, D12 5.16). Nor what anybody
+    /// says a partner that takes it, and knows better.
     pub fn may_send_updates(&self) -> bool {
         self.communications_ok()
+            && self.has_caught_up()
             && !self.stored.storage_lost
             && !matches!(self.state, FailoverState::Paused | FailoverState::Shutdown)
+    }
+
+    fn has_caught_up(&self) -> bool {
+        self.link.as_ref().is_some_and(|link| link.caught_up)
     }
 
     fn is_handing_over(&self) -> bool {

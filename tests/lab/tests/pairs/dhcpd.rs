@@ -1,0 +1,463 @@
+//! Tandem as the partner of a real dhcpd, in both roles: each story is told twice.
+
+use crate::{nobody_noticed, nobody_shares, well_spoken};
+use dhcp::MessageType;
+use lab::pair::{usual, usual_beside_dhcpd};
+use lab::puppet::Given;
+use lab::{ClientKind, Guests, Node, Pair, Puppet, Side, seconds};
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+/// MCLT of these pairs, in seconds: as long as the leases.
+const MCLT: u32 = 60;
+
+/// Longer than the lease of each client.
+const LIVES: Duration = seconds(70);
+
+/// dhcpd is 15 s in STARTUP, and both wait for MCLT at their first meeting.
+const FIRST: u64 = 120;
+
+/// Both, in NORMAL, with equal databases.
+#[track_caller]
+fn pair(story: &str, tandem: Side, mclt: u32) -> Pair {
+    let pair = Pair::with_dhcpd(&format!("{story}-{}", tandem.name()), tandem, mclt);
+    pair.wait_for_normal(FIRST);
+    wait_for_balance(&pair, 60);
+    pair.wait_until_equal(30);
+    pair
+}
+
+/// Waits until each has its half of what is available, up to the misbalance of 15 % that both leave alone (D12-5.4-05).
+#[track_caller]
+fn wait_for_balance(pair: &Pair, within: u64) {
+    lab::wait_for("pools in balance at both", seconds(within), || {
+        let available = Side::BOTH.map(|side| pair.standing(side).map(|standing| standing.available));
+        let even = |of: &Option<(u64, u64)>| {
+            of.is_some_and(|(free, backup)| free.abs_diff(backup) * 10 <= (free + backup) * 3)
+        };
+        available.iter().all(even).then(|| pair.say(&format!("FREE and BACKUP: {available:?}")))
+    });
+}
+
+/// A node on which puppets speak.
+fn stage(pair: &Pair) -> Node {
+    let puppets = pair.lab.node("puppets");
+    pair.lab.connect("lan", &puppets, lab::client::INTERFACE, "");
+    puppets
+}
+
+/// The end of a story: NORMAL, one truth, nobody was harmed, all that was said is well-formed.
+#[track_caller]
+fn is_whole(pair: &mut Pair, guests: &mut Guests, within: u64) {
+    pair.wait_for_normal(within);
+    pair.wait_until_equal(60);
+    nobody_noticed(pair, guests);
+    well_spoken(pair);
+}
+
+/// Waits until both say this of an address.
+#[track_caller]
+fn wait_for_status(pair: &Pair, address: Ipv4Addr, statuses: &[&str], within: u64) {
+    let what = format!("{address} to be {statuses:?} at both");
+    lab::wait_for(&what, seconds(within), || {
+        let said = Side::BOTH.map(|side| {
+            let member = pair.of(side);
+            member.server.addresses(&member.node).get(&address).map(|lease| lease.status.clone())
+        });
+        said.iter().flatten().all(|status| statuses.contains(&status.as_str())).then_some(())
+    });
+    pair.say(&format!("both say that {address} is {}", statuses.join(" or ")));
+}
+
+/// Each client is answered by exactly one of the two, and each of the two answers some (F07-5.3; Q4).
+fn balanced(tandem: Side) {
+    let mut pair = pair("balanced", tandem, MCLT);
+    let puppets = stage(&pair);
+    let mut served = [0; 2];
+    for number in 0..24 {
+        let given = Puppet::new(number).bind(&puppets, &pair.clients, 10);
+        served[usize::from(given.server == Side::B.address())] += 1;
+    }
+    std::thread::sleep(seconds(2));
+    pair.say(&format!("A has {} of 24 new clients, B {}", served[0], served[1]));
+    assert!(served[0] >= 4 && served[1] >= 4, "{served:?}");
+    let seen = pair.clients.seen();
+    for number in 0..24 {
+        let mac = Puppet::new(number).mac;
+        let offers =
+            seen.iter().filter(|seen| seen.kind() == Some(MessageType::Offer) && seen.chaddr() == mac);
+        assert_eq!(offers.count(), 1, "client {number} got another number of offers than one");
+    }
+    pair.wait_until_equal(30);
+    nobody_shares(&mut pair);
+    well_spoken(&mut pair);
+}
+
+#[test]
+fn load_is_balanced_with_a_dhcpd_as_primary() {
+    balanced(Side::B);
+}
+
+#[test]
+fn load_is_balanced_with_a_dhcpd_as_secondary() {
+    balanced(Side::A);
+}
+
+/// Clients of either, which then hear the other alone, keep their addresses.
+fn renewed_by_the_other(tandem: Side, deaf: Side) {
+    let mut pair = pair(&format!("renewed-without-{}", deaf.name()), tandem, MCLT);
+    let mut guests = Guests::new();
+    guests.one_of_each(&pair.lab);
+    for n in 0..3 {
+        guests.add(&pair.lab, ClientKind::Udhcpc, &format!("client{n}"), seconds(30));
+    }
+    pair.cut_clients(deaf, true);
+    guests.watch(LIVES, || false);
+    pair.cut_clients(deaf, false);
+    is_whole(&mut pair, &mut guests, 30);
+}
+
+#[test]
+fn a_tandem_secondary_extends_leases_of_a_dhcpd() {
+    renewed_by_the_other(Side::B, Side::A);
+}
+
+#[test]
+fn a_dhcpd_primary_extends_leases_of_a_tandem() {
+    renewed_by_the_other(Side::B, Side::B);
+}
+
+#[test]
+fn a_tandem_primary_extends_leases_of_a_dhcpd() {
+    renewed_by_the_other(Side::A, Side::B);
+}
+
+#[test]
+fn a_dhcpd_secondary_extends_leases_of_a_tandem() {
+    renewed_by_the_other(Side::A, Side::A);
+}
+
+/// One of the two has given away most of what it had, and gets of what the other has (F07-7.6; Q42).
+fn shared_anew(tandem: Side, short: Side) {
+    let mut pair =
+        Pair::with_dhcpd_as(&format!("short-{}-{}", short.name(), tandem.name()), tandem, |side| {
+            let mut setup = usual_beside_dhcpd(side, tandem, 600);
+            setup.subnets[0].times = (600, 300, 500);
+            if side != tandem {
+                // How often a dhcpd looks at it: from once a minute to once an hour is usual.
+                setup.failover.as_mut().unwrap().extra.push_str("min-balance 10; max-balance 30;");
+            }
+            setup
+        });
+    // Both are new: there is nothing to wait for.
+    pair.command(tandem, &["recover", "--first-run", "--yes-it-never-served"]);
+    pair.wait_for_normal(60);
+    wait_for_balance(&pair, 60);
+    let puppets = stage(&pair);
+    let mut served = 0;
+    for number in 0..=u8::MAX {
+        let puppet = Puppet::new(number);
+        let Some(offer) = puppet.discover(&puppets, &pair.clients, None) else { continue };
+        if offer.1 == short.address() && puppet.select(&puppets, &pair.clients, offer).is_some() {
+            served += 1;
+        }
+        if served == 34 {
+            break;
+        }
+    }
+    assert_eq!(served, 34, "clients of {}", short.name());
+    pair.say(&format!("{} has given away 34 of its 50", short.name()));
+    wait_for_balance(&pair, 180);
+    let (free, backup) = pair.standing(tandem).unwrap().available;
+    assert_eq!(free + backup, 66);
+    pair.wait_until_equal(30);
+    nobody_shares(&mut pair);
+    well_spoken(&mut pair);
+}
+
+#[test]
+fn a_dhcpd_primary_that_is_short_gets_of_what_tandem_has() {
+    shared_anew(Side::B, Side::A);
+}
+
+#[test]
+fn a_tandem_secondary_that_is_short_gets_of_what_a_dhcpd_has() {
+    shared_anew(Side::B, Side::B);
+}
+
+#[test]
+fn a_tandem_primary_that_is_short_gets_of_what_a_dhcpd_has() {
+    shared_anew(Side::A, Side::A);
+}
+
+#[test]
+fn a_dhcpd_secondary_that_is_short_gets_of_what_tandem_has() {
+    shared_anew(Side::A, Side::B);
+}
+
+/// A client of this server; numbers from `from` on are tried.
+#[track_caller]
+fn client_of(pair: &Pair, puppets: &Node, server: Side, from: u8) -> (Puppet, Given) {
+    for number in from..from + 30 {
+        let puppet = Puppet::new(number);
+        let given = puppet.bind(puppets, &pair.clients, 10);
+        if given.server == server.address() {
+            pair.say(&format!("{} is a client of {}", given.address, server.name()));
+            return (puppet, given);
+        }
+    }
+    panic!("30 clients, and none of {}", server.name());
+}
+
+/// What becomes of a lease that a client gives back, declines, or forgets, is the same at both.
+fn given_back(tandem: Side) {
+    let mut pair = pair("back", tandem, MCLT);
+    let puppets = stage(&pair);
+    for (side, from) in [(Side::A, 0), (Side::B, 60)] {
+        let (leaving, released) = client_of(&pair, &puppets, side, from);
+        wait_for_status(&pair, released.address, &["active"], 10);
+        // A dhcpd tells the time of a release by the end of the lease alone.
+        std::thread::sleep(seconds(3));
+        leaving.release(&puppets, released);
+        wait_for_status(&pair, released.address, &["free", "backup"], 20);
+        let (declining, declined) = client_of(&pair, &puppets, side, from + 30);
+        std::thread::sleep(seconds(3));
+        let address = declined.address.octets();
+        declining.say(&puppets, 4, None, &[(50, &address), (54, &side.address().octets())]);
+        wait_for_status(&pair, declined.address, &["abandoned"], 20);
+        let (_, forgotten) = client_of(&pair, &puppets, side, from + 120);
+        wait_for_status(&pair, forgotten.address, &["active"], 10);
+        wait_for_status(&pair, forgotten.address, &["free", "backup"], 120);
+    }
+    pair.wait_until_equal(120);
+    nobody_shares(&mut pair);
+    well_spoken(&mut pair);
+}
+
+#[test]
+fn what_is_given_back_is_free_with_a_dhcpd_as_primary() {
+    given_back(Side::B);
+}
+
+#[test]
+fn what_is_given_back_is_free_with_a_dhcpd_as_secondary() {
+    given_back(Side::A);
+}
+
+/// One dies; the other serves all; they find together again.
+fn killed(tandem: Side, dies: Side) {
+    let mut pair = pair(&format!("killed-{}", dies.name()), tandem, MCLT);
+    let mut guests = Guests::new();
+    guests.one_of_each(&pair.lab);
+    pair.wait_until_equal(30);
+    pair.kill(dies);
+    pair.wait_for_state(dies.other(), "COMMUNICATIONS-INTERRUPTED", 20);
+    guests.add(&pair.lab, ClientKind::Udhcpc, "late", seconds(20));
+    guests.watch(LIVES, || false);
+    pair.restart(dies);
+    pair.wait_for_normal(120);
+    guests.add(&pair.lab, ClientKind::Udhcpc, "last", seconds(20));
+    is_whole(&mut pair, &mut guests, 30);
+}
+
+#[test]
+fn a_dhcpd_primary_is_killed() {
+    killed(Side::B, Side::A);
+}
+
+#[test]
+fn a_dhcpd_secondary_is_killed() {
+    killed(Side::A, Side::B);
+}
+
+#[test]
+fn a_tandem_primary_of_a_dhcpd_is_killed() {
+    killed(Side::A, Side::A);
+}
+
+#[test]
+fn a_tandem_secondary_of_a_dhcpd_is_killed() {
+    killed(Side::B, Side::B);
+}
+
+/// Each is asked to end, and started again.
+fn restarted(tandem: Side) {
+    let mut pair = pair("restarted", tandem, MCLT);
+    let mut guests = Guests::new();
+    guests.one_of_each(&pair.lab);
+    for side in [tandem, tandem.other(), tandem] {
+        pair.stop(side);
+        pair.wait_for_state(side.other(), "COMMUNICATIONS-INTERRUPTED", 20);
+        pair.restart(side);
+        pair.wait_for_normal(120);
+    }
+    is_whole(&mut pair, &mut guests, 30);
+}
+
+#[test]
+fn either_is_restarted_with_a_dhcpd_as_primary() {
+    restarted(Side::B);
+}
+
+#[test]
+fn either_is_restarted_with_a_dhcpd_as_secondary() {
+    restarted(Side::A);
+}
+
+/// The two do not hear each other for longer than a lease.
+fn cut(tandem: Side) {
+    let mut pair = pair("cut", tandem, MCLT);
+    let mut guests = Guests::new();
+    guests.one_of_each(&pair.lab);
+    pair.wait_until_equal(30);
+    pair.cut_link(true);
+    for side in Side::BOTH {
+        pair.wait_for_state(side, "COMMUNICATIONS-INTERRUPTED", 40);
+    }
+    for n in 0..4 {
+        guests.add(&pair.lab, ClientKind::Udhcpc, &format!("late{n}"), seconds(20));
+    }
+    guests.watch(LIVES, || false);
+    pair.cut_link(false);
+    is_whole(&mut pair, &mut guests, 120);
+}
+
+#[test]
+fn the_link_to_a_dhcpd_primary_is_cut() {
+    cut(Side::B);
+}
+
+#[test]
+fn the_link_to_a_dhcpd_secondary_is_cut() {
+    cut(Side::A);
+}
+
+/// One is off, the operator of the other says so, and it comes back: by RECOVER.
+fn partner_down(tandem: Side, off: Side) {
+    let mut pair = pair(&format!("down-{}", off.name()), tandem, 30);
+    let mut guests = Guests::new();
+    guests.one_of_each(&pair.lab);
+    pair.wait_until_equal(30);
+    pair.kill(off);
+    pair.wait_for_state(off.other(), "COMMUNICATIONS-INTERRUPTED", 20);
+    pair.partner_down(off.other());
+    pair.wait_for_state(off.other(), "PARTNER-DOWN", 10);
+    guests.add(&pair.lab, ClientKind::Udhcpc, "late", seconds(20));
+    guests.watch(LIVES, || false);
+    pair.restart(off);
+    guests.watch(LIVES, || false);
+    is_whole(&mut pair, &mut guests, 120);
+}
+
+#[test]
+fn a_dhcpd_primary_is_declared_down() {
+    partner_down(Side::B, Side::A);
+}
+
+#[test]
+fn a_dhcpd_secondary_is_declared_down() {
+    partner_down(Side::A, Side::B);
+}
+
+#[test]
+fn a_dhcpd_primary_declares_tandem_down() {
+    partner_down(Side::B, Side::B);
+}
+
+#[test]
+fn a_dhcpd_secondary_declares_tandem_down() {
+    partner_down(Side::A, Side::A);
+}
+
+/// One loses all that it wrote, and has it back from the other.
+fn lost(tandem: Side, loses: Side) {
+    let mut pair = pair(&format!("lost-{}", loses.name()), tandem, 30);
+    let mut guests = Guests::new();
+    guests.one_of_each(&pair.lab);
+    pair.wait_until_equal(30);
+    pair.kill(loses);
+    pair.lose(loses);
+    pair.restart(loses);
+    guests.watch(LIVES, || false);
+    is_whole(&mut pair, &mut guests, 150);
+}
+
+#[test]
+fn a_dhcpd_primary_loses_its_leases() {
+    lost(Side::B, Side::A);
+}
+
+#[test]
+fn a_dhcpd_secondary_loses_its_leases() {
+    lost(Side::A, Side::B);
+}
+
+#[test]
+fn a_tandem_primary_of_a_dhcpd_loses_its_disk() {
+    lost(Side::A, Side::A);
+}
+
+#[test]
+fn a_tandem_secondary_of_a_dhcpd_loses_its_disk() {
+    lost(Side::B, Side::B);
+}
+
+/// Both were told that the other is down, and both served: POTENTIAL-CONFLICT, and out of it.
+fn conflict(tandem: Side) {
+    let mut pair = pair("conflict", tandem, 30);
+    let puppets = stage(&pair);
+    pair.cut_link(true);
+    for side in Side::BOTH {
+        pair.wait_for_state(side, "COMMUNICATIONS-INTERRUPTED", 40);
+    }
+    for side in Side::BOTH {
+        pair.partner_down(side);
+        pair.wait_for_state(side, "PARTNER-DOWN", 10);
+    }
+    // Within MCLT both give of their own alone.
+    for number in 0..8 {
+        let one = if number % 2 == 0 { Side::A } else { Side::B };
+        pair.cut_clients(one.other(), true);
+        let given = Puppet::new(number).bind(&puppets, &pair.clients, 20);
+        assert_eq!(given.server, one.address());
+        pair.cut_clients(one.other(), false);
+    }
+    pair.cut_link(false);
+    pair.wait_for_normal(180);
+    pair.wait_until_equal(60);
+    nobody_shares(&mut pair);
+    well_spoken(&mut pair);
+}
+
+#[test]
+fn a_conflict_with_a_dhcpd_primary_is_resolved() {
+    conflict(Side::B);
+}
+
+#[test]
+fn a_conflict_with_a_dhcpd_secondary_is_resolved() {
+    conflict(Side::A);
+}
+
+/// `docs/dhcpd.md`: in a pair of two dhcpd first the secondary, then the primary becomes a Tandem, and no client notices.
+#[test]
+fn a_pair_of_two_dhcpd_becomes_one_of_two_tandems() {
+    let mut pair = Pair::two_dhcpd("join", 30);
+    pair.wait_for_normal(FIRST);
+    let mut guests = Guests::new();
+    guests.one_of_each(&pair.lab);
+    pair.wait_until_equal(30);
+    pair.replace(Side::B, usual_beside_dhcpd(Side::B, Side::B, 30));
+    guests.watch(seconds(20), || false);
+    pair.wait_for_normal(120);
+    pair.wait_until_equal(60);
+    guests.add(&pair.lab, ClientKind::Udhcpc, "second", seconds(20));
+    guests.watch(LIVES, || false);
+    pair.replace(Side::A, usual(Side::A, 30));
+    pair.replace(Side::B, usual(Side::B, 30));
+    guests.watch(seconds(20), || false);
+    pair.wait_for_normal(120);
+    guests.add(&pair.lab, ClientKind::Udhcpc, "third", seconds(20));
+    guests.watch(LIVES, || false);
+    is_whole(&mut pair, &mut guests, 30);
+}
