@@ -47,7 +47,7 @@ pub fn sim(arguments: &Arguments, out: &mut dyn Write) -> io::Result<bool> {
             Some((name, _)) => Planted::kind(name),
             None => arguments.kind.unwrap_or_default(),
         };
-        return replay(seed, &Options { kind, planted, traced: true }, out);
+        return replay(seed, &Options { kind, planted, traced: true, ..Options::default() }, out);
     }
     if let Some((name, _)) = planted {
         return show_planted(&name, arguments, out);
@@ -77,7 +77,7 @@ fn run_all(kind: Kind, arguments: &Arguments, out: &mut dyn Write) -> io::Result
 
 fn replay(seed: u64, options: &Options, out: &mut dyn Write) -> io::Result<bool> {
     let report = run(seed, options);
-    for line in &report.trace {
+    for line in report.lines() {
         writeln!(out, "{line}")?;
     }
     for (name, number) in report.counts.iter(options.kind).filter(|(_, number)| *number > 0) {

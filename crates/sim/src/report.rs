@@ -5,6 +5,8 @@
 
 use crate::checkers::Violation;
 use crate::count::Counts;
+use crate::history::Happening;
+use crate::plan::{Befallen, Without};
 use crate::run::Kind;
 use dhcp::{ClientIdentity, Message};
 use std::fmt;
@@ -24,11 +26,20 @@ impl fmt::Display for Clocked {
     }
 }
 
+/// The name of a message.
+pub(crate) fn name_of(message: &Message<'_>) -> &'static str {
+    message.message_type().map_or("BOOTP", dhcp::MessageType::name)
+}
+
 /// One line for a message.
 pub(crate) fn describe(message: &Message<'_>) -> String {
-    let kind = message.message_type().map_or("BOOTP", dhcp::MessageType::name);
+    format!("{} {}", name_of(message), contents(message))
+}
+
+/// The same without its name.
+pub(crate) fn contents(message: &Message<'_>) -> String {
     let who = ClientIdentity::from_message(message).map_or("nobody".to_owned(), |client| client.to_string());
-    let mut line = format!("{kind} of {who}, xid {:08x}", message.xid().0);
+    let mut line = format!("of {who}, xid {:08x}", message.xid().0);
     let addresses =
         [("ciaddr", message.ciaddr()), ("yiaddr", message.yiaddr()), ("giaddr", message.giaddr())];
     for (name, address) in addresses.into_iter().filter(|(_, address)| !address.is_unspecified()) {
@@ -60,10 +71,34 @@ pub struct Report {
     pub counts: Counts,
     /// What must not happen, and did.
     pub violation: Option<Violation>,
-    /// All lines of the trace, when one was wanted.
-    pub trace: Vec<String>,
+    /// All that happened, when somebody wanted to look at it.
+    pub history: Vec<Happening>,
+    /// What went wrong on purpose, in this order.
+    pub befallen: Vec<Befallen>,
     /// The bug that was put in on purpose.
     pub planted: Option<String>,
+    /// What was left out.
+    pub without: Without,
+}
+
+impl Report {
+    /// The lines of all that happened, for people.
+    pub fn lines(&self) -> impl Iterator<Item = String> {
+        self.history.iter().filter_map(Happening::line)
+    }
+
+    /// The command that makes this run again.
+    pub fn command(&self) -> String {
+        let kind = if self.kind == Kind::Pair { "--pair" } else { "--single" };
+        let mut command = format!("tandem sim {kind} --replay {}", self.seed);
+        if let Some(name) = &self.planted {
+            command.extend([" --planted ", name]);
+        }
+        if !self.without.is_empty() {
+            command.extend([" --without ", &self.without.to_string()]);
+        }
+        command
+    }
 }
 
 impl fmt::Display for Report {
@@ -75,14 +110,15 @@ impl fmt::Display for Report {
             Clocked(*virtual_millis)
         )?;
         if let Some(violation) = &self.violation {
-            let before = self.trace.len().saturating_sub(SHOWN);
-            for line in &self.trace[before..] {
+            let mut last: Vec<String> =
+                self.history.iter().rev().filter_map(Happening::line).take(SHOWN).collect();
+            last.reverse();
+            for line in last {
                 writeln!(f, "  {line}")?;
             }
             writeln!(f, "seed {seed}: {violation}")?;
-            let planted = self.planted.as_ref().map_or(String::new(), |name| format!(" --planted {name}"));
-            let kind = if self.kind == Kind::Pair { "--pair" } else { "--single" };
-            writeln!(f, "again: tandem sim {kind} --replay {seed}{planted}")?;
+            writeln!(f, "again: {}", self.command())?;
+            writeln!(f, "       with --html FILE as a picture, with --step event by event, with --shrink to make it smaller")?;
         }
         Ok(())
     }

@@ -440,7 +440,7 @@ impl Ledger {
 /// The wire.
 impl Ledger {
     /// A message has left.
-    pub(super) fn said(&mut self, at: At, link: LinkId, bytes: &[u8]) -> (Option<String>, Verdicts) {
+    pub(super) fn said(&mut self, at: At, link: LinkId, bytes: &[u8]) -> (Option<Message>, Verdicts) {
         self.sees(at);
         let Ok(Parsed::Message(envelope)) = self.codec.parse(bytes) else {
             return (None, vec![("S14", Err("a message was sent that nobody understands".to_owned()))]);
@@ -496,7 +496,7 @@ impl Ledger {
             Message::PoolReq => self.talk += 1,
             _ => {}
         }
-        (line(link, &envelope.message), verdicts)
+        (Some(envelope.message), verdicts)
     }
 
     /// The updates that this server accepts with its answer.
@@ -677,9 +677,9 @@ fn stored_in(mut frames: &[u8]) -> Vec<Stored> {
     all
 }
 
-fn line(link: LinkId, message: &Message) -> Option<String> {
+/// What is in a message, for people.
+pub(crate) fn contents(link: LinkId, message: &Message) -> String {
     let what = match message {
-        Message::Contact => return None,
         Message::BndUpd(updates) => {
             let each = updates.updates.iter().map(|update| {
                 let who = client_of(update).map_or_else(String::new, |client| format!(" of {client}"));
@@ -706,5 +706,5 @@ fn line(link: LinkId, message: &Message) -> Option<String> {
         }
         _ => String::new(),
     };
-    Some(format!("{} {what} on {}", message.message_type(), link.0))
+    format!("{what}{}on {}", if what.is_empty() { "" } else { " " }, link.0)
 }

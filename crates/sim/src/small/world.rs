@@ -9,7 +9,7 @@ use super::line::{Arrival, Line};
 use super::moves::{Client, Move, Server};
 use super::server::{Disk, INTERFACE, Left, Server as Node, engine_time};
 use super::setup::Setup;
-use crate::checkers::{Checkers, Violation, l1};
+use crate::checkers::{Checkers, Violation, contents, l1};
 use crate::client::message::{Contents, compose};
 use crate::client::{How, Why};
 use crate::clock::Moment;
@@ -354,11 +354,13 @@ impl World {
             return;
         }
         let at = self.servers[server].at(self.now);
-        if let Some(line) = self.checkers.said_to_partner(at, link, &bytes) {
-            self.note(|| format!("{:?} says {line}", Server::ALL[server]));
-        }
+        let said = self.checkers.said_to_partner(at, link, &bytes);
         // CONTACT is heard at once, or not at all: it only shows that the server lives.
-        let is_contact = matches!(self.said(&bytes), Some(Said::Contact));
+        let is_contact = matches!(said, Some(Said::Contact));
+        if let Some(said) = said.filter(|_| !is_contact) {
+            let kind = said.message_type();
+            self.note(|| format!("{:?} says {kind} {}", Server::ALL[server], contents(link, &said)));
+        }
         let is_next = self.line.is_empty(1 - server);
         if !is_contact || is_next {
             let essence = Essence::of(self.codec.parse(&bytes)).into();
