@@ -28,7 +28,7 @@ mod s6;
 mod s7;
 mod s9;
 
-pub(crate) use ledger::contents;
+pub(crate) use ledger::{brief, contents};
 pub(crate) use record::Seen;
 
 use crate::client::{How, Why};

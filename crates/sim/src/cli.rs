@@ -3,9 +3,12 @@
 //! *Lives here:* [`Arguments`], [`sim`].
 //! *Must not know:* the parser of command lines.
 
+use crate::picture::{Window, page_of};
+use crate::plan::Without;
 use crate::planted::Planted;
 use crate::run::{Kind, Options, find_planted, run, run_seeds};
 use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
 
 /// What was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,11 +23,26 @@ pub struct Arguments {
     pub replay: Option<u64>,
     /// Put this bug in, and see it found.
     pub planted: Option<String>,
+    /// Leave this out of the run that is replayed.
+    pub without: Without,
+    /// Write the run that is replayed as a page into this file.
+    pub html: Option<PathBuf>,
+    /// The part of it that is drawn close.
+    pub window: Window,
 }
 
 impl Default for Arguments {
     fn default() -> Arguments {
-        Arguments { kind: None, seeds: 500, first_seed: 1, replay: None, planted: None }
+        Arguments {
+            kind: None,
+            seeds: 500,
+            first_seed: 1,
+            replay: None,
+            planted: None,
+            without: Without::default(),
+            html: None,
+            window: Window::default(),
+        }
     }
 }
 
@@ -47,7 +65,8 @@ pub fn sim(arguments: &Arguments, out: &mut dyn Write) -> io::Result<bool> {
             Some((name, _)) => Planted::kind(name),
             None => arguments.kind.unwrap_or_default(),
         };
-        return replay(seed, &Options { kind, planted, traced: true, ..Options::default() }, out);
+        let options = Options { kind, planted, traced: true, without: arguments.without.clone() };
+        return replay(seed, &options, arguments, out);
     }
     if let Some((name, _)) = planted {
         return show_planted(&name, arguments, out);
@@ -75,8 +94,14 @@ fn run_all(kind: Kind, arguments: &Arguments, out: &mut dyn Write) -> io::Result
     Ok(summary.is_good())
 }
 
-fn replay(seed: u64, options: &Options, out: &mut dyn Write) -> io::Result<bool> {
+fn replay(seed: u64, options: &Options, arguments: &Arguments, out: &mut dyn Write) -> io::Result<bool> {
     let report = run(seed, options);
+    if let Some(path) = &arguments.html {
+        std::fs::write(path, page_of(&report, arguments.window))
+            .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
+        writeln!(out, "{}", path.display())?;
+        return Ok(report.violation.is_none());
+    }
     for line in report.lines() {
         writeln!(out, "{line}")?;
     }

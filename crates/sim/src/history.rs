@@ -104,6 +104,8 @@ pub enum What {
         to: Vec<Party>,
         /// Its name, as RFC 2131 or the drafts spell it.
         name: &'static str,
+        /// The heart of it: what it is about.
+        brief: String,
         /// What is in it.
         text: String,
     },

@@ -26,9 +26,48 @@ impl fmt::Display for Clocked {
     }
 }
 
+/// Milliseconds since a run began, from what [`Clocked`] writes: `1d 03:12:09.123`. Days, seconds and their parts may be left out.
+///
+/// # Errors
+/// When it is written otherwise; the text says how it should be.
+pub fn moment(text: &str) -> Result<u64, String> {
+    let wrong = || format!("{text:?} is no time of a run: write 03:12, 03:12:09.123 or \"1d 03:12:09\"");
+    let (days, clock) = text.split_once("d").unwrap_or(("0", text));
+    let mut parts = clock.trim().splitn(3, ':');
+    let whole = |text: &str, below: u64| match text.trim().parse::<u64>() {
+        Ok(number) if number < below => Ok(number),
+        _ => Err(wrong()),
+    };
+    let days = whole(days, 100_000)?;
+    let (Some(hours), Some(minutes)) = (parts.next(), parts.next()) else { return Err(wrong()) };
+    let (hours, minutes) = (whole(hours, 24)?, whole(minutes, 60)?);
+    let (seconds, millis) = match parts.next().map(|text| text.split_once('.').unwrap_or((text, ""))) {
+        None => (0, 0),
+        Some((seconds, "")) => (whole(seconds, 60)?, 0),
+        Some((seconds, part)) if part.len() <= 3 => {
+            (whole(seconds, 60)?, whole(&format!("{part:0<3}"), 1000)?)
+        }
+        Some(_) => return Err(wrong()),
+    };
+    Ok((((days * 24 + hours) * 60 + minutes) * 60 + seconds) * 1000 + millis)
+}
+
 /// The name of a message.
 pub(crate) fn name_of(message: &Message<'_>) -> &'static str {
     message.message_type().map_or("BOOTP", dhcp::MessageType::name)
+}
+
+/// What a message is about: an address, and for how many seconds.
+pub(crate) fn brief(message: &Message<'_>) -> String {
+    let named = [Some(message.yiaddr()), message.requested_address(), Some(message.ciaddr())];
+    let address = named.into_iter().flatten().find(|address| !address.is_unspecified());
+    let seconds = message.lease_time().filter(|_| !message.yiaddr().is_unspecified());
+    match (address, seconds) {
+        (Some(address), Some(u32::MAX)) => format!("{address} for ever"),
+        (Some(address), Some(seconds)) => format!("{address} for {seconds} s"),
+        (Some(address), None) => address.to_string(),
+        (None, _) => String::new(),
+    }
 }
 
 /// One line for a message.
@@ -118,7 +157,10 @@ impl fmt::Display for Report {
             }
             writeln!(f, "seed {seed}: {violation}")?;
             writeln!(f, "again: {}", self.command())?;
-            writeln!(f, "       with --html FILE as a picture, with --step event by event, with --shrink to make it smaller")?;
+            writeln!(
+                f,
+                "       with --html FILE as a picture, with --step event by event, with --shrink to make it smaller"
+            )?;
         }
         Ok(())
     }
@@ -178,5 +220,21 @@ impl fmt::Display for Summary {
             self.steps,
             self.failed
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_that_is_written_can_be_read() {
+        for millis in [0, 59_999, 3_600_000, 86_399_120, 950_400_001] {
+            assert_eq!(moment(&Clocked(millis).to_string()), Ok(millis));
+        }
+        assert_eq!((moment("06:11"), moment("2d 0:1:2.5")), (Ok(22_260_000), Ok(172_862_500)));
+        for wrong in ["", "12", "1d", "25:00", "1:60", "1:2:3.0001", "x d 1:2", "1:2:3:4", "-1:2"] {
+            assert!(moment(wrong).is_err(), "{wrong}");
+        }
     }
 }

@@ -452,8 +452,10 @@ fn release(outside: &mut Outside, disk: &VirtualDisk, at: At, batch: &mut Batch,
             outside.record(|| What::Sends {
                 message: number,
                 from: Party::Server(at.server),
-                to: client_of(&message).map(Party::Client).into_iter().collect(),
+                // Strangers are nobody in particular.
+                to: client_of(&message).filter(|to| *to != u8::MAX).map(Party::Client).into_iter().collect(),
                 name: crate::report::name_of(&message),
+                brief: crate::report::brief(&message),
                 text: crate::report::contents(&message),
             });
             outside.checkers.left(at, &message, on_disk);

@@ -20,7 +20,7 @@ use crate::outside::{Datagram, Event, Outside, Sent};
 use crate::plan::{Plan, Without};
 use crate::planted::Planted;
 use crate::random::Random;
-use crate::report::{contents, name_of};
+use crate::report::{brief, contents, name_of};
 use crate::run::{Kind, Options};
 use crate::scene::{Scene, server_address};
 use crate::server::Server;
@@ -319,6 +319,7 @@ impl World {
                 from: Party::Client(number),
                 to: servers.clone().filter(is_meant).map(Party::Server).collect(),
                 name: name_of(&message),
+                brief: brief(&message),
                 text: contents(&message),
             });
             for server in servers.filter(is_meant) {

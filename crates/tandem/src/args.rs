@@ -248,6 +248,19 @@ pub(crate) struct SimArguments {
     /// Put a bug in, and see it found
     #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(sim::Planted::names()))]
     pub(crate) planted: Option<String>,
+    /// Leave out of the run that is replayed: troubles by number (7, 3-9), client-N, weather, declines, wishes, and all that
+    /// fails after-MILLISECONDS
+    #[arg(long, value_name = "WHAT,...", requires = "replay", default_value = "", hide_default_value = true)]
+    pub(crate) without: sim::Without,
+    /// Write the run that is replayed as a page with pictures into this file
+    #[arg(long, value_name = "FILE", requires = "replay")]
+    pub(crate) html: Option<PathBuf>,
+    /// Draw the run message by message from here on, "1d 03:12:09" since it began [default: what is most telling]
+    #[arg(long, value_name = "TIME", requires = "html", value_parser = sim::moment)]
+    pub(crate) from: Option<u64>,
+    /// And up to here
+    #[arg(long, value_name = "TIME", requires = "html", value_parser = sim::moment)]
+    pub(crate) to: Option<u64>,
     /// Only worlds of one server
     #[arg(long, conflicts_with = "pair")]
     pub(crate) single: bool,

@@ -7,6 +7,7 @@ use crate::args::SimArguments;
 use crate::exit::{Code, Stop};
 use crate::output::Output;
 use ::sim::cli::{Arguments, sim};
+use ::sim::picture::Window;
 use ::sim::small::cli as small;
 
 /// Runs seeds, or searches the small world.
@@ -31,6 +32,9 @@ pub(crate) fn run(arguments: &SimArguments, output: &mut Output) -> Result<Code,
         first_seed: arguments.first_seed,
         replay: arguments.replay,
         planted: arguments.planted.clone(),
+        without: arguments.without.clone(),
+        html: arguments.html.clone(),
+        window: Window { from: arguments.from, to: arguments.to },
     };
     Ok(if sim(&arguments, output.writer())? { Code::Ok } else { Code::Failed })
 }

@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::run;
+use common::{Folder, run};
 
 #[test]
 fn one_seed_is_too_quiet_to_prove_anything() {
@@ -22,4 +22,21 @@ fn a_planted_bug_is_found_and_repeated_by_the_command_that_is_shown() {
     assert_eq!(code, 5, "{again}");
     let violation = |text: &str| text.lines().find(|line| line.contains("S3 violated")).unwrap().to_owned();
     assert_eq!(violation(&out), violation(&again));
+}
+
+#[test]
+fn a_run_that_is_replayed_becomes_a_page() {
+    let folder = Folder::new("html");
+    let path = folder.0.join("run.html");
+    let file = path.to_str().unwrap();
+    let replay = ["sim", "--single", "--replay", "3", "--html", file];
+    let (code, out, err) = run(&replay);
+    assert_eq!((code, err.as_str()), (0, ""), "{out}");
+    let page = std::fs::read_to_string(&path).unwrap();
+    assert!(page.starts_with("<!DOCTYPE html>") && page.contains("seed 3: "), "{out}");
+    let (code, _, _) = run(&[&replay[..], &["--from", "00:10", "--to", "0d 00:20:00.5"]].concat());
+    let part = std::fs::read_to_string(&path).unwrap();
+    assert!(code == 0 && part != page && part.contains("What was asked for, 0d 00:1"), "{code}");
+    let (code, _, err) = run(&["sim", "--replay", "3", "--html", "/nonexistent/run.html"]);
+    assert!(code == 5 && err.contains("/nonexistent/run.html"), "{code}: {err}");
 }

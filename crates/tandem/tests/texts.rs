@@ -29,7 +29,7 @@ fn help_of_failover() {
 
 #[test]
 fn a_command_line_that_makes_no_sense_is_2() {
-    let wrong: [&[&str]; 16] = [
+    let wrong: [&[&str]; 19] = [
         &["failover"],
         &["failover", "recover", "campus"],
         &["failover", "recover", "--storage-lost", "--first-run"],
@@ -46,6 +46,9 @@ fn a_command_line_that_makes_no_sense_is_2() {
         &["sim", "--seeds", "0"],
         &["sim", "--replay", "1", "--seeds", "2"],
         &["sim", "--planted", "none"],
+        &["sim", "--html", "a.html"],
+        &["sim", "--replay", "1", "--without", "everything"],
+        &["sim", "--replay", "1", "--html", "a.html", "--from", "noon"],
     ];
     for arguments in wrong {
         let (code, out, err) = run(arguments);

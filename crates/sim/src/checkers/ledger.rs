@@ -677,6 +677,23 @@ fn stored_in(mut frames: &[u8]) -> Vec<Stored> {
     all
 }
 
+/// What a message is about, for people who see many.
+pub(crate) fn brief(message: &Message) -> String {
+    let more = |number: usize| if number > 1 { format!(" and {} more", number - 1) } else { String::new() };
+    match message {
+        Message::BndUpd(updates) => updates.updates.first().map_or_else(String::new, |update| {
+            format!("{} {}{}", update.address, update.status, more(updates.updates.len()))
+        }),
+        Message::BndAck(acks) => acks.first().map_or_else(String::new, |ack| {
+            let answer = if ack.rejected.is_none() { "yes" } else { "no" };
+            format!("{} {answer}{}", ack.address, more(acks.len()))
+        }),
+        Message::State(state) if state.startup => format!("{} (STARTUP)", state.state),
+        Message::State(state) => state.state.to_string(),
+        _ => String::new(),
+    }
+}
+
 /// What is in a message, for people.
 pub(crate) fn contents(link: LinkId, message: &Message) -> String {
     let what = match message {

@@ -5,7 +5,7 @@
 //! *Must not know:* what partners say to each other.
 
 use super::{Ending, Process, Server};
-use crate::checkers::{At, contents};
+use crate::checkers::{At, brief, contents};
 use crate::count::Count;
 use crate::disk::VirtualDisk;
 use crate::history::{Party, What};
@@ -26,8 +26,14 @@ pub(crate) const PAIR: RelationshipId = RelationshipId(0);
 pub(crate) enum Doing {
     Connect,
     /// `message`: see [`What::Sends`].
-    Send { link: LinkId, bytes: Vec<u8>, message: u64 },
-    Close { link: LinkId },
+    Send {
+        link: LinkId,
+        bytes: Vec<u8>,
+        message: u64,
+    },
+    Close {
+        link: LinkId,
+    },
 }
 
 impl Server {
@@ -193,6 +199,7 @@ fn send(process: &mut Process, outside: &mut Outside, at: At, leaving: Vec<ToPar
                         from: Party::Server(at.server),
                         to: vec![Party::Server(1 - at.server)],
                         name: said.message_type().name(),
+                        brief: brief(&said),
                         text: contents(link, &said),
                     });
                 }
