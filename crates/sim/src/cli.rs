@@ -6,7 +6,10 @@
 use crate::picture::{Window, page_of};
 use crate::plan::Without;
 use crate::planted::Planted;
+use crate::report::Report;
 use crate::run::{Kind, Options, find_planted, run, run_seeds};
+use crate::shrink::{Shrunk, shrink};
+use crate::step::step;
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 
@@ -23,6 +26,10 @@ pub struct Arguments {
     pub replay: Option<u64>,
     /// Put this bug in, and see it found.
     pub planted: Option<String>,
+    /// Make the run of this seed smaller, in which something is violated.
+    pub shrink: Option<u64>,
+    /// Go through the run that is replayed event by event, as standard input says.
+    pub step: bool,
     /// Leave this out of the run that is replayed.
     pub without: Without,
     /// Write the run that is replayed as a page into this file.
@@ -39,6 +46,8 @@ impl Default for Arguments {
             first_seed: 1,
             replay: None,
             planted: None,
+            shrink: None,
+            step: false,
             without: Without::default(),
             html: None,
             window: Window::default(),
@@ -60,12 +69,16 @@ pub fn sim(arguments: &Arguments, out: &mut dyn Write) -> io::Result<bool> {
         return Ok(false);
     }
     let planted = planted.and_then(|(name, planted)| planted.map(|planted| (name, planted)));
-    if let Some(seed) = arguments.replay {
+    if let Some(seed) = arguments.replay.or(arguments.shrink) {
         let kind = match &planted {
             Some((name, _)) => Planted::kind(name),
             None => arguments.kind.unwrap_or_default(),
         };
-        let options = Options { kind, planted, traced: true, without: arguments.without.clone() };
+        let without = arguments.without.clone();
+        let options = Options { kind, planted, traced: true, without, ..Options::default() };
+        if arguments.shrink.is_some() {
+            return make_smaller(seed, &options, out);
+        }
         return replay(seed, &options, arguments, out);
     }
     if let Some((name, _)) = planted {
@@ -102,6 +115,9 @@ fn replay(seed: u64, options: &Options, arguments: &Arguments, out: &mut dyn Wri
         writeln!(out, "{}", path.display())?;
         return Ok(report.violation.is_none());
     }
+    if arguments.step {
+        return go_through(&report, out);
+    }
     for line in report.lines() {
         writeln!(out, "{line}")?;
     }
@@ -110,6 +126,44 @@ fn replay(seed: u64, options: &Options, arguments: &Arguments, out: &mut dyn Wri
     }
     write!(out, "{report}")?;
     Ok(report.violation.is_none())
+}
+
+fn go_through(report: &Report, out: &mut dyn Write) -> io::Result<bool> {
+    let mut input = io::stdin().lock();
+    let prompt = if input.is_terminal() { "> " } else { "" };
+    if step(&report.history, &mut input, out, prompt)? {
+        match &report.violation {
+            Some(violation) => writeln!(out, "seed {}: {violation}", report.seed)?,
+            None => writeln!(out, "seed {}: nothing was violated", report.seed)?,
+        }
+    }
+    Ok(report.violation.is_none())
+}
+
+fn make_smaller(seed: u64, options: &Options, out: &mut dyn Write) -> io::Result<bool> {
+    let terminal = io::stderr().is_terminal();
+    let shrunk = shrink(seed, options, &mut |trials, size| {
+        if terminal {
+            // Nobody misses a progress line that could not be written.
+            let _ = write!(io::stderr(), "\r{trials} runs: {size}\x1b[K");
+        }
+    });
+    if terminal {
+        let _ = writeln!(io::stderr());
+    }
+    let Some(Shrunk { before, after, report, trials, .. }) = shrunk else {
+        writeln!(
+            out,
+            "seed {seed}: nothing is violated in this run, so that there is nothing to make smaller"
+        )?;
+        return Ok(false);
+    };
+    write!(out, "{report}")?;
+    for befallen in &report.befallen {
+        writeln!(out, "left: {:>5} {}", befallen.number, befallen.kind)?;
+    }
+    writeln!(out, "before: {before}\nafter:  {after}, found in {trials} runs")?;
+    Ok(true)
 }
 
 fn show_planted(name: &str, arguments: &Arguments, out: &mut dyn Write) -> io::Result<bool> {

@@ -27,7 +27,9 @@ mod report;
 mod run;
 mod scene;
 mod server;
+mod shrink;
 pub mod small;
+mod step;
 mod world;
 
 pub use checkers::Violation;
@@ -37,3 +39,5 @@ pub use plan::{Befallen, Without};
 pub use planted::Planted;
 pub use report::{Report, Summary, moment};
 pub use run::{Found, Kind, Options, find_planted, run, run_seeds};
+pub use shrink::{Shrunk, Size, shrink};
+pub use step::step;

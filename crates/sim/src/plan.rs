@@ -38,6 +38,12 @@ pub(crate) struct Occasion {
     after: Random,
 }
 
+impl Occasion {
+    pub(crate) fn number(&self) -> u32 {
+        self.number
+    }
+}
+
 /// What went wrong in a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Befallen {

@@ -9,6 +9,7 @@ use crate::history::Happening;
 use crate::plan::{Befallen, Without};
 use crate::run::Kind;
 use dhcp::{ClientIdentity, Message};
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// Lines of the trace that are shown before a violation.
@@ -118,6 +119,10 @@ pub struct Report {
     pub planted: Option<String>,
     /// What was left out.
     pub without: Without,
+    /// The clients that took part, by their numbers.
+    pub clients: BTreeSet<u8>,
+    /// When faults stopped, if it came so far.
+    pub healed: Option<u64>,
 }
 
 impl Report {
@@ -128,15 +133,17 @@ impl Report {
 
     /// The command that makes this run again.
     pub fn command(&self) -> String {
-        let kind = if self.kind == Kind::Pair { "--pair" } else { "--single" };
-        let mut command = format!("tandem sim {kind} --replay {}", self.seed);
-        if let Some(name) = &self.planted {
-            command.extend([" --planted ", name]);
-        }
+        let mut command = self.command_to("--replay");
         if !self.without.is_empty() {
             command.extend([" --without ", &self.without.to_string()]);
         }
         command
+    }
+
+    fn command_to(&self, what: &str) -> String {
+        let kind = if self.kind == Kind::Pair { "--pair" } else { "--single" };
+        let planted = self.planted.as_ref().map_or_else(String::new, |name| format!(" --planted {name}"));
+        format!("tandem sim {kind} {what} {}{planted}", self.seed)
     }
 }
 
@@ -157,10 +164,10 @@ impl fmt::Display for Report {
             }
             writeln!(f, "seed {seed}: {violation}")?;
             writeln!(f, "again: {}", self.command())?;
-            writeln!(
-                f,
-                "       with --html FILE as a picture, with --step event by event, with --shrink to make it smaller"
-            )?;
+            writeln!(f, "with --html FILE as a page with pictures, with --step event by event")?;
+            if self.without.is_empty() {
+                writeln!(f, "smaller: {}", self.command_to("--shrink"))?;
+            }
         }
         Ok(())
     }

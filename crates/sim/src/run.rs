@@ -39,6 +39,8 @@ pub struct Options {
     pub traced: bool,
     /// What is left out.
     pub without: Without,
+    /// The run is over then, in milliseconds since it began, whatever becomes of it.
+    pub until: Option<u64>,
 }
 
 /// One run. The same seed and options give the same report.
@@ -52,7 +54,7 @@ pub fn run(seed: u64, options: &Options) -> Report {
 
 /// All that goes wrong in the whole run.
 pub(crate) fn plan_of(seed: u64, options: &Options) -> Rc<[Occasion]> {
-    let whole = Options { traced: false, without: Without::default(), ..options.clone() };
+    let whole = Options { traced: false, without: Without::default(), until: None, ..options.clone() };
     made(seed, &whole, Plan::default()).1
 }
 
@@ -67,6 +69,9 @@ fn made(seed: u64, options: &Options, plan: Plan) -> (Report, Rc<[Occasion]>) {
     world.count_at_end();
     let occasions = world.plan.occasions();
     let befallen = std::mem::take(&mut world.plan.befallen);
+    let (clients, healed) = (world.clients(), world.healed_at);
+    // What was judged of a run that did not go on is no judgement.
+    let is_cut_off = world.is_cut_off;
     let outside = &mut world.outside;
     let report = Report {
         seed,
@@ -75,11 +80,13 @@ fn made(seed: u64, options: &Options, plan: Plan) -> (Report, Rc<[Occasion]>) {
         steps: outside.steps,
         digest: outside.digest,
         counts: network_counts(outside),
-        violation: outside.checkers.violation.clone(),
+        violation: outside.checkers.violation.clone().filter(|_| !is_cut_off),
         history: outside.take_history(),
         befallen,
         planted: options.planted.as_ref().map(|(name, _)| name.clone()),
         without: options.without.clone(),
+        clients,
+        healed,
     };
     (report, occasions)
 }
@@ -107,7 +114,7 @@ fn live(world: &mut World) {
     // An address is kept for as much longer as time was lost and found while it was leased: again and again, but not for ever.
     for _ in 0..PATIENCE {
         world.run_until(world.outside.now + forgotten);
-        if world.outside.checkers.violation.is_some() {
+        if world.has_failed() {
             return;
         }
         if l5::after_all_leases(&world.views()).is_ok() {

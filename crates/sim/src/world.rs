@@ -27,6 +27,7 @@ use crate::server::Server;
 use dhcp::Message;
 use engine::config::Config;
 use engine::{Destination, LeaseView};
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddrV4};
 
 /// A client with its clock.
@@ -47,6 +48,11 @@ pub(crate) struct World {
     /// Faults have stopped.
     healed: bool,
     pub(crate) plan: Plan,
+    /// Nothing of what comes later is of interest.
+    last: Option<Moment>,
+    /// It would go on after that.
+    pub(crate) is_cut_off: bool,
+    pub(crate) healed_at: Option<Moment>,
     pair: Option<pair::Pair>,
     clients_held: bool,
 }
@@ -80,6 +86,9 @@ impl World {
             outside,
             random,
             plan,
+            last: options.until,
+            is_cut_off: false,
+            healed_at: None,
             pair,
         };
         if !world.faults.pair_troubles.is_empty() {
@@ -134,8 +143,10 @@ impl World {
 
     /// Runs until `end`, or until something is violated.
     pub(crate) fn run_until(&mut self, end: Moment) {
-        while self.outside.checkers.violation.is_none() {
-            let Some(event) = self.outside.next_until(end) else {
+        let last = self.last.map_or(end, |last| last.min(end));
+        while !self.has_failed() {
+            let Some(event) = self.outside.next_until(last) else {
+                self.is_cut_off = last < end;
                 self.outside.now = end.max(self.outside.now);
                 return;
             };
@@ -392,6 +403,7 @@ impl World {
         if let Some(pair) = &mut self.pair {
             pair.lines.heal();
         }
+        self.healed_at = Some(self.outside.now);
         self.outside.record(|| What::Healed);
         for server in &mut self.servers {
             server.heal();
@@ -402,7 +414,7 @@ impl World {
         let deadline = self.outside.now + 5 * 3_600_000;
         while !self.all_well() && self.outside.now < deadline {
             self.run_until(self.outside.now + 1000);
-            if self.outside.checkers.violation.is_some() {
+            if self.has_failed() {
                 return false;
             }
         }
@@ -414,6 +426,12 @@ impl World {
 
     fn all_well(&self) -> bool {
         self.servers.iter().all(|server| server.is_well(self.outside.now))
+    }
+
+    /// The clients that take part from the beginning, by their numbers.
+    pub(crate) fn clients(&self) -> BTreeSet<u8> {
+        let all = self.scene.clients.iter().map(|(person, _)| person.number);
+        all.filter(|number| !self.plan.without().clients.contains(number)).collect()
     }
 
     /// All clients go away without a word.

@@ -245,6 +245,13 @@ pub(crate) struct SimArguments {
     /// Run this seed alone, and show all that happens
     #[arg(long, value_name = "SEED", conflicts_with_all = ["seeds", "first_seed"])]
     pub(crate) replay: Option<u64>,
+    /// Make the run of this seed, in which something is violated, as small as it can be, and show how to replay it
+    #[arg(long, value_name = "SEED", conflicts_with_all = ["seeds", "first_seed", "replay", "small"])]
+    pub(crate) shrink: Option<u64>,
+    /// Go through the run that is replayed event by event: Enter for the next, a number for so many, /TEXT until a line has
+    /// it, s for servers and leases, q for the end; standard input may be a file
+    #[arg(long, requires = "replay", conflicts_with = "html")]
+    pub(crate) step: bool,
     /// Put a bug in, and see it found
     #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(sim::Planted::names()))]
     pub(crate) planted: Option<String>,

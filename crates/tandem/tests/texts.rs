@@ -29,7 +29,7 @@ fn help_of_failover() {
 
 #[test]
 fn a_command_line_that_makes_no_sense_is_2() {
-    let wrong: [&[&str]; 19] = [
+    let wrong: [&[&str]; 21] = [
         &["failover"],
         &["failover", "recover", "campus"],
         &["failover", "recover", "--storage-lost", "--first-run"],
@@ -47,6 +47,8 @@ fn a_command_line_that_makes_no_sense_is_2() {
         &["sim", "--replay", "1", "--seeds", "2"],
         &["sim", "--planted", "none"],
         &["sim", "--html", "a.html"],
+        &["sim", "--step"],
+        &["sim", "--shrink", "1", "--replay", "1"],
         &["sim", "--replay", "1", "--without", "everything"],
         &["sim", "--replay", "1", "--html", "a.html", "--from", "noon"],
     ];

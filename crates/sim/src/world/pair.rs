@@ -406,8 +406,9 @@ impl World {
         self.servers.iter().map(crate::server::Server::views).collect()
     }
 
+    /// Something was violated, or nothing that comes is of interest.
     pub(crate) fn has_failed(&self) -> bool {
-        self.outside.checkers.violation.is_some()
+        self.outside.checkers.violation.is_some() || self.is_cut_off
     }
 
     /// Counts what the processes that still run have counted.
