@@ -33,7 +33,7 @@ impl fmt::Display for Clocked {
 /// When it is written otherwise; the text says how it should be.
 pub fn moment(text: &str) -> Result<u64, String> {
     let wrong = || format!("{text:?} is no time of a run: write 03:12, 03:12:09.123 or \"1d 03:12:09\"");
-    let (days, clock) = text.split_once("d").unwrap_or(("0", text));
+    let (days, clock) = text.split_once('d').unwrap_or(("0", text));
     let mut parts = clock.trim().splitn(3, ':');
     let whole = |text: &str, below: u64| match text.trim().parse::<u64>() {
         Ok(number) if number < below => Ok(number),

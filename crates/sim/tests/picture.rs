@@ -86,6 +86,16 @@ fn a_violation_is_where_it_was_and_a_part_can_be_asked_for() {
 }
 
 #[test]
+fn nobody_is_seen_to_share_an_address_where_nobody_does() {
+    for (kind, seeds) in [(Kind::Single, 1..6), (Kind::Pair, 1..6)] {
+        for seed in seeds {
+            let page = page_of(&run(seed, &traced(kind, None)), Window::default());
+            assert!(!page.contains("class=\"shared\" x="), "seed {seed}");
+        }
+    }
+}
+
+#[test]
 fn servers_without_a_partner_have_a_page_too() {
     let report = run(5, &traced(Kind::Single, None));
     let page = page_of(&report, Window::default());

@@ -3,7 +3,7 @@
 //! *Lives here:* [`draw`]; which sort of trouble has which mark.
 //! *Must not know:* messages.
 
-use super::svg::{At, Drawing, Escaped, class_of, class_of_client, name_of};
+use super::svg::{At, Drawing, Escaped, Until, class_of, class_of_client, name_of};
 use super::track::{Mark, Tracks};
 use super::{Chapter, Subject};
 use crate::history::Party;
@@ -86,7 +86,7 @@ pub(super) fn draw(subject: &Subject<'_>, tracks: &Tracks, chapters: &[Chapter])
     let axis = Axis { end: subject.end };
     let mut drawing = Drawing::default();
     let mut y = 30.0;
-    let (link, has_clients) = (tracks.is_pair, tracks.marks.iter().any(|mark| is_of_client(mark)));
+    let (link, has_clients) = (tracks.is_pair, tracks.marks.iter().any(is_of_client));
     for server in 0..tracks.conditions.len() {
         if server == 1 && link {
             silence(&mut drawing, tracks, &axis, y);
@@ -114,7 +114,7 @@ pub(super) fn draw(subject: &Subject<'_>, tracks: &Tracks, chapters: &[Chapter])
                 "client {} uses {address} from {} to {}, extended {} times",
                 hold.client,
                 Clocked(span.from),
-                Clocked(span.to),
+                Until(span.to),
                 hold.extended
             );
             let (x, width) = axis.span(span.from, hold.given_back.unwrap_or(span.to).min(span.to));
@@ -129,7 +129,7 @@ pub(super) fn draw(subject: &Subject<'_>, tracks: &Tracks, chapters: &[Chapter])
         for span in Tracks::shared(spans) {
             let (x, width) = axis.span(span.from, span.to);
             let title =
-                format!("two clients use {address} from {} to {}", Clocked(span.from), Clocked(span.to));
+                format!("two clients use {address} from {} to {}", Clocked(span.from), Until(span.to));
             drawing.rectangle("shared", [x - 1.0, y - 2.0, width + 2.0, BAR + 4.0], &title);
         }
         y += BAR_STEP;

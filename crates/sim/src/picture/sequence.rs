@@ -4,7 +4,7 @@
 //! *Must not know:* which part is worth a look.
 
 use super::overview::{name_of_server, number};
-use super::svg::{At, Drawing, Escaped, class_of, class_of_client, name_of};
+use super::svg::{At, Drawing, Escaped, Until, class_of, class_of_client, name_of};
 use super::track::{Arrow, Condition, Tracks};
 use super::{Chapter, Subject, has_row};
 use crate::history::{CONTACT, Happening, Party, What};
@@ -267,7 +267,7 @@ fn leases(body: &mut Drawing, tracks: &Tracks, columns: &Columns, rows: &Rows) {
         for span in spans.iter().filter(|span| span.from <= rows.last() && span.to >= rows.first()) {
             let client = span.what.client;
             let title =
-                format!("client {client} uses {address} from {} to {}", Clocked(span.from), Clocked(span.to));
+                format!("client {client} uses {address} from {} to {}", Clocked(span.from), Until(span.to));
             let sure = span.what.given_back.unwrap_or(span.to).min(span.to);
             let (top, middle) = (rows.y(span.from), rows.y(sure));
             let bottom = if span.to >= rows.last() { rows.bottom } else { rows.y(span.to) };

@@ -4,6 +4,7 @@
 //! *Must not know:* what is drawn.
 
 use super::track::Condition;
+use crate::report::Clocked;
 use failover::state::FailoverState;
 use std::fmt::{self, Write};
 
@@ -85,6 +86,15 @@ impl Drawing {
             At(y - size / 2.0),
             s = At(size)
         ));
+    }
+}
+
+/// A moment that may never come.
+pub(super) struct Until(pub(super) u64);
+
+impl fmt::Display for Until {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 == u64::MAX { f.write_str("the end of time") } else { Clocked(self.0).fmt(f) }
     }
 }
 

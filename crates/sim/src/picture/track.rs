@@ -71,6 +71,7 @@ pub(super) struct Tracks {
     pub(super) stands: Vec<Vec<Span<()>>>,
     /// When nothing from each server got through to the other.
     pub(super) silent: Vec<Vec<Span<()>>>,
+    /// Leases may go on after the end.
     pub(super) holds: BTreeMap<Ipv4Addr, Vec<Span<Hold>>>,
     pub(super) arrows: Vec<Arrow>,
     pub(super) marks: Vec<Mark>,
@@ -188,18 +189,14 @@ impl Tracks {
     }
 
     fn holds(&mut self, now: u64, client: u8, address: Ipv4Addr, until: u64) {
-        let until = until.min(self.end);
         let spans = self.holds.entry(address).or_default();
         let last = spans.iter_mut().rev().find(|span| span.what.client == client);
-        match last.filter(|span| span.to >= now && span.what.given_back.is_none()) {
-            Some(span) => {
-                span.to = until;
-                span.what.extended += 1;
-            }
-            None => {
-                let what = Hold { client, extended: 0, given_back: None };
-                spans.push(Span { from: now, to: until, what });
-            }
+        if let Some(span) = last.filter(|span| span.to >= now && span.what.given_back.is_none()) {
+            span.to = until;
+            span.what.extended += 1;
+        } else {
+            let what = Hold { client, extended: 0, given_back: None };
+            spans.push(Span { from: now, to: until, what });
         }
     }
 
@@ -210,8 +207,7 @@ impl Tracks {
         for (n, one) in spans.iter().enumerate() {
             for other in spans[n + 1..].iter().filter(|other| other.what.client != one.what.client) {
                 let (from, to) = (one.from.max(other.from), sure(one).min(sure(other)));
-                // The clients' clocks, and the moment in which one ends and the other begins, are not told apart here.
-                if from < to || from == to && from == other.from && sure(one) > from {
+                if from < to {
                     shared.push(Span { from, to, what: () });
                 }
             }
@@ -272,7 +268,7 @@ mod tests {
         assert_eq!(tracks.conditions, [bands.map(|(from, to, what)| Span { from, to, what }).to_vec()]);
         let first = Hold { client: 1, extended: 1, given_back: Some(60) };
         let second = Hold { client: 2, extended: 0, given_back: None };
-        let bars = [Span { from: 30, to: 70, what: first }, Span { from: 80, to: 100, what: second }];
+        let bars = [Span { from: 30, to: 70, what: first }, Span { from: 80, to: u64::MAX, what: second }];
         assert_eq!(tracks.holds[&ADDRESS], bars);
         assert_eq!(Tracks::shared(&tracks.holds[&ADDRESS]), []);
     }
@@ -281,6 +277,9 @@ mod tests {
     fn two_that_use_one_address_are_seen() {
         let tracks = Tracks::of(&history(vec![(10, holds(1, 90)), (50, holds(2, 70))]), 100);
         assert_eq!(Tracks::shared(&tracks.holds[&ADDRESS]), [Span { from: 50, to: 70, what: () }]);
+        // The run ends where this is found.
+        let tracks = Tracks::of(&history(vec![(10, holds(1, 90)), (50, holds(2, 70))]), 50);
+        assert_eq!(Tracks::shared(&tracks.holds[&ADDRESS]).len(), 1);
         let back = What::GivenBack { client: 1, address: ADDRESS };
         let tracks = Tracks::of(&history(vec![(10, holds(1, 90)), (40, back), (50, holds(2, 70))]), 100);
         assert_eq!(Tracks::shared(&tracks.holds[&ADDRESS]), []);
