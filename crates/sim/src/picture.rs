@@ -242,6 +242,9 @@ fn chapters(subject: &Subject<'_>, tracks: &Tracks, window: Window) -> Vec<Chapt
         let last = rows.partition_point(|place| *place < to).min(first + MOST);
         return vec![chapter("What was asked for", history, place(first)..place(last), true)];
     }
+    if rows.len() <= CLOSE {
+        return vec![chapter("All of it", history, 0..history.len(), true)];
+    }
     let of_servers = tracks.marks.iter().filter(|mark| !matches!(mark.whom, Party::Client(_)));
     let mut troubles: Vec<usize> =
         of_servers.map(|mark| rows.partition_point(|place| *place < mark.place)).collect();

@@ -72,7 +72,7 @@ fn a_violation_is_where_it_was_and_a_part_can_be_asked_for() {
     let page = page_of(&report, Window::default());
     check_form(&page);
     assert!(page.contains("S2 was violated") && page.contains("S2 violated</text>"));
-    assert!(page.contains("<text class=\"violated\"") && page.contains("Before the violation, "));
+    assert!(page.contains("<text class=\"violated\"") && page.contains("<summary>Before the violation, "));
     let window = Window { from: Some(violation.at - 400_000), to: Some(violation.at - 10_000) };
     let part = page_of(&report, window);
     check_form(&part);

@@ -4,7 +4,7 @@
 //! *Must not know:* what the commands do.
 
 use clap::builder::PossibleValuesParser;
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgGroup, Args, Parser, Subcommand};
 use server::control::json::binding_status_names;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
@@ -235,6 +235,8 @@ pub(crate) struct RecoverArguments {
 }
 
 #[derive(Debug, Args)]
+#[group(skip)]
+#[command(group = ArgGroup::new("run").args(["replay", "moves"]))]
 pub(crate) struct SimArguments {
     /// How many seeds to run; each makes a world of its own
     #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u64).range(1..))]
@@ -259,8 +261,8 @@ pub(crate) struct SimArguments {
     /// fails after-MILLISECONDS
     #[arg(long, value_name = "WHAT,...", requires = "replay", default_value = "", hide_default_value = true)]
     pub(crate) without: sim::Without,
-    /// Write the run that is replayed as a page with pictures into this file
-    #[arg(long, value_name = "FILE", requires = "replay")]
+    /// Write the run that is replayed, or what these moves do, as a page with pictures into this file
+    #[arg(long, value_name = "FILE", requires = "run")]
     pub(crate) html: Option<PathBuf>,
     /// Draw the run message by message from here on, "1d 03:12:09" since it began [default: what is most telling]
     #[arg(long, value_name = "TIME", requires = "html", value_parser = sim::moment)]

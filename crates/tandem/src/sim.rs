@@ -18,6 +18,8 @@ pub(crate) fn run(arguments: &SimArguments, output: &mut Output) -> Result<Code,
             threads: arguments.threads,
             planted: arguments.planted.clone(),
             moves: arguments.moves.clone(),
+            html: arguments.html.clone(),
+            window: Window { from: arguments.from, to: arguments.to },
         };
         return Ok(if small::small(&arguments, output.writer())? { Code::Ok } else { Code::Failed });
     }
