@@ -46,12 +46,14 @@ pub(super) fn number(millis: u64) -> f64 {
 }
 
 struct Axis {
+    begin: u64,
     end: u64,
 }
 
 impl Axis {
     fn x(&self, at: u64) -> f64 {
-        LEFT + WIDTH * number(at.min(self.end)) / number(self.end.max(1))
+        let lasts = (self.end - self.begin).max(1);
+        LEFT + WIDTH * number(at.clamp(self.begin, self.end) - self.begin) / number(lasts)
     }
 
     /// Left edge and width of what lasts.
@@ -66,8 +68,9 @@ impl Axis {
         let steps = [1, 5, 15, 30, 60, 180, 360, 720, 1440, 2880, 7200, 14_400, 43_200].map(|n| n * MINUTE);
         let second_steps = [1000, 5000, 15_000];
         let all = second_steps.into_iter().chain(steps);
-        let step = all.into_iter().find(|step| self.end / step <= 14).unwrap_or(self.end.max(1));
-        (0..=self.end / step).map(move |n| n * step)
+        let step =
+            all.into_iter().find(|step| (self.end - self.begin) / step <= 14).unwrap_or(self.end.max(1));
+        (self.begin.div_ceil(step)..=self.end / step).map(move |n| n * step)
     }
 }
 
@@ -83,7 +86,7 @@ fn label_of(at: u64) -> String {
 
 /// The drawing.
 pub(super) fn draw(subject: &Subject<'_>, tracks: &Tracks, chapters: &[Chapter]) -> String {
-    let axis = Axis { end: subject.end };
+    let axis = Axis { begin: tracks.begin, end: subject.end.max(tracks.begin) };
     let mut drawing = Drawing::default();
     let mut y = 30.0;
     let (link, has_clients) = (tracks.is_pair, tracks.marks.iter().any(is_of_client));
@@ -170,7 +173,7 @@ fn grid(axis: &Axis, bottom: f64) -> String {
 
 fn bands(drawing: &mut Drawing, tracks: &Tracks, axis: &Axis, server: usize, y: f64) {
     drawing.text("name", [LEFT - 8.0, y + 14.0], &name_of_server(tracks, server));
-    for span in &tracks.conditions[server] {
+    for span in tracks.conditions[server].iter().filter(|span| span.from < span.to) {
         let (x, width) = axis.span(span.from, span.to);
         let title = format!("{} from {} to {}", name_of(span.what), Clocked(span.from), Clocked(span.to));
         drawing.rectangle(&format!("band {}", class_of(span.what)), [x, y, width, BAND], &title);

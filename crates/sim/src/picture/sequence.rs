@@ -5,7 +5,7 @@
 
 use super::overview::{name_of_server, number};
 use super::svg::{At, Drawing, Escaped, Until, class_of, class_of_client, name_of};
-use super::track::{Arrow, Condition, Tracks};
+use super::track::{Arrow, Condition, Span, Tracks};
 use super::{Chapter, Subject, has_row};
 use crate::history::{CONTACT, Happening, Party, What};
 use crate::report::Clocked;
@@ -85,6 +85,18 @@ impl Rows {
                 top + (bottom - top) * number(at - before) / number((after - before).max(1))
             }
         }
+    }
+
+    /// How far down something begins and ends.
+    fn ends<T>(&self, span: &Span<T>) -> (f64, f64) {
+        let drawn = |place: usize| self.by_place.get(&place).copied();
+        let top = drawn(span.places.0).unwrap_or_else(|| self.y(span.from));
+        let bottom = span.places.1.and_then(drawn).unwrap_or_else(|| self.y(span.to));
+        (top, bottom.max(top))
+    }
+
+    fn has<T>(&self, span: &Span<T>) -> bool {
+        span.from <= self.last() && span.to >= self.first()
     }
 
     fn first(&self) -> u64 {
@@ -201,20 +213,19 @@ fn lines(body: &mut Drawing, tracks: &Tracks, columns: &Columns, rows: &Rows) {
     }
     for (server, spans) in tracks.conditions.iter().enumerate() {
         let Some(x) = columns.x(Party::Server(server)) else { continue };
-        let mut band = |class: &str, from: u64, to: u64, title: &str| {
-            if from <= rows.last() && to >= rows.first() {
-                let (top, bottom) = (rows.y(from), if to >= tracks.end { rows.bottom } else { rows.y(to) });
-                let height = (bottom - top).max(1.0);
-                body.rectangle(class, [x - BAND / 2.0, top, BAND, height], title);
-            }
+        let mut band = |class: &str, (top, bottom): (f64, f64), title: &str| {
+            body.rectangle(class, [x - BAND / 2.0, top, BAND, (bottom - top).max(1.0)], title);
         };
-        for span in spans {
+        for span in spans.iter().filter(|span| rows.has(span)) {
             let title = format!("{} from {} to {}", name_of(span.what), Clocked(span.from), Clocked(span.to));
-            band(&format!("band {}", class_of(span.what)), span.from, span.to, &title);
+            let (top, bottom) = rows.ends(span);
+            let goes_on = span.places.1.is_none() && span.to >= rows.last();
+            let bottom = if goes_on { rows.bottom } else { bottom };
+            band(&format!("band {}", class_of(span.what)), (top, bottom), &title);
         }
-        for span in &tracks.stands[server] {
+        for span in tracks.stands[server].iter().filter(|span| rows.has(span)) {
             let title = format!("stands still from {} to {}", Clocked(span.from), Clocked(span.to));
-            band("stands", span.from, span.to, &title);
+            band("stands", rows.ends(span), &title);
         }
     }
     for (from, spans) in tracks.silent.iter().enumerate() {
@@ -226,7 +237,7 @@ fn lines(body: &mut Drawing, tracks: &Tracks, columns: &Columns, rows: &Rows) {
                 Clocked(span.from),
                 Clocked(span.to)
             );
-            let (top, bottom) = (rows.y(span.from), rows.y(span.to));
+            let (top, bottom) = rows.ends(span);
             body.rectangle("silent", [x, top, 4.0, (bottom - top).max(1.0)], &title);
         }
     }
@@ -269,8 +280,10 @@ fn leases(body: &mut Drawing, tracks: &Tracks, columns: &Columns, rows: &Rows) {
             let title =
                 format!("client {client} uses {address} from {} to {}", Clocked(span.from), Until(span.to));
             let sure = span.what.given_back.unwrap_or(span.to).min(span.to);
-            let (top, middle) = (rows.y(span.from), rows.y(sure));
-            let bottom = if span.to >= rows.last() { rows.bottom } else { rows.y(span.to) };
+            let (top, end) = rows.ends(span);
+            let goes_on = span.places.1.is_none() && span.to >= rows.last();
+            let bottom = if goes_on { rows.bottom } else { end };
+            let middle = rows.y(sure).max(top);
             let middle = if sure == span.to { bottom } else { middle };
             let class = class_of_client(client);
             body.rectangle(&format!("lease {class}"), [x - 7.0, top, 14.0, (middle - top).max(2.0)], &title);
@@ -287,7 +300,7 @@ fn leases(body: &mut Drawing, tracks: &Tracks, columns: &Columns, rows: &Rows) {
         for span in Tracks::shared(spans) {
             if span.from <= rows.last() && span.to >= rows.first() {
                 let title = format!("two clients use {address} from here on");
-                let (top, bottom) = (rows.y(span.from), rows.y(span.to));
+                let (top, bottom) = rows.ends(&span);
                 body.rectangle("shared", [x - 10.0, top - 2.0, 20.0, (bottom - top).max(2.0) + 4.0], &title);
             }
         }

@@ -23,6 +23,8 @@ pub(super) enum Condition {
 pub(super) struct Span<T> {
     pub(super) from: u64,
     pub(super) to: u64,
+    /// Where it begins in the history, and where it ends, if something there ended it: much may happen in one instant.
+    pub(super) places: (usize, Option<usize>),
     pub(super) what: T,
 }
 
@@ -64,6 +66,7 @@ pub(super) struct Mark {
 /// All that lasted in a run.
 #[derive(Debug, Default)]
 pub(super) struct Tracks {
+    pub(super) begin: u64,
     pub(super) end: u64,
     /// Of each server.
     pub(super) conditions: Vec<Vec<Span<Condition>>>,
@@ -80,20 +83,17 @@ pub(super) struct Tracks {
     pub(super) is_pair: bool,
 }
 
-/// Ends spans of this kind at `now` that would go on.
-fn cut<T>(spans: &mut [Span<T>], now: u64) {
-    for span in spans.iter_mut().rev().take_while(|span| span.to > now) {
-        span.to = now;
+/// Ends the last span now, if it would go on.
+fn cut<T>(spans: &mut [Span<T>], now: u64, place: usize) {
+    if let Some(span) = spans.last_mut().filter(|span| span.to >= now && span.places.1.is_none()) {
+        (span.to, span.places.1) = (now, Some(place));
     }
 }
 
-/// Puts a span behind the others, which end where it begins.
-fn follow<T>(spans: &mut Vec<Span<T>>, from: u64, to: u64, what: T) {
-    cut(spans, from);
-    if spans.last().is_some_and(|last| last.from == from) {
-        spans.pop();
-    }
-    spans.push(Span { from, to, what });
+/// Puts a span behind the others, the last of which ends where it begins.
+fn follow<T>(spans: &mut Vec<Span<T>>, [from, to]: [u64; 2], place: usize, what: T) {
+    cut(spans, from, place);
+    spans.push(Span { from, to, places: (place, None), what });
 }
 
 impl Tracks {
@@ -101,9 +101,14 @@ impl Tracks {
     pub(super) fn of(history: &[Happening], end: u64) -> Tracks {
         let servers = history.iter().map(|one| one.what.server().map_or(0, |server| server + 1));
         let servers = servers.max().unwrap_or(0);
+        let begin = history.first().map_or(0, |first| first.at);
         let mut tracks = Tracks {
+            begin,
             end,
-            conditions: vec![vec![Span { from: 0, to: end, what: Condition::Down }]; servers],
+            conditions: vec![
+                vec![Span { from: begin, to: end, places: (0, None), what: Condition::Down }];
+                servers
+            ],
             stands: vec![Vec::new(); servers],
             silent: vec![Vec::new(); servers],
             is_pair: history.iter().any(|one| matches!(one.what, What::State { .. })),
@@ -137,44 +142,51 @@ impl Tracks {
                     let (number, whom, kind) = (*number, *whom, kind.clone());
                     tracks.marks.push(Mark { at: *at, place, number, whom, kind });
                 }
-                _ => tracks.lasts(*at, what),
+                _ => tracks.lasts(*at, place, what),
             }
         }
         tracks
     }
 
-    fn lasts(&mut self, now: u64, what: &What) {
+    fn lasts(&mut self, now: u64, place: usize, what: &What) {
         let end = self.end;
         match what {
             What::Healed => {
                 self.healed = Some(now);
-                self.silent.iter_mut().for_each(|spans| cut(spans, now));
+                self.silent.iter_mut().for_each(|spans| cut(spans, now, place));
             }
             What::Serves { server, .. } if !self.is_pair => {
-                follow(&mut self.conditions[*server], now, end, Condition::Serves);
+                follow(&mut self.conditions[*server], [now, end], place, Condition::Serves);
             }
             What::State { server, state } => {
-                follow(&mut self.conditions[*server], now, end, Condition::In(*state));
+                follow(&mut self.conditions[*server], [now, end], place, Condition::In(*state));
             }
             What::Ends { server, .. } => {
-                follow(&mut self.conditions[*server], now, end, Condition::Down);
-                cut(&mut self.stands[*server], now);
+                follow(&mut self.conditions[*server], [now, end], place, Condition::Down);
+                cut(&mut self.stands[*server], now, place);
             }
             What::Stands { server, until } => {
-                follow(&mut self.stands[*server], now, (*until).min(end), ());
+                follow(&mut self.stands[*server], [now, (*until).min(end)], place, ());
             }
             What::Silent { from, until } => {
                 let spans = &mut self.silent[*from];
                 match spans.last_mut().filter(|span| span.to >= now) {
                     Some(span) => span.to = span.to.max(*until).min(end),
-                    None => spans.push(Span { from: now, to: (*until).min(end), what: () }),
+                    None => {
+                        spans.push(Span {
+                            from: now,
+                            to: (*until).min(end),
+                            places: (place, None),
+                            what: (),
+                        });
+                    }
                 }
             }
-            What::Holds { client, address, until, .. } => self.holds(now, *client, *address, *until),
+            What::Holds { client, address, until, .. } => self.holds(now, place, *client, *address, *until),
             What::LetsGo { client, address, .. } => {
                 let spans = self.holds.entry(*address).or_default();
                 if let Some(span) = spans.iter_mut().rev().find(|span| span.what.client == *client) {
-                    span.to = span.to.min(now);
+                    (span.to, span.places.1) = (span.to.min(now), Some(place));
                 }
             }
             What::GivenBack { client, address } => {
@@ -188,15 +200,15 @@ impl Tracks {
         }
     }
 
-    fn holds(&mut self, now: u64, client: u8, address: Ipv4Addr, until: u64) {
+    fn holds(&mut self, now: u64, place: usize, client: u8, address: Ipv4Addr, until: u64) {
         let spans = self.holds.entry(address).or_default();
         let last = spans.iter_mut().rev().find(|span| span.what.client == client);
         if let Some(span) = last.filter(|span| span.to >= now && span.what.given_back.is_none()) {
-            span.to = until;
+            (span.to, span.places.1) = (until, None);
             span.what.extended += 1;
         } else {
             let what = Hold { client, extended: 0, given_back: None };
-            spans.push(Span { from: now, to: until, what });
+            spans.push(Span { from: now, to: until, places: (place, None), what });
         }
     }
 
@@ -208,7 +220,8 @@ impl Tracks {
             for other in spans[n + 1..].iter().filter(|other| other.what.client != one.what.client) {
                 let (from, to) = (one.from.max(other.from), sure(one).min(sure(other)));
                 if from < to {
-                    shared.push(Span { from, to, what: () });
+                    let place = one.places.0.max(other.places.0);
+                    shared.push(Span { from, to, places: (place, None), what: () });
                 }
             }
         }
@@ -260,23 +273,26 @@ mod tests {
             100,
         );
         let bands = [
-            (0, 10, Condition::Down),
+            (10, 10, Condition::Down),
             (10, 20, Condition::In(FailoverState::Startup)),
             (20, 50, Condition::In(FailoverState::Normal)),
             (50, 100, Condition::Down),
         ];
-        assert_eq!(tracks.conditions, [bands.map(|(from, to, what)| Span { from, to, what }).to_vec()]);
+        let seen = tracks.conditions[0].iter().map(|span| (span.from, span.to, span.what));
+        assert_eq!(seen.collect::<Vec<_>>(), bands);
         let first = Hold { client: 1, extended: 1, given_back: Some(60) };
         let second = Hold { client: 2, extended: 0, given_back: None };
-        let bars = [Span { from: 30, to: 70, what: first }, Span { from: 80, to: u64::MAX, what: second }];
-        assert_eq!(tracks.holds[&ADDRESS], bars);
+        let bars = [(30, 70, (2, Some(6)), first), (80, u64::MAX, (7, None), second)];
+        let seen = tracks.holds[&ADDRESS].iter().map(|span| (span.from, span.to, span.places, span.what));
+        assert_eq!(seen.collect::<Vec<_>>(), bars);
         assert_eq!(Tracks::shared(&tracks.holds[&ADDRESS]), []);
     }
 
     #[test]
     fn two_that_use_one_address_are_seen() {
         let tracks = Tracks::of(&history(vec![(10, holds(1, 90)), (50, holds(2, 70))]), 100);
-        assert_eq!(Tracks::shared(&tracks.holds[&ADDRESS]), [Span { from: 50, to: 70, what: () }]);
+        let both = Span { from: 50, to: 70, places: (1, None), what: () };
+        assert_eq!(Tracks::shared(&tracks.holds[&ADDRESS]), [both]);
         // The run ends where this is found.
         let tracks = Tracks::of(&history(vec![(10, holds(1, 90)), (50, holds(2, 70))]), 50);
         assert_eq!(Tracks::shared(&tracks.holds[&ADDRESS]).len(), 1);
