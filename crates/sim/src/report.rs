@@ -27,7 +27,7 @@ impl fmt::Display for Clocked {
     }
 }
 
-/// Milliseconds since a run began, from what [`Clocked`] writes: `1d 03:12:09.123`. Days, seconds and their parts may be left out.
+/// Milliseconds since a run began, as reports write them: `1d 03:12:09.123`. Days, seconds and their parts may be left out.
 ///
 /// # Errors
 /// When it is written otherwise; the text says how it should be.
