@@ -16,6 +16,9 @@ fn main() -> std::io::Result<()> {
             "--kind" => {
                 arguments.kind = Some(if value == "pair" { sim::Kind::Pair } else { sim::Kind::Single });
             }
+            "--shrink" => arguments.shrink = Some(number()),
+            "--html" => arguments.html = Some(value.into()),
+            "--without" => arguments.without = value.parse().expect("what is left out"),
             "--replay" => arguments.replay = Some(number()),
             _ => arguments.planted = Some(value),
         }

@@ -28,6 +28,7 @@ mod s6;
 mod s7;
 mod s9;
 
+pub(crate) use ledger::{brief, contents};
 pub(crate) use record::Seen;
 
 use crate::client::{How, Why};
@@ -37,6 +38,7 @@ use crate::scene::Scene;
 use dhcp::{ClientIdentity, Message, MessageType};
 use engine::{Batch, LeaseView, LinkId};
 use failover::endpoint::Command;
+use failover::message::Message as PartnerMessage;
 use failover::state::FailoverState;
 use failover::time::{Interval, Time};
 use std::collections::BTreeMap;
@@ -306,11 +308,11 @@ impl Checkers {
         }
     }
 
-    /// A message to the partner has left. A line for people, unless it only says that the server lives.
-    pub(crate) fn said_to_partner(&mut self, at: At, link: LinkId, bytes: &[u8]) -> Option<String> {
-        let (line, verdicts) = self.ledger.as_mut()?.said(at, link, bytes);
+    /// A message to the partner has left: what it says.
+    pub(crate) fn said_to_partner(&mut self, at: At, link: LinkId, bytes: &[u8]) -> Option<PartnerMessage> {
+        let (said, verdicts) = self.ledger.as_mut()?.said(at, link, bytes);
         self.judge_all(verdicts);
-        line
+        said
     }
 
     /// A server has been told by its disk that all records up to this one are stable.

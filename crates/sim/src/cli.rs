@@ -3,9 +3,15 @@
 //! *Lives here:* [`Arguments`], [`sim`].
 //! *Must not know:* the parser of command lines.
 
+use crate::picture::{Window, page_of};
+use crate::plan::Without;
 use crate::planted::Planted;
+use crate::report::Report;
 use crate::run::{Kind, Options, find_planted, run, run_seeds};
+use crate::shrink::{Shrunk, shrink};
+use crate::step::step;
 use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
 
 /// What was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,11 +26,32 @@ pub struct Arguments {
     pub replay: Option<u64>,
     /// Put this bug in, and see it found.
     pub planted: Option<String>,
+    /// Make the run of this seed smaller, in which something is violated.
+    pub shrink: Option<u64>,
+    /// Go through the run that is replayed event by event, as standard input says.
+    pub step: bool,
+    /// Leave this out of the run that is replayed.
+    pub without: Without,
+    /// Write the run that is replayed as a page into this file.
+    pub html: Option<PathBuf>,
+    /// The part of it that is drawn close.
+    pub window: Window,
 }
 
 impl Default for Arguments {
     fn default() -> Arguments {
-        Arguments { kind: None, seeds: 500, first_seed: 1, replay: None, planted: None }
+        Arguments {
+            kind: None,
+            seeds: 500,
+            first_seed: 1,
+            replay: None,
+            planted: None,
+            shrink: None,
+            step: false,
+            without: Without::default(),
+            html: None,
+            window: Window::default(),
+        }
     }
 }
 
@@ -42,12 +69,17 @@ pub fn sim(arguments: &Arguments, out: &mut dyn Write) -> io::Result<bool> {
         return Ok(false);
     }
     let planted = planted.and_then(|(name, planted)| planted.map(|planted| (name, planted)));
-    if let Some(seed) = arguments.replay {
+    if let Some(seed) = arguments.replay.or(arguments.shrink) {
         let kind = match &planted {
             Some((name, _)) => Planted::kind(name),
             None => arguments.kind.unwrap_or_default(),
         };
-        return replay(seed, &Options { kind, planted, traced: true }, out);
+        let without = arguments.without.clone();
+        let options = Options { kind, planted, traced: true, without, ..Options::default() };
+        if arguments.shrink.is_some() {
+            return make_smaller(seed, &options, out);
+        }
+        return replay(seed, &options, arguments, out);
     }
     if let Some((name, _)) = planted {
         return show_planted(&name, arguments, out);
@@ -75,9 +107,18 @@ fn run_all(kind: Kind, arguments: &Arguments, out: &mut dyn Write) -> io::Result
     Ok(summary.is_good())
 }
 
-fn replay(seed: u64, options: &Options, out: &mut dyn Write) -> io::Result<bool> {
+fn replay(seed: u64, options: &Options, arguments: &Arguments, out: &mut dyn Write) -> io::Result<bool> {
     let report = run(seed, options);
-    for line in &report.trace {
+    if let Some(path) = &arguments.html {
+        std::fs::write(path, page_of(&report, arguments.window))
+            .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
+        writeln!(out, "{}", path.display())?;
+        return Ok(report.violation.is_none());
+    }
+    if arguments.step {
+        return go_through(&report, out);
+    }
+    for line in report.lines() {
         writeln!(out, "{line}")?;
     }
     for (name, number) in report.counts.iter(options.kind).filter(|(_, number)| *number > 0) {
@@ -85,6 +126,44 @@ fn replay(seed: u64, options: &Options, out: &mut dyn Write) -> io::Result<bool>
     }
     write!(out, "{report}")?;
     Ok(report.violation.is_none())
+}
+
+fn go_through(report: &Report, out: &mut dyn Write) -> io::Result<bool> {
+    let mut input = io::stdin().lock();
+    let prompt = if input.is_terminal() { "> " } else { "" };
+    if step(&report.history, &mut input, out, prompt)? {
+        match &report.violation {
+            Some(violation) => writeln!(out, "seed {}: {violation}", report.seed)?,
+            None => writeln!(out, "seed {}: nothing was violated", report.seed)?,
+        }
+    }
+    Ok(report.violation.is_none())
+}
+
+fn make_smaller(seed: u64, options: &Options, out: &mut dyn Write) -> io::Result<bool> {
+    let terminal = io::stderr().is_terminal();
+    let shrunk = shrink(seed, options, &mut |trials, size| {
+        if terminal {
+            // Nobody misses a progress line that could not be written.
+            let _ = write!(io::stderr(), "\r{trials} runs: {size}\x1b[K");
+        }
+    });
+    if terminal {
+        let _ = writeln!(io::stderr());
+    }
+    let Some(Shrunk { before, after, report, trials, .. }) = shrunk else {
+        writeln!(
+            out,
+            "seed {seed}: nothing is violated in this run, so that there is nothing to make smaller"
+        )?;
+        return Ok(false);
+    };
+    write!(out, "{report}")?;
+    for befallen in &report.befallen {
+        writeln!(out, "left: {:>5} {}", befallen.number, befallen.kind)?;
+    }
+    writeln!(out, "before: {before}\nafter:  {after}, found in {trials} runs")?;
+    Ok(true)
 }
 
 fn show_planted(name: &str, arguments: &Arguments, out: &mut dyn Write) -> io::Result<bool> {

@@ -260,13 +260,22 @@ impl Client {
         steps.push(Step::Holds { address, until: end, how });
     }
 
-    /// Does what it is not supposed to do, or what is rare. Nothing when it has no lease.
-    pub(crate) fn act(&mut self, now: Local, habit: Habit, steps: &mut Vec<Step>) {
-        let lease = match self.state {
+    /// The lease that it uses now.
+    fn in_use(&self) -> Option<Lease> {
+        match self.state {
             State::Bound | State::Renewing | State::Rebinding => self.lease,
             _ => None,
-        };
-        let Some(lease) = lease else { return };
+        }
+    }
+
+    /// Whether it would do something out of this habit now.
+    pub(crate) fn heeds(&self, habit: Habit) -> bool {
+        self.in_use().is_some_and(|lease| habit != Habit::Sleep || lease.end != NEVER)
+    }
+
+    /// Does what it is not supposed to do, or what is rare. Nothing when it has no lease.
+    pub(crate) fn act(&mut self, now: Local, habit: Habit, steps: &mut Vec<Step>) {
+        let Some(lease) = self.in_use() else { return };
         let soon = now + self.random.between(1000, 90_000);
         match habit {
             Habit::Vanish => {

@@ -33,7 +33,11 @@ pub(crate) enum Arrival {
     Accepted,
     /// The connection that was asked for did not come about.
     Failed,
-    Bytes(Vec<u8>),
+    Bytes {
+        bytes: Vec<u8>,
+        /// The message that is whole with these bytes.
+        message: Option<u64>,
+    },
     /// The connection is gone.
     End,
 }
@@ -145,7 +149,8 @@ impl Lines {
         let left = left.map(|left| usize::try_from(self.random.below(left + 1)).unwrap_or(0));
         for (end, mut left) in self.standing.get_mut(&link).into_iter().flatten().zip(left) {
             for arrival in &mut end.coming {
-                if let Arrival::Bytes(bytes) = arrival {
+                if let Arrival::Bytes { bytes, message } = arrival {
+                    *message = message.filter(|_| bytes.len() <= left);
                     bytes.truncate(left);
                     left -= bytes.len();
                 }
@@ -180,7 +185,7 @@ mod tests {
     }
 
     fn bytes(byte: u8) -> Arrival {
-        Arrival::Bytes(vec![byte; 9])
+        Arrival::Bytes { bytes: vec![byte; 9], message: None }
     }
 
     #[test]
@@ -224,10 +229,12 @@ mod tests {
     #[test]
     fn a_reset_cuts_a_message_anywhere() {
         let (mut lines, link) = lines();
-        lines.send(1, 0, link, Arrival::Bytes(vec![1; 1000]));
+        lines.send(1, 0, link, Arrival::Bytes { bytes: vec![1; 1000], message: Some(7) });
         lines.reset(2, link);
-        let Some(Arrival::Bytes(rest)) = lines.arrives(1, link, 1) else { panic!("a part of it") };
-        assert!(rest.len() <= 300);
+        let Some(Arrival::Bytes { bytes, message: None }) = lines.arrives(1, link, 1) else {
+            panic!("a part of it")
+        };
+        assert!(bytes.len() <= 300);
         assert_eq!(lines.arrives(1, link, 1), Some(Arrival::End));
         assert_eq!(lines.arrives(0, link, 1), Some(Arrival::End));
     }

@@ -6,8 +6,8 @@
 use crate::checkers::Checkers;
 use crate::clock::Moment;
 use crate::count::Counts;
+use crate::history::{Happening, What};
 use crate::net::Network;
-use crate::report::Clocked;
 use crate::server::partner::Doing;
 use engine::{Destination, LinkId};
 use std::cmp::Reverse;
@@ -20,6 +20,8 @@ pub(crate) struct Datagram {
     pub(crate) source: SocketAddrV4,
     pub(crate) destination: Ipv4Addr,
     pub(crate) bytes: Vec<u8>,
+    /// See [`What::Sends`].
+    pub(crate) message: u64,
 }
 
 /// Something that happens at its time. An incarnation names one life of a server's process: what was meant for another
@@ -33,7 +35,7 @@ pub(crate) enum Event {
     /// A datagram reaches a server's machine.
     AtServer { server: usize, datagram: Datagram },
     /// A message reaches a client.
-    AtClient { client: usize, bytes: Vec<u8> },
+    AtClient { client: usize, bytes: Vec<u8>, message: u64 },
     /// The owner of a server's engine has something to do.
     Owner { server: usize, incarnation: u64 },
     /// The journal of a server has something to do.
@@ -66,6 +68,8 @@ pub(crate) struct Sent {
     pub(crate) server: usize,
     pub(crate) destination: Destination,
     pub(crate) bytes: Vec<u8>,
+    /// See [`What::Sends`].
+    pub(crate) message: u64,
 }
 
 /// See the module.
@@ -83,8 +87,10 @@ pub(crate) struct Outside {
     pub(crate) doings: Vec<(usize, Doing)>,
     /// Processes that ended, and whether their machine did too.
     pub(crate) ended: Vec<(usize, bool)>,
-    /// Lines for people; `None` when nobody reads them.
-    trace: Option<Vec<String>>,
+    /// What happened, for people; `None` when nobody looks at it.
+    history: Option<Vec<Happening>>,
+    /// Messages that were sent.
+    messages: u64,
     /// Of all that happened: two runs with the same digest were the same.
     pub(crate) digest: u64,
     pub(crate) steps: u64,
@@ -105,7 +111,8 @@ impl Outside {
             sent: Vec::new(),
             doings: Vec::new(),
             ended: Vec::new(),
-            trace: traced.then(Vec::new),
+            history: traced.then(Vec::new),
+            messages: 0,
             digest: 0xcbf2_9ce4_8422_2325,
             steps: 0,
             lost_time: 0,
@@ -142,12 +149,23 @@ impl Outside {
 
     /// Notes a line for people; made only when somebody reads it.
     pub(crate) fn note(&mut self, line: impl FnOnce() -> String) {
-        if let Some(trace) = &mut self.trace {
-            trace.push(format!("{}  {}", Clocked(self.now), line()));
+        self.record(|| What::Note(line()));
+    }
+
+    /// Records what happens now; made only when somebody looks at it.
+    pub(crate) fn record(&mut self, what: impl FnOnce() -> What) {
+        if let Some(history) = &mut self.history {
+            history.push(Happening { at: self.now, what: what() });
         }
     }
 
-    pub(crate) fn take_trace(&mut self) -> Vec<String> {
-        self.trace.take().unwrap_or_default()
+    /// The number of a message that is sent now.
+    pub(crate) fn next_message(&mut self) -> u64 {
+        self.messages += 1;
+        self.messages
+    }
+
+    pub(crate) fn take_history(&mut self) -> Vec<Happening> {
+        self.history.take().unwrap_or_default()
     }
 }

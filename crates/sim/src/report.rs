@@ -5,8 +5,11 @@
 
 use crate::checkers::Violation;
 use crate::count::Counts;
+use crate::history::Happening;
+use crate::plan::{Befallen, Without};
 use crate::run::Kind;
 use dhcp::{ClientIdentity, Message};
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// Lines of the trace that are shown before a violation.
@@ -24,11 +27,59 @@ impl fmt::Display for Clocked {
     }
 }
 
+/// Milliseconds since a run began, as reports write them: `1d 03:12:09.123`. Days, seconds and their parts may be left out.
+///
+/// # Errors
+/// When it is written otherwise; the text says how it should be.
+pub fn moment(text: &str) -> Result<u64, String> {
+    let wrong = || format!("{text:?} is no time of a run: write 03:12, 03:12:09.123 or \"1d 03:12:09\"");
+    let (days, clock) = text.split_once('d').unwrap_or(("0", text));
+    let mut parts = clock.trim().splitn(3, ':');
+    let whole = |text: &str, below: u64| match text.trim().parse::<u64>() {
+        Ok(number) if number < below => Ok(number),
+        _ => Err(wrong()),
+    };
+    let days = whole(days, 100_000)?;
+    let (Some(hours), Some(minutes)) = (parts.next(), parts.next()) else { return Err(wrong()) };
+    let (hours, minutes) = (whole(hours, 24)?, whole(minutes, 60)?);
+    let (seconds, millis) = match parts.next().map(|text| text.split_once('.').unwrap_or((text, ""))) {
+        None => (0, 0),
+        Some((seconds, "")) => (whole(seconds, 60)?, 0),
+        Some((seconds, part)) if part.len() <= 3 => {
+            (whole(seconds, 60)?, whole(&format!("{part:0<3}"), 1000)?)
+        }
+        Some(_) => return Err(wrong()),
+    };
+    Ok((((days * 24 + hours) * 60 + minutes) * 60 + seconds) * 1000 + millis)
+}
+
+/// The name of a message.
+pub(crate) fn name_of(message: &Message<'_>) -> &'static str {
+    message.message_type().map_or("BOOTP", dhcp::MessageType::name)
+}
+
+/// What a message is about: an address, and for how many seconds.
+pub(crate) fn brief(message: &Message<'_>) -> String {
+    let named = [Some(message.yiaddr()), message.requested_address(), Some(message.ciaddr())];
+    let address = named.into_iter().flatten().find(|address| !address.is_unspecified());
+    let seconds = message.lease_time().filter(|_| !message.yiaddr().is_unspecified());
+    match (address, seconds) {
+        (Some(address), Some(u32::MAX)) => format!("{address} for ever"),
+        (Some(address), Some(seconds)) => format!("{address} for {seconds} s"),
+        (Some(address), None) => address.to_string(),
+        (None, _) => String::new(),
+    }
+}
+
 /// One line for a message.
 pub(crate) fn describe(message: &Message<'_>) -> String {
-    let kind = message.message_type().map_or("BOOTP", dhcp::MessageType::name);
+    format!("{} {}", name_of(message), contents(message))
+}
+
+/// The same without its name.
+pub(crate) fn contents(message: &Message<'_>) -> String {
     let who = ClientIdentity::from_message(message).map_or("nobody".to_owned(), |client| client.to_string());
-    let mut line = format!("{kind} of {who}, xid {:08x}", message.xid().0);
+    let mut line = format!("of {who}, xid {:08x}", message.xid().0);
     let addresses =
         [("ciaddr", message.ciaddr()), ("yiaddr", message.yiaddr()), ("giaddr", message.giaddr())];
     for (name, address) in addresses.into_iter().filter(|(_, address)| !address.is_unspecified()) {
@@ -60,10 +111,40 @@ pub struct Report {
     pub counts: Counts,
     /// What must not happen, and did.
     pub violation: Option<Violation>,
-    /// All lines of the trace, when one was wanted.
-    pub trace: Vec<String>,
+    /// All that happened, when somebody wanted to look at it.
+    pub history: Vec<Happening>,
+    /// What went wrong on purpose, in this order.
+    pub befallen: Vec<Befallen>,
     /// The bug that was put in on purpose.
     pub planted: Option<String>,
+    /// What was left out.
+    pub without: Without,
+    /// The clients that took part, by their numbers.
+    pub clients: BTreeSet<u8>,
+    /// When faults stopped, if it came so far.
+    pub healed: Option<u64>,
+}
+
+impl Report {
+    /// The lines of all that happened, for people.
+    pub fn lines(&self) -> impl Iterator<Item = String> {
+        self.history.iter().filter_map(Happening::line)
+    }
+
+    /// The command that makes this run again.
+    pub fn command(&self) -> String {
+        let mut command = self.command_to("--replay");
+        if !self.without.is_empty() {
+            command.extend([" --without ", &self.without.to_string()]);
+        }
+        command
+    }
+
+    fn command_to(&self, what: &str) -> String {
+        let kind = if self.kind == Kind::Pair { "--pair" } else { "--single" };
+        let planted = self.planted.as_ref().map_or_else(String::new, |name| format!(" --planted {name}"));
+        format!("tandem sim {kind} {what} {}{planted}", self.seed)
+    }
 }
 
 impl fmt::Display for Report {
@@ -75,14 +156,18 @@ impl fmt::Display for Report {
             Clocked(*virtual_millis)
         )?;
         if let Some(violation) = &self.violation {
-            let before = self.trace.len().saturating_sub(SHOWN);
-            for line in &self.trace[before..] {
+            let mut last: Vec<String> =
+                self.history.iter().rev().filter_map(Happening::line).take(SHOWN).collect();
+            last.reverse();
+            for line in last {
                 writeln!(f, "  {line}")?;
             }
             writeln!(f, "seed {seed}: {violation}")?;
-            let planted = self.planted.as_ref().map_or(String::new(), |name| format!(" --planted {name}"));
-            let kind = if self.kind == Kind::Pair { "--pair" } else { "--single" };
-            writeln!(f, "again: tandem sim {kind} --replay {seed}{planted}")?;
+            writeln!(f, "again: {}", self.command())?;
+            writeln!(f, "with --html FILE as a page with pictures, with --step event by event")?;
+            if self.without.is_empty() {
+                writeln!(f, "smaller: {}", self.command_to("--shrink"))?;
+            }
         }
         Ok(())
     }
@@ -142,5 +227,21 @@ impl fmt::Display for Summary {
             self.steps,
             self.failed
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_that_is_written_can_be_read() {
+        for millis in [0, 59_999, 3_600_000, 86_399_120, 950_400_001] {
+            assert_eq!(moment(&Clocked(millis).to_string()), Ok(millis));
+        }
+        assert_eq!((moment("06:11"), moment("2d 0:1:2.5")), (Ok(22_260_000), Ok(172_862_500)));
+        for wrong in ["", "12", "1d", "25:00", "1:60", "1:2:3.0001", "x d 1:2", "1:2:3:4", "-1:2"] {
+            assert!(moment(wrong).is_err(), "{wrong}");
+        }
     }
 }

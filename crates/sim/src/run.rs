@@ -5,10 +5,12 @@
 
 use crate::checkers::{l1, l2, l3, l5};
 use crate::count::Count;
+use crate::plan::{Occasion, Plan, Without};
 use crate::planted::Planted;
 use crate::report::{Report, Summary};
 use crate::scene::Terms;
 use crate::world::World;
+use std::rc::Rc;
 
 /// Failing runs that a summary keeps with their traces.
 const KEPT: usize = 3;
@@ -33,34 +35,69 @@ pub struct Options {
     pub kind: Kind,
     /// Bugs put in on purpose, by their name.
     pub planted: Option<(String, Planted)>,
-    /// Lines of all that happens.
+    /// What happens is kept.
     pub traced: bool,
+    /// What is left out.
+    pub without: Without,
+    /// The run is over then, in milliseconds since it began, whatever becomes of it.
+    pub until: Option<u64>,
 }
 
 /// One run. The same seed and options give the same report.
 pub fn run(seed: u64, options: &Options) -> Report {
-    let (planted_name, planted) = options.planted.clone().unzip();
-    let mut world = World::new(seed, options.kind, planted.unwrap_or_default(), options.traced);
+    if options.without.is_empty() {
+        return made(seed, options, Plan::default()).0;
+    }
+    let plan = plan_of(seed, options);
+    along(seed, options, &plan)
+}
+
+/// All that goes wrong in the whole run.
+pub(crate) fn plan_of(seed: u64, options: &Options) -> Rc<[Occasion]> {
+    let whole = Options { traced: false, without: Without::default(), until: None, ..options.clone() };
+    made(seed, &whole, Plan::default()).1
+}
+
+/// The run of `seed` along the plan of its whole run, without what the options leave out.
+pub(crate) fn along(seed: u64, options: &Options, plan: &Rc<[Occasion]>) -> Report {
+    made(seed, options, Plan::following(plan, options.without.clone())).0
+}
+
+fn made(seed: u64, options: &Options, plan: Plan) -> (Report, Rc<[Occasion]>) {
+    let mut world = World::new(seed, options, plan);
     live(&mut world);
     world.count_at_end();
+    let occasions = world.plan.occasions();
+    let befallen = std::mem::take(&mut world.plan.befallen);
+    let (clients, healed) = (world.clients(), world.healed_at);
+    // What was judged of a run that did not go on is no judgement.
+    let is_cut_off = world.is_cut_off;
     let outside = &mut world.outside;
-    Report {
+    let report = Report {
         seed,
         kind: options.kind,
         virtual_millis: outside.now,
         steps: outside.steps,
         digest: outside.digest,
         counts: network_counts(outside),
-        violation: outside.checkers.violation.clone(),
-        trace: outside.take_trace(),
-        planted: planted_name,
-    }
+        violation: outside.checkers.violation.clone().filter(|_| !is_cut_off),
+        history: outside.take_history(),
+        befallen,
+        planted: options.planted.as_ref().map(|(name, _)| name.clone()),
+        without: options.without.clone(),
+        clients,
+        healed,
+    };
+    (report, occasions)
 }
 
 /// First everything may fail. Then all is well, and clients must live well (L4). Then all go away, every address must come
 /// back, and whoever comes then must get one (L5).
 fn live(world: &mut World) {
     world.run_until(world.scene.lasts);
+    if world.has_failed() {
+        return;
+    }
     if !world.heal() {
         world.outside.checkers.judge("L4", Err("a server did not serve again when all was well".to_owned()));
         return;
@@ -77,7 +114,7 @@ fn live(world: &mut World) {
     // An address is kept for as much longer as time was lost and found while it was leased: again and again, but not for ever.
     for _ in 0..PATIENCE {
         world.run_until(world.outside.now + forgotten);
-        if world.outside.checkers.violation.is_some() {
+        if world.has_failed() {
             return;
         }
         if l5::after_all_leases(&world.views()).is_ok() {
@@ -194,8 +231,43 @@ pub struct Found {
 pub fn find_planted(name: &str, first_seed: u64, most: u64) -> Option<Found> {
     let planted = Some((name.to_owned(), Planted::named(name)?));
     let kind = Planted::kind(name);
-    let options = Options { kind, planted, traced: false };
+    let options = Options { kind, planted, ..Options::default() };
     let end = first_seed.saturating_add(most);
     let seed = (first_seed..end).find(|seed| run(*seed, &options).violation.is_some())?;
     Some(Found { seeds: seed - first_seed + 1, report: run(seed, &Options { traced: true, ..options }) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_along_its_plan_is_the_run() {
+        for (kind, seeds) in [(Kind::Single, 1..4), (Kind::Pair, 3..8)] {
+            let options = Options { kind, ..Options::default() };
+            for seed in seeds {
+                let (whole, plan) = made(seed, &options, Plan::default());
+                assert_eq!(along(seed, &options, &plan), whole);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_left_out_does_not_happen_and_the_rest_does() {
+        let options = Options { kind: Kind::Pair, ..Options::default() };
+        let (whole, plan) = made(4, &options, Plan::default());
+        let all: Vec<u32> = whole.befallen.iter().map(|one| one.number).collect();
+        assert!(all.len() > 20, "{all:?}");
+        // A trouble that found nobody in the whole run may find somebody now.
+        let troubles = (2..=all[all.len() - 1]).step_by(2).collect();
+        let without = Without { troubles, clients: [1].into(), ..Without::default() };
+        let options = Options { without, traced: true, ..options };
+        let part = along(4, &options, &plan);
+        assert_eq!(part, run(4, &options));
+        assert!(part.befallen.iter().all(|one| one.number % 2 == 1));
+        assert!(part.befallen.len() > all.len() / 4, "{:?}", part.befallen);
+        let is_of_first = |one: &crate::What| matches!(one, crate::What::Holds { client: 1, .. });
+        assert!(!part.history.iter().any(|one| is_of_first(&one.what)));
+        assert_eq!(part.violation, None);
+    }
 }

@@ -15,6 +15,7 @@ use crate::checkers::{At, Queues, Seen};
 use crate::clock::{Machine, Moment};
 use crate::count::Count;
 use crate::disk::{DiskTally, VirtualDisk};
+use crate::history::{Party, What};
 use crate::line::Arrival;
 use crate::outside::{Datagram, Event, Outside, Sent};
 use crate::planted::Planted;
@@ -258,11 +259,11 @@ impl Server {
         while !process.outbox.is_full() || self.planted.read_past_bound {
             let Some(arrived) = self.socket.pop_front() else { break };
             let received = process.clock.as_ref().map_or(at.engine, |clock| clock.at(arrived.at));
-            let Datagram { source, destination, bytes } = &arrived.datagram;
+            let Datagram { source, destination, bytes, message } = &arrived.datagram;
             let packet =
                 Packet { interface: INTERFACE, source: *source, destination: *destination, received, bytes };
             let recorded = handle(process, Input::Packet(packet));
-            note_handled(outside, at, bytes, recorded);
+            note_handled(outside, at, bytes, *message, recorded);
         }
         process.piece_of_snapshot();
         count_decisions(outside, &before, process);
@@ -277,9 +278,16 @@ impl Server {
             let batch = process.outbox.seal(Batch::default());
             for event in batch.events().0 {
                 outside.note(|| format!("server {}: {event}", at.server));
+                if let engine::event::Event::StateChanged { to, .. } = event {
+                    outside.record(|| What::State { server: at.server, state: *to });
+                }
             }
             (queues.replies, queues.events) = (batch.waiting(), batch.events().0.len());
             let records = Seen::all(batch.records().2);
+            for seen in &records {
+                let (server, address, status) = (at.server, seen.address, seen.status);
+                outside.record(|| What::Recorded { server, address, status });
+            }
             let views = views_of(&process.engine, &records);
             outside.checkers.sealed(at, &batch, &records, views);
             process.jobs.push_back(Job::Batch(batch));
@@ -403,13 +411,25 @@ fn interfaces(server: usize) -> [Interface; 1] {
     [Interface { id: INTERFACE, addresses: vec![crate::scene::server_address(server)] }]
 }
 
-fn note_handled(outside: &mut Outside, at: At, bytes: &[u8], recorded: bool) {
+fn note_handled(outside: &mut Outside, at: At, bytes: &[u8], number: u64, recorded: bool) {
     let Ok(message) = Message::parse(bytes) else { return };
     if message.message_type() == Some(MessageType::Release) {
         outside.counts.one(Count::Releases);
     }
-    outside.note(|| format!("server {}: hears {}", at.server, crate::report::describe(&message)));
+    let text = || Some(crate::report::describe(&message));
+    outside.record(|| What::Heard { message: number, by: Party::Server(at.server), text: text() });
+    if let (Some(MessageType::Release | MessageType::Decline), Some(client)) =
+        (message.message_type(), client_of(&message))
+    {
+        let address = message.requested_address().unwrap_or(message.ciaddr());
+        outside.record(|| What::GivenBack { client, address });
+    }
     outside.checkers.handled(at, message, recorded);
+}
+
+/// The number of the client that a message is from or for: clients of this world have it in their hardware address.
+fn client_of(message: &Message<'_>) -> Option<u8> {
+    message.hardware_address().as_ethernet().map(|[.., number]| number)
 }
 
 /// Lets go of what rests on what is stable.
@@ -423,16 +443,25 @@ fn release(outside: &mut Outside, disk: &VirtualDisk, at: At, batch: &mut Batch,
     outside.counts.add(Count::TooOld, released.too_old as u64);
     let mut on_disk = None;
     for (destination, bytes) in replies {
+        let number = outside.next_message();
         if let Ok(message) = Message::parse(&bytes) {
             let is_ack = message.message_type() == Some(MessageType::Ack) && message.lease_time().is_some();
             let frames = batch.records().2;
             let on_disk =
                 !is_ack || *on_disk.get_or_insert_with(|| !frames.is_empty() && disk.is_stable(frames));
-            outside.note(|| format!("server {}: sends {}", at.server, crate::report::describe(&message)));
+            outside.record(|| What::Sends {
+                message: number,
+                from: Party::Server(at.server),
+                // Strangers are nobody in particular.
+                to: client_of(&message).filter(|to| *to != u8::MAX).map(Party::Client).into_iter().collect(),
+                name: crate::report::name_of(&message),
+                brief: crate::report::brief(&message),
+                text: crate::report::contents(&message),
+            });
             outside.checkers.left(at, &message, on_disk);
         }
         outside.stir(&bytes);
-        outside.sent.push(Sent { server: at.server, destination, bytes });
+        outside.sent.push(Sent { server: at.server, destination, bytes, message: number });
     }
 }
 

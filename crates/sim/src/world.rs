@@ -13,17 +13,21 @@ use crate::client::{Client, How, NEVER, Person, State, Step, Why, message::RELAY
 use crate::clock::{Moment, Oscillator};
 use crate::count::Count;
 use crate::faults::Faults;
+use crate::history::{Party, What};
 use crate::line::Lines;
-use crate::net::{Link, Network};
+use crate::net::{Link, Network, Weather};
 use crate::outside::{Datagram, Event, Outside, Sent};
+use crate::plan::{Plan, Without};
 use crate::planted::Planted;
 use crate::random::Random;
-use crate::run::Kind;
+use crate::report::{brief, contents, name_of};
+use crate::run::{Kind, Options};
 use crate::scene::{Scene, server_address};
 use crate::server::Server;
 use dhcp::Message;
 use engine::config::Config;
 use engine::{Destination, LeaseView};
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddrV4};
 
 /// A client with its clock.
@@ -43,14 +47,20 @@ pub(crate) struct World {
     random: Random,
     /// Faults have stopped.
     healed: bool,
+    pub(crate) plan: Plan,
+    /// Nothing of what comes later is of interest.
+    last: Option<Moment>,
+    /// It would go on after that.
+    pub(crate) is_cut_off: bool,
+    pub(crate) healed_at: Option<Moment>,
     pair: Option<pair::Pair>,
     clients_held: bool,
 }
 
 impl World {
-    pub(crate) fn new(seed: u64, kind: Kind, planted: Planted, traced: bool) -> World {
+    pub(crate) fn new(seed: u64, options: &Options, plan: Plan) -> World {
         let mut random = Random::new(seed);
-        let (scene, faults) = match kind {
+        let (mut scene, mut faults) = match options.kind {
             Kind::Single => {
                 let scene = Scene::draw(&mut random);
                 let faults = Faults::draw(&mut random, scene.pace);
@@ -62,8 +72,9 @@ impl World {
                 (scene, faults)
             }
         };
+        leave_out(plan.without(), &mut scene, &mut faults);
         let network = Network::new(scene.servers.len(), faults.weather, random.split());
-        let outside = Outside::new(network, Checkers::new(&scene), traced);
+        let outside = Outside::new(network, Checkers::new(&scene), options.traced);
         let pair = scene.terms.map(|_| pair::Pair::new(Lines::new(random.split()), seed));
         let mut world = World {
             servers: Vec::new(),
@@ -74,12 +85,17 @@ impl World {
             faults,
             outside,
             random,
+            plan,
+            last: options.until,
+            is_cut_off: false,
+            healed_at: None,
             pair,
         };
         if !world.faults.pair_troubles.is_empty() {
             let wait = world.random.wait(world.faults.pair_trouble_every);
             world.outside.schedule(wait, Event::PairTrouble);
         }
+        let planted = options.planted.as_ref().map(|(_, planted)| *planted).unwrap_or_default();
         world.add_servers(planted);
         for (person, link) in world.scene.clients.clone() {
             let person = Person { declines: world.faults.declines, wishes: world.faults.wishes, ..person };
@@ -113,7 +129,10 @@ impl World {
         let now = oscillator.counts(self.outside.now);
         let spread = if self.healed { 5000 } else { 120_000 };
         let due = now + self.random.between(1, spread);
-        let client = Client::new(person, link, due, self.random.split());
+        let mut client = Client::new(person, link, due, self.random.split());
+        if self.plan.without().clients.contains(&client.person.number) {
+            (client.state, client.due) = (State::Off, NEVER);
+        }
         self.actors.push(Actor { client, oscillator });
         self.call_client(self.actors.len() - 1);
         if !self.faults.habits.is_empty() && !self.healed {
@@ -124,8 +143,10 @@ impl World {
 
     /// Runs until `end`, or until something is violated.
     pub(crate) fn run_until(&mut self, end: Moment) {
-        while self.outside.checkers.violation.is_none() {
-            let Some(event) = self.outside.next_until(end) else {
+        let last = self.last.map_or(end, |last| last.min(end));
+        while !self.has_failed() {
+            let Some(event) = self.outside.next_until(last) else {
+                self.is_cut_off = last < end;
                 self.outside.now = end.max(self.outside.now);
                 return;
             };
@@ -162,7 +183,7 @@ impl World {
                 self.outside.stir(&datagram.bytes);
                 self.servers[server].arrives(&mut self.outside, datagram);
             }
-            Event::AtClient { client, bytes } => self.hear(client, &bytes),
+            Event::AtClient { client, bytes, message } => self.hear(client, &bytes, message),
             Event::Owner { server, incarnation } if self.lives(server, incarnation) => {
                 self.servers[server].owner_turn(&mut self.outside);
             }
@@ -227,8 +248,10 @@ impl World {
         self.call_client(client);
     }
 
-    fn hear(&mut self, client: usize, bytes: &[u8]) {
+    fn hear(&mut self, client: usize, bytes: &[u8], number: u64) {
         let Ok(message) = Message::parse(bytes) else { return };
+        let by = Party::Client(self.actors[client].client.person.number);
+        self.outside.record(|| What::Heard { message: number, by, text: None });
         let (now, mut steps) = (self.local(client), Vec::new());
         let heard = &mut self.actors[client].client;
         let (before, due) = (heard.state, heard.due);
@@ -278,7 +301,7 @@ impl World {
             How::Rebooted => counts.one(Count::InitReboots),
             How::StillIts => {}
         }
-        self.outside.note(|| format!("client {number}: holds {address} ({how:?})"));
+        self.outside.record(|| What::Holds { client: number, address, until, how: how.name() });
         self.outside.checkers.holds(number, &identity, address, until, how);
     }
 
@@ -290,7 +313,7 @@ impl World {
         if why == Why::WasAway {
             self.outside.counts.one(Count::SleptPastExpiry);
         }
-        self.outside.note(|| format!("client {number}: lets go of {address} ({why:?})"));
+        self.outside.record(|| What::LetsGo { client: number, address, why: why.name() });
         self.outside.checkers.lets_go(number, address, why, here && !moves);
     }
 
@@ -299,11 +322,20 @@ impl World {
         let link = self.actors[client].client.link;
         let number = self.actors[client].client.person.number;
         if let Ok(message) = Message::parse(bytes) {
-            self.outside.note(|| format!("client {number}: sends {}", crate::report::describe(&message)));
-            for server in 0..self.servers.len() {
+            let servers = 0..self.servers.len();
+            let is_meant = |server: &usize| to.is_none_or(|to| to == server_address(*server));
+            let sent = self.outside.next_message();
+            self.outside.record(|| What::Sends {
+                message: sent,
+                from: Party::Client(number),
+                to: servers.clone().filter(is_meant).map(Party::Server).collect(),
+                name: name_of(&message),
+                brief: brief(&message),
+                text: contents(&message),
+            });
+            for server in servers.filter(is_meant) {
                 let address = server_address(server);
                 let (source, destination) = match (to, link) {
-                    (Some(to), _) if to != address => continue,
                     (Some(_), _) => (SocketAddrV4::new(message.ciaddr(), 68), address),
                     (None, Link::Far) => (SocketAddrV4::new(RELAY, 67), address),
                     (None, Link::Wire) => (SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 68), Ipv4Addr::BROADCAST),
@@ -311,7 +343,7 @@ impl World {
                 for at in
                     self.outside.network.carry(self.outside.now + after, server, link).into_iter().flatten()
                 {
-                    let datagram = Datagram { source, destination, bytes: bytes.to_vec() };
+                    let datagram = Datagram { source, destination, bytes: bytes.to_vec(), message: sent };
                     self.outside.schedule(at, Event::AtServer { server, datagram });
                 }
             }
@@ -337,11 +369,26 @@ impl World {
                 for at in
                     self.outside.network.carry(self.outside.now, sent.server, link).into_iter().flatten()
                 {
-                    self.outside.schedule(at, Event::AtClient { client, bytes: sent.bytes.clone() });
+                    let (bytes, message) = (sent.bytes.clone(), sent.message);
+                    self.outside.schedule(at, Event::AtClient { client, bytes, message });
                 }
             }
         }
     }
+}
+
+/// What a world does without from its beginning.
+fn leave_out(without: &Without, scene: &mut Scene, faults: &mut Faults) {
+    if without.weather {
+        faults.weather = Weather::default();
+    }
+    if without.declines {
+        faults.declines = 0;
+    }
+    if without.wishes {
+        faults.wishes = 0;
+    }
+    scene.lasts = without.after.map_or(scene.lasts, |after| after.min(scene.lasts));
 }
 
 /// Newcomers are numbered from here on.
@@ -356,7 +403,8 @@ impl World {
         if let Some(pair) = &mut self.pair {
             pair.lines.heal();
         }
-        self.outside.note(|| "all is well from now on".to_owned());
+        self.healed_at = Some(self.outside.now);
+        self.outside.record(|| What::Healed);
         for server in &mut self.servers {
             server.heal();
         }
@@ -366,7 +414,7 @@ impl World {
         let deadline = self.outside.now + 5 * 3_600_000;
         while !self.all_well() && self.outside.now < deadline {
             self.run_until(self.outside.now + 1000);
-            if self.outside.checkers.violation.is_some() {
+            if self.has_failed() {
                 return false;
             }
         }
@@ -378,6 +426,12 @@ impl World {
 
     fn all_well(&self) -> bool {
         self.servers.iter().all(|server| server.is_well(self.outside.now))
+    }
+
+    /// The clients that take part from the beginning, by their numbers.
+    pub(crate) fn clients(&self) -> BTreeSet<u8> {
+        let all = self.scene.clients.iter().map(|(person, _)| person.number);
+        all.filter(|number| !self.plan.without().clients.contains(number)).collect()
     }
 
     /// All clients go away without a word.

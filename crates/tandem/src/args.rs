@@ -4,7 +4,7 @@
 //! *Must not know:* what the commands do.
 
 use clap::builder::PossibleValuesParser;
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgGroup, Args, Parser, Subcommand};
 use server::control::json::binding_status_names;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
@@ -270,6 +270,8 @@ pub(crate) struct RecoverArguments {
 }
 
 #[derive(Debug, Args)]
+#[group(skip)]
+#[command(group = ArgGroup::new("run").args(["replay", "moves"]))]
 pub(crate) struct SimArguments {
     /// How many seeds to run; each makes a world of its own
     #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u64).range(1..))]
@@ -280,9 +282,29 @@ pub(crate) struct SimArguments {
     /// Run this seed alone, and show all that happens
     #[arg(long, value_name = "SEED", conflicts_with_all = ["seeds", "first_seed"])]
     pub(crate) replay: Option<u64>,
+    /// Make the run of this seed, in which something is violated, as small as it can be, and show how to replay it
+    #[arg(long, value_name = "SEED", conflicts_with_all = ["seeds", "first_seed", "replay", "small"])]
+    pub(crate) shrink: Option<u64>,
+    /// Go through the run that is replayed event by event: Enter for the next, a number for so many, /TEXT until a line has
+    /// it, s for servers and leases, q for the end; standard input may be a file
+    #[arg(long, requires = "replay", conflicts_with = "html")]
+    pub(crate) step: bool,
     /// Put a bug in, and see it found
     #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(sim::Planted::names()))]
     pub(crate) planted: Option<String>,
+    /// Leave out of the run that is replayed: troubles by number (7, 3-9), client-N, weather, declines, wishes, and all that
+    /// fails after-MILLISECONDS
+    #[arg(long, value_name = "WHAT,...", requires = "replay", default_value = "", hide_default_value = true)]
+    pub(crate) without: sim::Without,
+    /// Write the run that is replayed, or what these moves do, as a page with pictures into this file
+    #[arg(long, value_name = "FILE", requires = "run")]
+    pub(crate) html: Option<PathBuf>,
+    /// Draw the run message by message from here on, "1d 03:12:09" since it began [default: what is most telling]
+    #[arg(long, value_name = "TIME", requires = "html", value_parser = sim::moment)]
+    pub(crate) from: Option<u64>,
+    /// And up to here
+    #[arg(long, value_name = "TIME", requires = "html", value_parser = sim::moment)]
+    pub(crate) to: Option<u64>,
     /// Only worlds of one server
     #[arg(long, conflicts_with = "pair")]
     pub(crate) single: bool,

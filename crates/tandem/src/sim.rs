@@ -7,6 +7,7 @@ use crate::args::SimArguments;
 use crate::exit::{Code, Stop};
 use crate::output::Output;
 use ::sim::cli::{Arguments, sim};
+use ::sim::picture::Window;
 use ::sim::small::cli as small;
 
 /// Runs seeds, or searches the small world.
@@ -17,6 +18,8 @@ pub(crate) fn run(arguments: &SimArguments, output: &mut Output) -> Result<Code,
             threads: arguments.threads,
             planted: arguments.planted.clone(),
             moves: arguments.moves.clone(),
+            html: arguments.html.clone(),
+            window: Window { from: arguments.from, to: arguments.to },
         };
         return Ok(if small::small(&arguments, output.writer())? { Code::Ok } else { Code::Failed });
     }
@@ -31,6 +34,11 @@ pub(crate) fn run(arguments: &SimArguments, output: &mut Output) -> Result<Code,
         first_seed: arguments.first_seed,
         replay: arguments.replay,
         planted: arguments.planted.clone(),
+        shrink: arguments.shrink,
+        step: arguments.step,
+        without: arguments.without.clone(),
+        html: arguments.html.clone(),
+        window: Window { from: arguments.from, to: arguments.to },
     };
     Ok(if sim(&arguments, output.writer())? { Code::Ok } else { Code::Failed })
 }

@@ -29,7 +29,7 @@ fn help_of_failover() {
 
 #[test]
 fn a_command_line_that_makes_no_sense_is_2() {
-    let wrong: [&[&str]; 18] = [
+    let wrong: [&[&str]; 23] = [
         &["reset"],
         &["reset", "10.0.0", "--yes-nobody-uses-it"],
         &["failover"],
@@ -48,6 +48,11 @@ fn a_command_line_that_makes_no_sense_is_2() {
         &["sim", "--seeds", "0"],
         &["sim", "--replay", "1", "--seeds", "2"],
         &["sim", "--planted", "none"],
+        &["sim", "--html", "a.html"],
+        &["sim", "--step"],
+        &["sim", "--shrink", "1", "--replay", "1"],
+        &["sim", "--replay", "1", "--without", "everything"],
+        &["sim", "--replay", "1", "--html", "a.html", "--from", "noon"],
     ];
     for arguments in wrong {
         let (code, out, err) = run(arguments);

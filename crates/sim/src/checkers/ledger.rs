@@ -445,7 +445,7 @@ impl Ledger {
 /// The wire.
 impl Ledger {
     /// A message has left.
-    pub(super) fn said(&mut self, at: At, link: LinkId, bytes: &[u8]) -> (Option<String>, Verdicts) {
+    pub(super) fn said(&mut self, at: At, link: LinkId, bytes: &[u8]) -> (Option<Message>, Verdicts) {
         self.sees(at);
         let Ok(Parsed::Message(envelope)) = self.codec.parse(bytes) else {
             return (None, vec![("S14", Err("a message was sent that nobody understands".to_owned()))]);
@@ -501,7 +501,7 @@ impl Ledger {
             Message::PoolReq => self.talk += 1,
             _ => {}
         }
-        (line(link, &envelope.message), verdicts)
+        (Some(envelope.message), verdicts)
     }
 
     /// The updates that this server accepts with its answer.
@@ -682,9 +682,26 @@ fn stored_in(mut frames: &[u8]) -> Vec<Stored> {
     all
 }
 
-fn line(link: LinkId, message: &Message) -> Option<String> {
+/// What a message is about, for people who see many.
+pub(crate) fn brief(message: &Message) -> String {
+    let more = |number: usize| if number > 1 { format!(" and {} more", number - 1) } else { String::new() };
+    match message {
+        Message::BndUpd(updates) => updates.updates.first().map_or_else(String::new, |update| {
+            format!("{} {}{}", update.address, update.status, more(updates.updates.len()))
+        }),
+        Message::BndAck(acks) => acks.first().map_or_else(String::new, |ack| {
+            let answer = if ack.rejected.is_none() { "yes" } else { "no" };
+            format!("{} {answer}{}", ack.address, more(acks.len()))
+        }),
+        Message::State(state) if state.startup => format!("{} (STARTUP)", state.state),
+        Message::State(state) => state.state.to_string(),
+        _ => String::new(),
+    }
+}
+
+/// What is in a message, for people.
+pub(crate) fn contents(link: LinkId, message: &Message) -> String {
     let what = match message {
-        Message::Contact => return None,
         Message::BndUpd(updates) => {
             let each = updates.updates.iter().map(|update| {
                 let who = client_of(update).map_or_else(String::new, |client| format!(" of {client}"));
@@ -711,5 +728,5 @@ fn line(link: LinkId, message: &Message) -> Option<String> {
         }
         _ => String::new(),
     };
-    Some(format!("{} {what} on {}", message.message_type(), link.0))
+    format!("{what}{}on {}", if what.is_empty() { "" } else { " " }, link.0)
 }

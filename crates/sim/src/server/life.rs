@@ -8,9 +8,11 @@ use crate::checkers::Seen;
 use crate::clock::Moment;
 use crate::count::Count;
 use crate::disk::VirtualDisk;
+use crate::history::What;
 use crate::outside::{Event, Outside};
 use engine::clock::{Clock, Start};
 use engine::{Engine, Input, Outbox, Position, StorageHealth};
+use failover::state::FailoverState;
 use failover::time::Interval;
 use std::collections::VecDeque;
 use store::{OpenError, Store};
@@ -57,7 +59,7 @@ impl Server {
                 outside.counts.one(Count::SnapshotsLost);
             }
         }
-        outside.note(|| format!("server {server}: the process ends: {ending:?}"));
+        outside.record(|| What::Ends { server, how: format!("{ending:?}") });
         self.disk.process_died();
         match ending {
             Ending::PowerCut => {
@@ -124,9 +126,13 @@ impl Server {
         process.clock = Some(clock);
         self.machine.was_looked_at();
         let now = clock.at(reading.since_boot);
-        outside.note(|| {
-            format!("server {server}: serves from engine time {} on ({origin:?})", now.as_seconds())
+        outside.record(|| {
+            let text = format!("engine time {} on ({origin:?})", now.as_seconds());
+            What::Serves { server, text }
         });
+        if !self.config.relationships().is_empty() {
+            outside.record(|| What::State { server, state: FailoverState::Startup });
+        }
         let identity = (process.store.identity().0, process.store.generation());
         process.engine.set_store(identity.0, identity.1);
         process.engine.start(now, &mut process.outbox);

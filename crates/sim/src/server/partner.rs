@@ -5,9 +5,10 @@
 //! *Must not know:* what partners say to each other.
 
 use super::{Ending, Process, Server};
-use crate::checkers::At;
+use crate::checkers::{At, brief, contents};
 use crate::count::Count;
 use crate::disk::VirtualDisk;
+use crate::history::{Party, What};
 use crate::line::Arrival;
 use crate::outside::Outside;
 use engine::config::RelationshipId;
@@ -24,8 +25,15 @@ pub(crate) const PAIR: RelationshipId = RelationshipId(0);
 #[derive(Debug)]
 pub(crate) enum Doing {
     Connect,
-    Send { link: LinkId, bytes: Vec<u8> },
-    Close { link: LinkId },
+    /// `message`: see [`What::Sends`].
+    Send {
+        link: LinkId,
+        bytes: Vec<u8>,
+        message: u64,
+    },
+    Close {
+        link: LinkId,
+    },
 }
 
 impl Server {
@@ -67,7 +75,10 @@ impl Server {
                 Arrival::Connected => Link::Connected { link, relationship: PAIR },
                 Arrival::Accepted => Link::Accepted { link, relationship: PAIR },
                 Arrival::Failed => Link::Failed { relationship: PAIR },
-                Arrival::Bytes(bytes) => {
+                Arrival::Bytes { bytes, message } => {
+                    if let Some(message) = *message {
+                        outside.record(|| What::Heard { message, by: Party::Server(at.server), text: None });
+                    }
                     outside.stir(bytes);
                     outside.checkers.heard_partner(at, link, bytes, &mut outside.counts);
                     Link::Received { link, at: at.engine, bytes }
@@ -183,10 +194,18 @@ fn send(process: &mut Process, outside: &mut Outside, at: At, leaving: Vec<ToPar
                     continue;
                 }
                 outside.counts.one(Count::PartnerMessages);
-                if let Some(line) = outside.checkers.said_to_partner(at, link, &bytes) {
-                    outside.note(|| format!("server {}: says {line}", at.server));
+                let message = outside.next_message();
+                if let Some(said) = outside.checkers.said_to_partner(at, link, &bytes) {
+                    outside.record(|| What::Sends {
+                        message,
+                        from: Party::Server(at.server),
+                        to: vec![Party::Server(1 - at.server)],
+                        name: said.message_type().name(),
+                        brief: brief(&said),
+                        text: contents(link, &said),
+                    });
                 }
-                Doing::Send { link, bytes }
+                Doing::Send { link, bytes, message }
             }
         };
         outside.doings.push((at.server, doing));

@@ -7,8 +7,10 @@ use super::moves::Move;
 use super::places::{Place, places};
 use super::search::{Found, Options, Outcome, search};
 use super::world::World;
+use crate::picture::{Subject, Window, page};
 use crate::planted::Planted;
 use std::io::{self, Write};
+use std::path::PathBuf;
 
 /// From each so-manieth world the two must come together.
 const COME_TOGETHER_EVERY: u32 = 50;
@@ -24,6 +26,10 @@ pub struct Arguments {
     pub planted: Option<String>,
     /// Make these moves alone, and show all that happens: a place, a colon, and moves with semicolons in between.
     pub moves: Option<String>,
+    /// Write what happens then as a page into this file.
+    pub html: Option<PathBuf>,
+    /// The part of it that is drawn close.
+    pub window: Window,
 }
 
 /// Does what was asked for; whether all was as it should be.
@@ -37,7 +43,7 @@ pub fn small(arguments: &Arguments, out: &mut dyn Write) -> io::Result<bool> {
         return Ok(false);
     };
     if let Some(moves) = &arguments.moves {
-        return match play(moves, planted, out)? {
+        return match play(arguments, moves, planted, out)? {
             Ok(is_good) => Ok(is_good),
             Err(why) => {
                 writeln!(out, "{why}")?;
@@ -64,6 +70,7 @@ pub fn small(arguments: &Arguments, out: &mut dyn Write) -> io::Result<bool> {
             let bug =
                 arguments.planted.as_ref().map_or_else(String::new, |name| format!(" --planted {name}"));
             writeln!(out, "again: tandem sim --small{bug} --moves \"{}\"", written(place, &found))?;
+            writeln!(out, "with --html FILE as a page with pictures")?;
             writeln!(out, "{states} states until it was found")?;
             return Ok(arguments.planted.is_some());
         }
@@ -77,7 +84,12 @@ fn written(place: &Place, found: &Found) -> String {
     format!("{}: {}", place.name, moves.join("; "))
 }
 
-fn play(text: &str, planted: Planted, out: &mut dyn Write) -> io::Result<Result<bool, String>> {
+fn play(
+    arguments: &Arguments,
+    text: &str,
+    planted: Planted,
+    out: &mut dyn Write,
+) -> io::Result<Result<bool, String>> {
     let mut world = match begin(text, planted) {
         Ok(world) => world,
         Err(why) => return Ok(Err(why)),
@@ -95,6 +107,13 @@ fn play(text: &str, planted: Planted, out: &mut dyn Write) -> io::Result<Result<
     if !is_over {
         world.come_together();
     }
+    if let Some(path) = &arguments.html {
+        let page = page_of(arguments, text, &world);
+        std::fs::write(path, page)
+            .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
+        writeln!(out, "{}", path.display())?;
+        return Ok(Ok(world.violation().is_none()));
+    }
     for line in world.trace() {
         writeln!(out, "{line}")?;
     }
@@ -102,6 +121,19 @@ fn play(text: &str, planted: Planted, out: &mut dyn Write) -> io::Result<Result<
         writeln!(out, "{violation}")?;
     }
     Ok(Ok(world.violation().is_none()))
+}
+
+fn page_of(arguments: &Arguments, text: &str, world: &World) -> String {
+    let bug = arguments.planted.as_ref().map_or_else(String::new, |name| format!(" --planted {name}"));
+    let subject = Subject {
+        title: "a script of the small world",
+        command: &format!("tandem sim --small{bug} --moves \"{text}\""),
+        counts: &[],
+        violation: world.violation(),
+        history: world.history(),
+        end: world.history().last().map_or(0, |last| last.at),
+    };
+    page(&subject, arguments.window)
 }
 
 fn begin(text: &str, planted: Planted) -> Result<World, String> {
@@ -125,15 +157,32 @@ mod tests {
     #[test]
     fn what_was_found_can_be_played_again() {
         let planted = Some("releases-by-the-second".to_owned());
-        let arguments = Arguments { states: 60_000, threads: 1, planted, moves: None };
+        let arguments = Arguments {
+            states: 60_000,
+            threads: 1,
+            planted,
+            moves: None,
+            html: None,
+            window: Window::default(),
+        };
         let (is_good, out) = told(&arguments);
         assert!(is_good, "{out}");
         let violated =
             |text: &str| text.lines().find(|line| line.contains(" violated at ")).map(str::to_owned);
         let again = out.lines().find_map(|line| line.split_once("--moves \"")).unwrap().1;
         let moves = Some(again.trim_end_matches('"').to_owned());
-        let (is_good, played) = told(&Arguments { moves, ..arguments.clone() });
+        let (is_good, played) = told(&Arguments { moves: moves.clone(), ..arguments.clone() });
         assert!(!is_good && violated(&played).is_some() && violated(&played) == violated(&out), "{played}");
+        let file = std::env::temp_dir().join(format!("tandem-small-{}.html", std::process::id()));
+        let html = Some(file.clone());
+        assert!(!told(&Arguments { moves: moves.clone(), html, ..arguments.clone() }).0);
+        let page = std::fs::read_to_string(&file).unwrap();
+        std::fs::remove_file(&file).unwrap();
+        for part in
+            [" was violated</b>", "arrow dhcp\" d=", "arrow failover\" d=", "<title>NORMAL from ", "lease c1"]
+        {
+            assert!(page.contains(part), "{part}");
+        }
         let nowhere = Some("nowhere: Cut".to_owned());
         assert!(!told(&Arguments { moves: nowhere, ..arguments }).0);
     }

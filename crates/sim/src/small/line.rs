@@ -15,6 +15,8 @@ pub(super) enum Arrival {
         bytes: Vec<u8>,
         /// What they say.
         essence: Arc<Essence>,
+        /// See [`crate::What::Sends`].
+        message: u64,
     },
     /// The partner closed it.
     End,
@@ -129,7 +131,7 @@ mod tests {
     use super::*;
 
     fn bytes(byte: u8) -> Arrival {
-        Arrival::Bytes { bytes: vec![byte], essence: Arc::default() }
+        Arrival::Bytes { bytes: vec![byte], essence: Arc::default(), message: 0 }
     }
 
     #[test]

@@ -9,13 +9,14 @@ use super::line::{Arrival, Line};
 use super::moves::{Client, Move, Server};
 use super::server::{Disk, INTERFACE, Left, Server as Node, engine_time};
 use super::setup::Setup;
-use crate::checkers::{Checkers, Violation, l1};
+use crate::checkers::{Checkers, Violation, brief, contents, l1};
 use crate::client::message::{Contents, compose};
 use crate::client::{How, Why};
 use crate::clock::Moment;
 use crate::count::Counts;
+use crate::history::{Happening, Party, What};
 use crate::planted::Planted;
-use crate::report::Clocked;
+use crate::report;
 use crate::scene::server_address;
 use crate::server::partner::PAIR;
 use dhcp::{ClientIdentity, Message, MessageType};
@@ -66,7 +67,9 @@ pub struct World {
     pub(super) line: Line,
     pub(super) checkers: Checkers,
     pub(super) codec: Codec,
-    trace: Option<Vec<String>>,
+    /// What happened, for people; `None` while nobody looks at it.
+    history: Option<Vec<Happening>>,
+    messages: u64,
 }
 
 fn unless(wrong: bool, why: &str) -> Result<(), Impossible> {
@@ -96,7 +99,8 @@ impl World {
             line: Line::default(),
             checkers,
             codec: Codec::new(Dialect::Draft12, Ipv4Addr::UNSPECIFIED),
-            trace: None,
+            history: None,
+            messages: 0,
         })
     }
 
@@ -117,14 +121,22 @@ impl World {
         Ok(world)
     }
 
-    /// From now on lines for people are kept.
+    /// From now on what happens is kept for people.
     pub fn keep_trace(&mut self) {
-        self.trace = Some(Vec::new());
+        self.history = Some(Vec::new());
+        for server in 0..2 {
+            self.look(server);
+        }
     }
 
-    /// The lines kept so far.
-    pub fn trace(&self) -> &[String] {
-        self.trace.as_deref().unwrap_or_default()
+    /// What was kept so far.
+    pub fn history(&self) -> &[Happening] {
+        self.history.as_deref().unwrap_or_default()
+    }
+
+    /// The lines of it.
+    pub fn trace(&self) -> Vec<String> {
+        self.history().iter().filter_map(Happening::line).collect()
     }
 
     /// The first violation that a checker has found.
@@ -139,6 +151,7 @@ impl World {
     pub fn apply(&mut self, one: Move) -> Result<(), Impossible> {
         self.can(one)?;
         self.note(|| format!("-- {one}"));
+        self.tell_trouble(one);
         match one {
             Move::Pass(seconds) => self.pass(u64::from(seconds) * 1000),
             Move::Discover(client, server) => self.discover(client, server),
@@ -181,6 +194,7 @@ impl World {
             Move::Crash(server) => {
                 self.line.crashed(server.number());
                 self.servers[server.number()].crash(self.now, &mut self.checkers);
+                self.record(|| What::Ends { server: server.number(), how: "Crash".to_owned() });
             }
             Move::Restart(server) => self.start(server.number()),
             Move::LoseDisk(server) => {
@@ -274,6 +288,7 @@ impl World {
     fn start(&mut self, server: usize) {
         self.checkers.at(self.now);
         let left = self.servers[server].start(self.now, &mut self.checkers);
+        self.record(|| What::Serves { server, text: "what is stable".to_owned() });
         self.leaves(server, left);
         self.handle(server, Input::Wake);
     }
@@ -313,6 +328,7 @@ impl World {
     fn end_turn(&mut self, server: usize) {
         for _ in 0..AT_ONCE {
             let left = self.servers[server].seal(self.now, &mut self.checkers);
+            self.look(server);
             self.leaves(server, left);
             if self.servers[server].deadline().is_none_or(|at| at > self.now) {
                 return;
@@ -356,15 +372,25 @@ impl World {
             return;
         }
         let at = self.servers[server].at(self.now);
-        if let Some(line) = self.checkers.said_to_partner(at, link, &bytes) {
-            self.note(|| format!("{:?} says {line}", Server::ALL[server]));
-        }
+        let said = self.checkers.said_to_partner(at, link, &bytes);
         // CONTACT is heard at once, or not at all: it only shows that the server lives.
-        let is_contact = matches!(self.said(&bytes), Some(Said::Contact));
+        let is_contact = matches!(said, Some(Said::Contact));
+        self.messages += 1;
+        let message = self.messages;
+        if let Some(said) = said {
+            self.record(|| What::Sends {
+                message,
+                from: Party::Server(server),
+                to: vec![Party::Server(1 - server)],
+                name: said.message_type().name(),
+                brief: brief(&said),
+                text: contents(link, &said),
+            });
+        }
         let is_next = self.line.is_empty(1 - server);
         if !is_contact || is_next {
             let essence = Essence::of(self.codec.parse(&bytes)).into();
-            self.line.send(server, link, Arrival::Bytes { bytes, essence });
+            self.line.send(server, link, Arrival::Bytes { bytes, essence, message });
         }
         if is_contact && is_next {
             self.deliver(1 - server);
@@ -390,7 +416,8 @@ impl World {
 
     fn deliver(&mut self, to: usize) {
         match self.line.take(to) {
-            Some((link, Arrival::Bytes { bytes, .. })) => {
+            Some((link, Arrival::Bytes { bytes, message, .. })) => {
+                self.record(|| What::Heard { message, by: Party::Server(to), text: None });
                 self.hear(to, &Link::Received { link, at: engine_time(self.now), bytes: &bytes });
             }
             Some((link, Arrival::End)) => self.hear(to, &Link::Closed { link }),
@@ -469,9 +496,68 @@ impl World {
     }
 
     pub(super) fn note(&mut self, line: impl FnOnce() -> String) {
-        let now = self.now;
-        if let Some(trace) = &mut self.trace {
-            trace.push(format!("{}  {}", Clocked(now), line()));
+        self.record(|| What::Note(line()));
+    }
+
+    fn record(&mut self, what: impl FnOnce() -> What) {
+        let at = self.now;
+        if let Some(history) = &mut self.history {
+            history.push(Happening { at, what: what() });
+        }
+    }
+
+    /// Records the state of a server, if it is another than the one that was recorded last.
+    fn look(&mut self, server: usize) {
+        if self.history.is_none() {
+            return;
+        }
+        let of_server = |one: &Happening| match one.what {
+            What::State { server: of, state } if of == server => Some(Some(state)),
+            What::Ends { server: of, .. } if of == server => Some(None),
+            _ => None,
+        };
+        let known = self.history().iter().rev().find_map(of_server).flatten();
+        if let Some(state) = self.state(Server::ALL[server]).filter(|state| Some(*state) != known) {
+            self.record(|| What::State { server, state });
+        }
+    }
+
+    /// Records a move that is a trouble.
+    fn tell_trouble(&mut self, one: Move) {
+        let whom = match one {
+            Move::Cut => Party::Pair,
+            Move::Stall(server)
+            | Move::Sync(server)
+            | Move::Crash(server)
+            | Move::Restart(server)
+            | Move::LoseDisk(server)
+            | Move::Restore(server)
+            | Move::PartnerDown(server)
+            | Move::ServeAlone(server)
+            | Move::Recover(server) => Party::Server(server.number()),
+            Move::Deafen(client) => Party::Client(number(client)),
+            _ => return,
+        };
+        let kind = one.to_string();
+        let kind = kind.split('(').next().unwrap_or_default().to_owned();
+        self.record(|| What::Trouble { number: None, whom, kind });
+    }
+
+    /// Records a message of or for a client.
+    fn tell_dhcp(&mut self, from: Party, to: Party, bytes: &[u8], is_heard: bool) {
+        self.messages += 1;
+        let message = self.messages;
+        let Ok(said) = Message::parse(bytes) else { return };
+        self.record(|| What::Sends {
+            message,
+            from,
+            to: vec![to],
+            name: report::name_of(&said),
+            brief: report::brief(&said),
+            text: report::contents(&said),
+        });
+        if is_heard {
+            self.record(|| What::Heard { message, by: to, text: None });
         }
     }
 }
@@ -506,6 +592,7 @@ impl World {
         to: Ipv4Addr,
     ) {
         let bytes = compose(kind, contents);
+        let from = Party::Client(number(client));
         let (number, now) = (server.number(), engine_time(self.now));
         let port = |address, port| SocketAddrV4::new(address, port);
         let packet = Packet {
@@ -515,7 +602,7 @@ impl World {
             received: now,
             bytes: &bytes,
         };
-        self.note(|| format!("{client:?} says {kind:?} to {server:?}"));
+        self.tell_dhcp(from, Party::Server(number), &bytes, true);
         let recorded = self.servers[number].turn(self.now, Input::Packet(packet));
         if let Ok(message) = Message::parse(&bytes) {
             let at = self.servers[number].at(self.now);
@@ -591,22 +678,25 @@ impl World {
         if let Some((address, _, _)) = self.clients[client.number()].lease.take() {
             self.checkers.at(self.now);
             self.checkers.lets_go(number(client), address, why, why == Why::Refused);
+            self.record(|| What::LetsGo { client: number(client), address, why: why.name() });
         }
     }
 
     /// A reply has left a server.
     fn reply(&mut self, server: usize, bytes: &[u8]) {
         let Ok(message) = Message::parse(bytes) else { return };
-        self.note(|| format!("{:?} answers {}", Server::ALL[server], crate::report::describe(&message)));
         let Some(client) = Client::ALL.into_iter().find(|client| {
             client.number() < self.clients.len() && message.chaddr() == &World::hardware(client.number())[..]
         }) else {
             return;
         };
         let person = &mut self.clients[client.number()];
-        if message.xid().0 != person.transaction || std::mem::take(&mut person.is_deaf) {
+        let is_heard = message.xid().0 == person.transaction && !std::mem::take(&mut person.is_deaf);
+        self.tell_dhcp(Party::Server(server), Party::Client(number(client)), bytes, is_heard);
+        if !is_heard {
             return;
         }
+        let person = &mut self.clients[client.number()];
         let address = message.yiaddr();
         match (message.message_type(), message.lease_time()) {
             (Some(MessageType::Offer), _) => person.offers[server] = Some(address),
@@ -616,6 +706,8 @@ impl World {
                 (person.last, person.offers) = (Some(address), [None; 2]);
                 if let Some(identity) = World::identity(client.number()) {
                     self.checkers.holds(number(client), &identity, address, until, How::Selected);
+                    let (client, how) = (number(client), How::Selected.name());
+                    self.record(|| What::Holds { client, address, until, how });
                 }
             }
             (Some(MessageType::Nak), _) => {

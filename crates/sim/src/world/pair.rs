@@ -12,8 +12,10 @@ use crate::clock::Moment;
 use crate::count::Count;
 use crate::disk::VirtualDisk;
 use crate::faults::PairTrouble;
+use crate::history::{Party, What};
 use crate::line::{Arrival, Lines};
 use crate::outside::Event;
+use crate::plan::Source;
 use crate::server::Ending;
 use crate::server::partner::Doing;
 use engine::LinkId;
@@ -55,7 +57,7 @@ impl World {
         for (server, doing) in std::mem::take(&mut self.outside.doings) {
             match doing {
                 Doing::Connect => self.connect(server),
-                Doing::Send { link, bytes } => self.carry_bytes(server, link, bytes),
+                Doing::Send { link, bytes, message } => self.carry_bytes(server, link, bytes, message),
                 Doing::Close { link } => {
                     self.close(server, link, false);
                     self.servers[server].hears(&mut self.outside, link, Arrival::End);
@@ -73,13 +75,17 @@ impl World {
         }
     }
 
-    fn carry_bytes(&mut self, from: usize, link: LinkId, mut bytes: Vec<u8>) {
+    fn carry_bytes(&mut self, from: usize, link: LinkId, mut bytes: Vec<u8>, message: u64) {
         let now = self.outside.now;
         let Some(pair) = &mut self.pair else { return };
         // A stream knows no messages.
         let second = if self.random.chance(100) { bytes.split_off(bytes.len() / 3) } else { Vec::new() };
-        for part in [bytes, second].into_iter().filter(|part| !part.is_empty()) {
-            if let Some(at) = pair.lines.send(now, from, link, Arrival::Bytes(part)) {
+        let whole = second.is_empty().then_some(message);
+        for (bytes, message) in [(bytes, whole), (second, Some(message))] {
+            if bytes.is_empty() {
+                continue;
+            }
+            if let Some(at) = pair.lines.send(now, from, link, Arrival::Bytes { bytes, message }) {
                 self.outside.schedule(at, Event::AtPartner { server: 1 - from, link });
             }
         }
@@ -147,15 +153,23 @@ impl World {
         if self.healed {
             return;
         }
-        let wait = self.random.wait(self.faults.pair_trouble_every);
-        self.outside.schedule(self.outside.now + wait, Event::PairTrouble);
+        let (now, every) = (self.outside.now, self.faults.pair_trouble_every);
+        let next = self.plan.begin(Source::Pair, &mut self.random, |random| now + random.wait(every));
+        let Some(next) = next else { return };
+        self.outside.schedule(next, Event::PairTrouble);
         self.back_up();
-        if self.is_calm() {
-            return;
+        if !self.is_calm() {
+            self.befall_pair();
         }
+        self.plan.end(&mut self.random);
+    }
+
+    fn befall_pair(&mut self) {
         let trouble = self.random.pick(&self.faults.pair_troubles);
         let server = usize::try_from(self.random.below(2)).unwrap_or(0);
-        self.outside.note(|| format!("the pair: trouble: {trouble:?} ({server})"));
+        if !self.befalls(Party::Pair, || format!("{trouble:?} ({server})")) {
+            return;
+        }
         let now = self.outside.now;
         let lasts = self.how_long();
         match trouble {
@@ -218,6 +232,9 @@ impl World {
         let noticed = [0, 1].map(|_| self.random.chance(250));
         let Some(pair) = &mut self.pair else { return };
         pair.lines.silent = [0, 1].map(|n| pair.lines.silent[n].max(silent[n]));
+        for (from, until) in pair.lines.silent.into_iter().enumerate().filter(|(_, until)| *until > now) {
+            self.outside.record(|| What::Silent { from, until });
+        }
         // An end may see its cable pulled; the other learns nothing.
         for server in (0..2).filter(|server| noticed[*server]) {
             for link in pair.lines.of(server) {
@@ -389,8 +406,9 @@ impl World {
         self.servers.iter().map(crate::server::Server::views).collect()
     }
 
+    /// Something was violated, or nothing that comes is of interest.
     pub(crate) fn has_failed(&self) -> bool {
-        self.outside.checkers.violation.is_some()
+        self.outside.checkers.violation.is_some() || self.is_cut_off
     }
 
     /// Counts what the processes that still run have counted.

@@ -7,8 +7,10 @@ use super::World;
 use crate::client::{Client, Person, Step};
 use crate::count::Count;
 use crate::faults::{Habit, Trouble};
+use crate::history::{Party, What};
 use crate::net::Link;
 use crate::outside::{Datagram, Event};
+use crate::plan::Source;
 use crate::server::Ending;
 use std::net::{Ipv4Addr, SocketAddrV4};
 
@@ -18,8 +20,26 @@ impl World {
         if self.healed {
             return;
         }
-        let wait = self.random.wait(self.faults.trouble_every);
-        self.outside.schedule(self.outside.now + wait, Event::Trouble { server });
+        let (now, every) = (self.outside.now, self.faults.trouble_every);
+        let source = Source::Server(server);
+        let next = self.plan.begin(source, &mut self.random, |random| now + random.wait(every));
+        let Some(next) = next else { return };
+        self.outside.schedule(next, Event::Trouble { server });
+        self.befall_server(server);
+        self.plan.end(&mut self.random);
+    }
+
+    /// Whether what would befall somebody now does; it is left out otherwise.
+    pub(super) fn befalls(&mut self, whom: Party, kind: impl FnOnce() -> String) -> bool {
+        let number = self.plan.befalls(|| format!("{whom}: {}", kind()));
+        if let Some(befallen) = self.plan.befallen.last().filter(|_| number.is_some()) {
+            let kind = befallen.kind.split_once(": ").map_or("", |(_, kind)| kind);
+            self.outside.record(|| What::Trouble { number, whom, kind: kind.to_owned() });
+        }
+        number.is_some()
+    }
+
+    fn befall_server(&mut self, server: usize) {
         let trouble = self.random.pick(&self.faults.troubles);
         let now = self.outside.now;
         if self.is_calm() {
@@ -28,7 +48,9 @@ impl World {
         if self.servers[server].is_frozen(now) || !self.servers[server].is_serving() {
             return;
         }
-        self.outside.note(|| format!("server {server}: trouble: {trouble:?}"));
+        if !self.befalls(Party::Server(server), || format!("{trouble:?}")) {
+            return;
+        }
         match trouble {
             Trouble::Kill => self.servers[server].end(&mut self.outside, Ending::Killed),
             Trouble::PowerCut => self.servers[server].end(&mut self.outside, Ending::PowerCut),
@@ -39,7 +61,9 @@ impl World {
             Trouble::Pause => {
                 self.outside.counts.one(Count::Pauses);
                 let most = self.random.pick(&[4000, 60_000, 600_000]);
-                self.servers[server].stands_until = now + self.random.between(500, most);
+                let until = now + self.random.between(500, most);
+                self.servers[server].stands_until = until;
+                self.outside.record(|| What::Stands { server, until });
             }
             Trouble::Freeze => self.freeze(server),
             Trouble::SyncFails => {
@@ -90,6 +114,7 @@ impl World {
         let server_ = &mut self.servers[server];
         (server_.stands_until, server_.frozen) = (now + span, true);
         server_.machine.stood_still(span);
+        self.outside.record(|| What::Stands { server, until: now + span });
         self.outside.schedule(now + span + noticed, Event::NetworkTime { server });
         if self.pair.is_some() {
             let incarnation = self.servers[server].incarnation;
@@ -122,7 +147,8 @@ impl World {
         for step in steps {
             if let Step::Send { bytes, .. } = step {
                 let source = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 68);
-                let datagram = Datagram { source, destination: Ipv4Addr::BROADCAST, bytes };
+                let message = self.outside.next_message();
+                let datagram = Datagram { source, destination: Ipv4Addr::BROADCAST, bytes, message };
                 self.outside.schedule(at, Event::AtServer { server, datagram });
             }
         }
@@ -133,20 +159,32 @@ impl World {
         if self.healed {
             return;
         }
-        let wait = self.random.wait(self.faults.habit_every);
-        self.outside.schedule(self.outside.now + wait, Event::Habit { client });
+        let (now, every) = (self.outside.now, self.faults.habit_every);
+        let source = Source::Client(client);
+        let next = self.plan.begin(source, &mut self.random, |random| now + random.wait(every));
+        let Some(next) = next else { return };
+        self.outside.schedule(next, Event::Habit { client });
+        self.follow_habit(client);
+        self.plan.end(&mut self.random);
+    }
+
+    fn follow_habit(&mut self, client: usize) {
         let habit = self.random.pick(&self.faults.habits);
         let (now, mut steps) = (self.local(client), Vec::new());
         let actor = &mut self.actors[client].client;
-        let (number, due, link) = (actor.person.number, actor.due, actor.link);
+        let (number, link) = (actor.person.number, actor.link);
         if habit == Habit::ForgedRelease {
             return self.forge_release(client);
         }
-        actor.act(now, habit, &mut steps);
-        if actor.due == due && steps.is_empty() {
+        let heeds = actor.heeds(habit);
+        if heeds && !self.befalls(Party::Client(number), || format!("{habit:?}")) {
             return;
         }
-        self.outside.note(|| format!("client {number}: habit: {habit:?}"));
+        let actor = &mut self.actors[client].client;
+        actor.act(now, habit, &mut steps);
+        if !heeds {
+            return;
+        }
         match habit {
             Habit::ChangeIdentity => self.outside.counts.one(Count::IdentityChanges),
             Habit::Roam if actor.link != link => self.outside.counts.one(Count::Roams),
@@ -166,11 +204,14 @@ impl World {
         let actor = &mut self.actors[client].client;
         let Some(lease) = actor.lease else { return };
         let number = actor.person.number;
+        if !self.befalls(Party::Client(number), || "ForgedRelease".to_owned()) {
+            return;
+        }
+        let actor = &mut self.actors[client].client;
         let mut steps = vec![actor.releasing(if at_partner { lease.at_partner() } else { lease })];
         if declines {
             actor.find_in_use(now, &mut steps);
         }
-        self.outside.note(|| format!("client {number}: somebody releases in its name"));
         self.outside.counts.one(Count::ForgedReleases);
         self.perform(client, steps);
         self.call_client(client);

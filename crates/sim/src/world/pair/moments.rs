@@ -7,6 +7,7 @@
 
 use super::World;
 use crate::count::Count;
+use crate::history::Party;
 use crate::random::Random;
 use crate::server::Ending;
 use failover::endpoint::Command;
@@ -45,29 +46,33 @@ impl Moments {
         Moments { random, seized, known: [None; 2] }
     }
 
-    /// What is done now that `server` is in `state`.
-    fn deed(&mut self, server: usize, state: Option<FailoverState>) -> Option<Deed> {
+    /// What may be done now that `server` is in `state`; nothing while it stays there.
+    fn enters(&mut self, server: usize, state: Option<FailoverState>) -> &'static [Deed] {
         use FailoverState as S;
         if std::mem::replace(&mut self.known[server], state) == state {
-            return None;
+            return &[];
         }
-        let deeds: &[Deed] = match state? {
-            S::Normal => &[Deed::Resync],
-            S::Recover | S::RecoverWait | S::RecoverDone => {
+        match state {
+            Some(S::Normal) => &[Deed::Resync],
+            Some(S::Recover | S::RecoverWait | S::RecoverDone) => {
                 &[Deed::Resync, Deed::Resync, Deed::Reset, Deed::Kill, Deed::Pause, Deed::Shutdown]
             }
-            S::PotentialConflict => {
+            Some(S::PotentialConflict) => {
                 &[Deed::Reset, Deed::Cut, Deed::Cut, Deed::Kill, Deed::Pause, Deed::Shutdown]
             }
-            S::ConflictDone => {
+            Some(S::ConflictDone) => {
                 &[Deed::Cut, Deed::Kill, Deed::Pause, Deed::Pause, Deed::Shutdown, Deed::Shutdown]
             }
-            S::ResolutionInterrupted => {
+            Some(S::ResolutionInterrupted) => {
                 &[Deed::Kill, Deed::Cut, Deed::Pause, Deed::Shutdown, Deed::Alone, Deed::Alone]
             }
-            _ => return None,
-        };
-        self.random.chance(self.seized).then(|| self.random.pick(deeds))
+            _ => &[],
+        }
+    }
+
+    /// Which of these is done, if any.
+    fn draw(&mut self, deeds: &[Deed]) -> Option<u64> {
+        self.random.chance(self.seized).then(|| self.random.below(deeds.len() as u64))
     }
 }
 
@@ -77,13 +82,22 @@ impl World {
         for server in 0..2 {
             let state = self.outside.checkers.state_of(server);
             let Some(pair) = &mut self.pair else { return };
-            let deed = pair.moments.deed(server, state);
-            if let Some(deed) = deed.filter(|_| !self.healed)
-                && !self.is_calm()
-            {
-                self.outside.note(|| format!("the pair: just now: {deed:?} ({server})"));
-                self.outside.counts.one(Count::Moments);
-                self.seize(server, deed);
+            let deeds = pair.moments.enters(server, state);
+            let Some(state) = state.filter(|_| !deeds.is_empty()) else { continue };
+            let source = self.plan.enters(server, state);
+            let drawn = match self.plan.has(source) {
+                Some(has) => has.then_some(0),
+                None => pair.moments.draw(deeds),
+            };
+            let Some(drawn) = drawn.filter(|_| !self.healed) else { continue };
+            if !self.is_calm() {
+                let drawn = self.plan.begin(source, &mut self.random, |_| drawn).unwrap_or(drawn);
+                let deed = deeds[usize::try_from(drawn).unwrap_or(0)];
+                if self.befalls(Party::Pair, || format!("{deed:?} just in {state} ({server})")) {
+                    self.outside.counts.one(Count::Moments);
+                    self.seize(server, deed);
+                }
+                self.plan.end(&mut self.random);
             }
         }
     }
