@@ -76,7 +76,9 @@ pub struct Planted {
     pub raise_leaves_ended: bool,
     /// The raise counts from the four times, however old they are (trap T16, model M9).
     pub raise_without_now: bool,
-    /// The raise is made at each word of the loss (trap T16, model M10).
+    /// Two losses that left the same store behind are taken for one (trap T16).
+    pub losses_look_alike: bool,
+    /// The raise is made at each word of the loss (trap T16, model M10, L5).
     pub raise_again: bool,
     /// A partner that lost its store is waited for on the road of conflict (trap T16, model M11).
     pub conflict_with_who_forgot: bool,

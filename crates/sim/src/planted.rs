@@ -73,6 +73,7 @@ const SMALL: &[(&str, Plant)] = &[
     ("taken-over-is-agreed", |planted| planted.engine.taken_over_is_agreed = true),
     ("raise-leaves-ended", |planted| planted.engine.raise_leaves_ended = true),
     ("raise-without-now", |planted| planted.engine.raise_without_now = true),
+    ("losses-look-alike", |planted| planted.engine.losses_look_alike = true),
     ("raise-again", |planted| planted.engine.raise_again = true),
     ("conflict-with-who-forgot", |planted| planted.engine.conflict_with_who_forgot = true),
     ("who-forgot-vouches", |planted| planted.engine.who_forgot_vouches = true),

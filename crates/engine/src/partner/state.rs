@@ -18,7 +18,7 @@ use failover::endpoint::{
 };
 use failover::message::{Message, RejectReason, Rejection, StateMessage, TandemInfo};
 use failover::state::{FailoverState, Role};
-use failover::time::{Interval, Time};
+use failover::time::{Interval, Time, WireTime};
 
 /// How long this server may be unable to serve before it leaves NORMAL (L8).
 pub(super) const UNFIT_WAIT: Interval = Interval::from_seconds(30);
@@ -210,10 +210,15 @@ impl Engine {
         if self.planted.chase_normal && conflict && state.state == FailoverState::Normal {
             state.state = FailoverState::ConflictDone;
         }
-        let Some(tandem) = state.tandem.as_mut().filter(|tandem| tandem.storage_lost) else { return };
+        let Some(tandem) = state.tandem.as_mut().filter(|tandem| tandem.storage_lost.is_some()) else {
+            return;
+        };
+        if self.planted.losses_look_alike {
+            tandem.storage_lost = Some(WireTime(0));
+        }
         let conflict = conflict || endpoint.state() == FailoverState::ResolutionInterrupted;
         if self.planted.conflict_with_who_forgot && conflict {
-            tandem.storage_lost = false;
+            tandem.storage_lost = None;
             self.raise(relationship, outbox);
         } else if self.planted.raise_again {
             self.raise(relationship, outbox);

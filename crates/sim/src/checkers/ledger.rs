@@ -4,7 +4,7 @@
 //! *May know:* bytes on the wire, records on disks, commands, the log that people read.
 //! *Must not know:* anything of the engines' insides.
 
-use super::{At, Handled, Seen, s4, s5, s6, s7, s10, s12, s13, s14};
+use super::{At, Handled, Seen, l5, s4, s5, s6, s7, s10, s12, s13, s14};
 use crate::clock::Moment;
 use crate::count::Counts;
 use crate::scene::Scene;
@@ -107,6 +107,14 @@ pub(super) struct Book {
     pub(super) agreed: BTreeMap<Ipv4Addr, Agreed>,
     /// The partner said on its present connection that its store is lost.
     pub(super) partner_forgot: bool,
+    /// The partner has said at any time that its store is lost.
+    pub(super) knows_loss: bool,
+    /// How often this server may have lost its bindings, or begun to say so anew: each start of a process is one.
+    pub(super) losses: u64,
+    /// Which loss of the partner the end of each address was raised for, and the position behind the record of it (trap T16).
+    pub(super) raised: BTreeMap<Ipv4Addr, (u64, u64)>,
+    /// Records that are stable.
+    stable_position: u64,
     /// Told as EXPIRED, RELEASED or RESET since it is so.
     pub(super) told: BTreeSet<Ipv4Addr>,
     /// When the lease on each address began here.
@@ -165,6 +173,10 @@ impl Book {
             last_seen: Time::ZERO,
             agreed: BTreeMap::new(),
             partner_forgot: false,
+            knows_loss: false,
+            losses: 0,
+            raised: BTreeMap::new(),
+            stable_position: 0,
             told: BTreeSet::new(),
             granted: BTreeMap::new(),
             lost: None,
@@ -306,6 +318,7 @@ impl Ledger {
         match command {
             Command::ServeAlone => book.proven = true,
             Command::PartnerDown => book.told_partner_down = Some(at.engine),
+            Command::StorageLost { .. } => book.losses += 1,
             _ => {}
         }
     }
@@ -340,7 +353,10 @@ impl Ledger {
             verdicts.push(("S6", s6::recorded(self, at, &before, seen, &possible)));
             let (checker, verdict) = s7::recorded(self, at, &before, seen, &possible);
             verdicts.push((checker, verdict));
+            verdicts.push(("L5", l5::recorded(self, at, &before, seen)));
+            let loss = l5::is_raise(self, at, &before, seen).then_some(self.books[1 - server].losses);
             let book = &mut self.books[server];
+            book.raised.extend(loss.map(|loss| (seen.address, (loss, batch.end().0))));
             book.changed_hands(at, &before, seen);
             book.sealed.insert(seen.address, seen.clone());
         }
@@ -371,6 +387,7 @@ impl Ledger {
     /// All records up to this one are stable.
     pub(super) fn synced(&mut self, server: usize, position: u64) {
         let book = &mut self.books[server];
+        book.stable_position = position;
         while let Some((end, records, stored)) = book.waiting.pop_front_if(|(end, _, _)| *end <= position) {
             for seen in records {
                 book.stable.insert(seen.address, (end, seen));
@@ -393,6 +410,8 @@ impl Ledger {
             book.alive_before = book.last_seen;
         }
         (book.proven, book.told_partner_down, book.partner_forgot) = (false, None, false);
+        let stable = book.stable_position;
+        book.raised.retain(|_, (_, position)| *position <= stable);
         book.waiting.clear();
         book.end_turn();
         book.states = VecDeque::from([(Time::ZERO, FailoverState::Startup)]);
@@ -406,6 +425,7 @@ impl Ledger {
         let have_been_normal = self.have_been_normal;
         let book = &mut self.books[server];
         book.answered.clear();
+        book.raised.clear();
         book.agreed.clear();
         book.told.clear();
         (book.stored, book.whole_since) = (None, None);
@@ -419,6 +439,7 @@ impl Ledger {
         self.sees(at);
         let verdict = s4::recovered(&self.books[at.server], records);
         let book = &mut self.books[at.server];
+        book.losses += 1;
         book.sealed = records.iter().map(|seen| (seen.address, seen.clone())).collect();
         book.stable = book.sealed.iter().map(|(address, seen)| (*address, (0, seen.clone()))).collect();
         // Of what was agreed, what is recorded is known.
@@ -578,8 +599,9 @@ impl Ledger {
                 self.acknowledged(server, link, &updates, acks);
             }
             Message::State(state) => {
-                let forgot = state.tandem.is_some_and(|tandem| tandem.storage_lost);
+                let forgot = state.tandem.is_some_and(|tandem| tandem.storage_lost.is_some());
                 self.books[server].partner_forgot = forgot;
+                self.books[server].knows_loss |= forgot;
             }
             Message::UpdReq | Message::UpdReqAll => {
                 let all = *message == Message::UpdReqAll;
@@ -696,7 +718,7 @@ fn line(link: LinkId, message: &Message) -> Option<String> {
             each.collect::<Vec<_>>().join("; ")
         }
         Message::State(state) => {
-            let lost = state.tandem.is_some_and(|tandem| tandem.storage_lost);
+            let lost = state.tandem.is_some_and(|tandem| tandem.storage_lost.is_some());
             format!(
                 "{}{}{}",
                 state.state,

@@ -24,6 +24,8 @@ pub enum Client {
     D,
     /// The third.
     E,
+    /// The fourth.
+    F,
 }
 
 impl Server {
@@ -46,7 +48,7 @@ impl Server {
 
 impl Client {
     /// All.
-    pub const ALL: [Client; 3] = [Client::C, Client::D, Client::E];
+    pub const ALL: [Client; 4] = [Client::C, Client::D, Client::E, Client::F];
 
     pub(super) fn number(self) -> usize {
         self as usize

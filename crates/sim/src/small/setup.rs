@@ -16,7 +16,7 @@ use std::net::Ipv4Addr;
 pub struct Setup {
     /// Addresses of the one pool.
     pub addresses: u8,
-    /// How many clients there are; three at most.
+    /// How many clients there are; four at most.
     pub clients: u8,
     /// MCLT, in seconds.
     pub mclt: u32,
