@@ -16,17 +16,22 @@ use failover::binding::BindingStatus;
 use failover::state::FailoverState;
 
 /// Times with which a lease is not longer than what leads up to it.
-const SHORT: Setup =
-    Setup { addresses: 1, clients: 2, mclt: 10, lease: 20, max_unacked: 10, wrong_operator: false };
+const SHORT: Setup = Setup { addresses: 1, clients: 2, mclt: 10, lease: 20, ..DEFAULT };
 
 /// Two addresses for each, and one BNDUPD at a time.
-const FULL: Setup =
-    Setup { addresses: 4, clients: 4, mclt: 10, lease: 30, max_unacked: 1, wrong_operator: false };
+const FULL: Setup = Setup { addresses: 4, clients: 4, mclt: 10, lease: 30, max_unacked: 1, ..DEFAULT };
 
 const WRONG: Setup = Setup { wrong_operator: true, ..DEFAULT };
 
-const DEFAULT: Setup =
-    Setup { addresses: 1, clients: 2, mclt: 60, lease: 600, max_unacked: 10, wrong_operator: false };
+const DEFAULT: Setup = Setup {
+    addresses: 1,
+    clients: 2,
+    mclt: 60,
+    lease: 600,
+    decline: 300,
+    max_unacked: 10,
+    wrong_operator: false,
+};
 
 /// All scripts.
 pub const SCRIPTS: &[Script] = &[
