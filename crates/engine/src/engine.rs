@@ -237,7 +237,7 @@ impl Engine {
     }
 
     fn free_abandoned(&mut self, now: Time, slot: Slot, outbox: &mut Outbox) {
-        if self.table.relationship(slot).is_some() {
+        if self.table.relationship(slot).is_some() && !self.planted.abandoned_freed_alone {
             // F07-5.10-15, D12's figure 5.11-1 note 3: by way of RESET, so that the partner agrees. It is as old as the ABANDONED
             // that it ends: nothing was heard of the address since, and whoever got it from the partner meanwhile has more to
             // say (time(3) of figure 7.1.3-1).
@@ -257,7 +257,11 @@ impl Engine {
             self.free(now, slot, outbox);
             return;
         }
-        let status = if self.planted.expired_freed_alone { BindingStatus::Free } else { status };
+        let alone = match status {
+            BindingStatus::Released => self.planted.released_freed_alone,
+            _ => self.planted.expired_freed_alone,
+        };
+        let status = if alone { BindingStatus::Free } else { status };
         self.set_status(now, slot, status);
         if status == BindingStatus::Released {
             let heard = self.table.get(slot).heard_anew(now);

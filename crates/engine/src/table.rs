@@ -108,9 +108,7 @@ pub(crate) struct Table {
     orphans: u64,
     lost: LostTime,
     /// Planted bugs: see [`crate::planted::Planted`].
-    expire_early: bool,
-    short_wait: bool,
-    leased_since_at_once: bool,
+    planted: Planted,
 }
 
 /// A slot whose time has come.
@@ -188,9 +186,7 @@ impl Table {
             decline_time: config.decline_time(),
             orphans: 0,
             lost: LostTime::default(),
-            expire_early: false,
-            short_wait: false,
-            leased_since_at_once: false,
+            planted: Planted::default(),
         }
     }
 
@@ -236,6 +232,7 @@ impl Table {
             }
             if let Some(relationship) = self.relationship(Slot(slot))
                 && self.get(Slot(slot)).flags.contains(Flags::UNSEEN)
+                && !self.planted.seen_over_restart
             {
                 self.queue.push(relationship, Slot(slot));
             }
@@ -436,9 +433,7 @@ impl Table {
 
     /// Puts bugs in. Before [`Table::start`] only.
     pub(crate) fn plant(&mut self, planted: &Planted) {
-        self.expire_early = planted.expire_early;
-        self.short_wait = planted.short_wait;
-        self.leased_since_at_once = planted.leased_since_at_once;
+        self.planted = *planted;
         if planted.forget_probation {
             self.decline_time = Interval::ZERO;
         }
@@ -456,9 +451,7 @@ impl Table {
                 authorities,
                 lost,
                 decline_time: self.decline_time,
-                early: self.expire_early,
-                short_wait: self.short_wait,
-                leased_since_at_once: self.leased_since_at_once,
+                planted: &self.planted,
             };
             match wheel.step(lists, now_tick, |slot| rule.of(&slots[slot as usize])) {
                 Step::Due(slot) => {
@@ -597,9 +590,7 @@ impl Table {
             authorities: &self.authorities,
             lost: &self.lost,
             decline_time: self.decline_time,
-            early: self.expire_early,
-            short_wait: self.short_wait,
-            leased_since_at_once: self.leased_since_at_once,
+            planted: &self.planted,
         }
     }
 
@@ -636,16 +627,14 @@ struct Deadlines<'t> {
     authorities: &'t [Authority],
     lost: &'t LostTime,
     decline_time: Interval,
-    early: bool,
-    short_wait: bool,
-    leased_since_at_once: bool,
+    planted: &'t Planted,
 }
 
 impl Deadlines<'_> {
     fn of(&self, binding: &Binding) -> Tick {
         let at = match (self.offers.get(binding.offer), binding.status) {
             (Some(offer), _) => offer.until,
-            (None, BindingStatus::Active) if self.early => {
+            (None, BindingStatus::Active) if self.planted.expire_early => {
                 binding.client_last_transaction_time.time().plus(binding.leased_for().fraction(1, 2))
             }
             // Trap T21: two clocks drift apart, so nobody's lease is called over before the slack has passed.
@@ -670,12 +659,13 @@ impl Deadlines<'_> {
             (None, BindingStatus::Expired | BindingStatus::Released) => {
                 match self.authority(binding).and_then(|authority| authority.partner_down) {
                     Some(stay)
-                        if self.leased_since_at_once
+                        if self.planted.leased_since_at_once
                             && binding.client_last_transaction_time.time() >= stay.entered =>
                     {
                         Time::ZERO
                     }
-                    Some(stay) if self.short_wait => stay.may_change_hands(Times::NONE),
+                    Some(_) if self.planted.waits_for_ever => Time::NEVER,
+                    Some(stay) if self.planted.short_wait => stay.may_change_hands(Times::NONE),
                     Some(stay) => stay.may_change_hands(binding.times()),
                     None => Time::NEVER,
                 }

@@ -10,10 +10,14 @@ pub(crate) mod l2;
 pub(crate) mod l3;
 pub(crate) mod l4;
 pub(crate) mod l5;
+mod l6;
+pub(crate) mod l7;
+mod l8;
 mod ledger;
 mod record;
 mod s1;
 mod s10;
+mod s11;
 mod s12;
 mod s13;
 mod s14;
@@ -144,6 +148,8 @@ pub(crate) struct Checkers {
     s16: Vec<s16::S16>,
     s17: Vec<s17::S17>,
     l4: l4::L4,
+    l8: l8::L8,
+    receive_timer: Interval,
     /// What the two servers of a pair told each other and wrote down.
     ledger: Option<ledger::Ledger>,
     /// Two clients may have been given one address: an operator was wrong. Who holds what is not asked then.
@@ -167,6 +173,8 @@ impl Checkers {
                 .map(|_| s17::S17::new(&scene.reserved, scene.decline_time, scene.terms.is_some()))
                 .collect(),
             l4: l4::L4::default(),
+            l8: l8::L8::default(),
+            receive_timer: scene.terms.map_or(Interval::INFINITE, |terms| terms.receive_timer),
             ledger: scene.terms.map(|terms| ledger::Ledger::new(terms.mclt, scene)),
             is_lax: scene.terms.is_some_and(|terms| terms.wrong_operator),
             order: 0,
@@ -252,6 +260,7 @@ impl Checkers {
                 ("S2", s2::left(ledger, at, reply, &identity, given_back)),
                 ("S9", s9::left(ledger, at, reply)),
                 ("S12", s12::left(ledger, at, reply)),
+                ("L6", l6::left(ledger, at, reply, &identity)),
             ];
             self.judge_all(verdicts);
         }
@@ -360,6 +369,13 @@ impl Checkers {
     /// How many BNDUPDs and POOLREQs the two have sent.
     pub(crate) fn talk(&self) -> u64 {
         self.ledger.as_ref().map_or(0, |ledger| ledger.talk)
+    }
+
+    /// Whether each server of a pair can serve its clients now.
+    pub(crate) fn serve(&mut self, able: [bool; 2]) {
+        let states = [0, 1].map(|server| self.state_of(server));
+        let verdict = self.l8.look(self.now, able, states, self.receive_timer);
+        self.judge("L8", verdict);
     }
 
     /// All is well from now on.

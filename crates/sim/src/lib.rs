@@ -29,6 +29,6 @@ mod world;
 
 pub use checkers::Violation;
 pub use count::{Count, Counts};
-pub use planted::Planted;
+pub use planted::{BUGS, Bug, Planted, Shown};
 pub use report::{Report, Summary};
 pub use run::{Found, Kind, Options, find_planted, run, run_seeds};

@@ -71,16 +71,19 @@ impl Engine {
     ) {
         self.counters.count(Counter::BndupdAcknowledged);
         self.endpoint_mut(relationship).giving.remove(&slot);
-        if sent.counts || !sent.changed {
+        if sent.counts || !sent.changed || self.planted.upddone_counts_addresses {
             self.no_longer_owed(relationship, slot);
         }
         // One who lost its bindings can't vouch for what it now says that it knows (trap T16).
         let vouches = !self.endpoint(relationship).partner_lost_storage() || self.planted.who_forgot_vouches;
         let binding = self.table.get(slot);
         let same = binding.client == sent.client && binding.status == BindingStatus::Active;
-        if same && sent.status == BindingStatus::Active && vouches {
+        if same && sent.status == BindingStatus::Active && vouches && !self.planted.acks_raise_nothing {
             let acked = binding.acked_potential_expiration.max(sent.potential);
             self.table.set_acked(slot, acked);
+        }
+        if sent.changed && self.planted.ack_agrees_whatever {
+            self.table.set_flags(slot, Flags::UNAGREED, false);
         }
         if sent.changed && !self.planted.ack_frees_whatever {
             if same {
@@ -96,7 +99,9 @@ impl Engine {
         ) {
             let binding = self.table.get(slot);
             let (until, times) = (binding.lease_expiration.time(), binding.times());
-            if status_after_ack(now, sent.status, times, !vouches) != BindingStatus::Free {
+            if status_after_ack(now, sent.status, times, !vouches && !self.planted.who_forgot_consents)
+                != BindingStatus::Free
+            {
                 self.endpoint_mut(relationship).refused.insert(slot, until.plus(Interval::from_seconds(1)));
                 return;
             }
@@ -154,7 +159,12 @@ impl Engine {
             self.table.set_flags(slot, Flags::UNSEEN.with(Flags::UNAGREED), false);
             self.record(slot, outbox);
         } else {
-            self.endpoint_mut(relationship).refused.insert(slot, now.plus(RETRY));
+            if self.planted.refused_is_seen {
+                self.table.set_flags(slot, Flags::UNSEEN, false);
+                self.record(slot, outbox);
+            } else {
+                self.endpoint_mut(relationship).refused.insert(slot, now.plus(RETRY));
+            }
         }
         if is_unknown && self.endpoint(relationship).terms_differ {
             // Once for all of them: the pools differ.

@@ -50,6 +50,9 @@ impl Engine {
             };
             acks.push(ack);
         }
+        if self.planted.answers_the_first_only {
+            acks.truncate(1);
+        }
         self.respond(relationship, xid, Message::BndAck(acks), outbox);
         self.tell_handover(now, relationship, outbox);
     }
@@ -70,12 +73,13 @@ impl Engine {
         let endpoint = self.endpoint(relationship);
         let crosses = endpoint.outstanding.get(slot).is_some() && !self.planted.updates_cross;
         // A server whose bindings are lost, or an old copy, has no say against one that kept its own (S13, trap T16).
-        let forgot = endpoint.machine.stored().storage_lost;
+        let forgot = endpoint.machine.stored().storage_lost && !self.planted.who_forgot_judges;
+        let older_wins = self.planted.older_active_wins && update.status == BindingStatus::Active;
         let ours = judge::Binding {
             status: if forgot { BindingStatus::Free } else { binding.status },
             times: binding.times(),
             start_time_of_state: binding.start_time_of_state.time(),
-            client_last_transaction_time: binding.heard(),
+            client_last_transaction_time: binding.heard().filter(|_| !older_wins),
             granted: binding.leased_for(),
             same_client: claim.client.is_some() && claim.client == binding.client,
             reserved: binding.reserved,
@@ -117,6 +121,7 @@ impl Engine {
         outbox: &mut Outbox,
     ) {
         let before = self.table.get(slot).clone();
+        let older_time = self.planted.older_transaction_time_wins;
         let doubted_until = self.doubted_after(now, relationship, slot, received);
         self.table.change(slot, |binding| {
             binding.doubted_until = binding.doubted_until.max(doubted_until);
@@ -124,6 +129,10 @@ impl Engine {
             binding.start_time_of_state = Stamp::at_or_before(apply.start_time_of_state);
             binding.set_times(apply.times);
             take_client(binding, received, claim, apply);
+            if older_time {
+                binding.client_last_transaction_time =
+                    received.client_last_transaction_time.map_or(Stamp::NONE, Stamp::at_or_before);
+            }
             binding.flags = Flags::NONE;
         });
         if before.flags.contains(Flags::OWED) {

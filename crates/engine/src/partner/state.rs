@@ -131,6 +131,7 @@ impl Engine {
         if self.endpoint(relationship).machine.next_deadline().is_some_and(|at| at <= now) {
             self.happens(now, relationship, Happening::Wake, outbox);
         }
+        let stamps = self.planted.stamp_without_contact;
         if self.endpoint(relationship).stamp_at <= now {
             self.note_heard(relationship);
             let endpoint = self.endpoint_mut(relationship);
@@ -139,7 +140,8 @@ impl Engine {
             if endpoint.was_compared {
                 endpoint.record.vouched_for = now;
             }
-            endpoint.record.alive = endpoint.machine.alive(now);
+            let alive = endpoint.machine.alive(now);
+            endpoint.record.alive = if stamps { now } else { alive };
             self.store_endpoint(relationship, outbox);
         }
         if self.endpoint(relationship).is_in_contact() {
@@ -172,7 +174,7 @@ impl Engine {
     fn leave_if_unfit(&mut self, now: Time, relationship: RelationshipId, outbox: &mut Outbox) {
         let endpoint = self.endpoint(relationship);
         let over = endpoint.unfit_since.is_some_and(|since| since.plus(UNFIT_WAIT) <= now);
-        if over && endpoint.link.is_some() {
+        if over && endpoint.link.is_some() && !self.planted.stays_unfit {
             let name = self.config.relationship(relationship).name.clone();
             outbox.event(Event::CannotServe { relationship: name });
             let text = "this server cannot serve its clients at the moment".to_owned();
@@ -264,8 +266,12 @@ impl Engine {
         let mut refused = None;
         for action in actions {
             match action {
-                Action::Store(stored) => {
+                Action::Store(mut stored) => {
                     self.note_heard(relationship);
+                    let leaves = matches!(stored.state, FailoverState::Paused | FailoverState::Shutdown);
+                    if leaves && self.planted.leaves_from_nowhere {
+                        stored.previous = stored.state;
+                    }
                     let endpoint = self.endpoint_mut(relationship);
                     endpoint.record.stored = Some(stored);
                     endpoint.record.alive = endpoint.machine.alive(now);

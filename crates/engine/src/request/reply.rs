@@ -77,7 +77,12 @@ fn give(
     } else {
         end
     };
-    let heard = if same_client && !renewal { before.heard_anew(now) } else { Stamp::at_or_before(now) };
+    let heard = match (same_client, renewal) {
+        (true, false) => before.heard_anew(now),
+        // It may have been a second ahead: what was heard of a client never becomes earlier (S11).
+        (true, true) => before.client_last_transaction_time.max(Stamp::at_or_before(now)),
+        (false, _) => Stamp::at_or_before(now),
+    };
     let outlive = engine.planted.times_outlive_client;
     let extras = Extras::of(request);
     engine.table.withdraw_offer_to(request.place.network, &request.client);
@@ -153,6 +158,9 @@ fn potential_expiration(
 ) -> Stamp {
     if engine.table.relationship(slot).is_none() {
         return Stamp::NONE;
+    }
+    if engine.planted.potential_is_end {
+        return Stamp::at_or_after(now.plus(lease));
     }
     let (renewal, _) = renewal_times(&times_of(engine, request, slot), lease);
     Stamp::at_or_after(now.plus(renewal).plus(desired_lease(engine, request, slot)))

@@ -41,6 +41,7 @@ pub const SCRIPTS: &[Script] = &[
         &[],
         l7_partner_down_lasts_although_the_connection_looks_whole,
     ),
+    script("s11-a-client-is-never-heard-earlier", DEFAULT, &[], s11_a_client_is_never_heard_earlier),
     script(
         "t14-a-released-address-begins-anew",
         DEFAULT,
@@ -377,6 +378,13 @@ fn t16_the_same_copy_restored_twice_is_lost_twice(play: &mut Play) {
     play.expect("a long lease", |world| world.left(C) == 600);
     play.go([Crash(S), Restore(S), Restart(S)]).live(120);
     play.go([Lease(D, P)]).expect("C has it", nobody_has(D));
+}
+
+/// Found by runs by chance (S11). Given back and taken again within one second, a client is said to have been heard a second later; when
+/// it is heard once more within that second, it must not be earlier again: its next release would not be later than that.
+fn s11_a_client_is_never_heard_earlier(play: &mut Play) {
+    play.go([Lease(C, P), Settle, Release(C, P), Settle, Lease(C, P), Settle, Renew(C, P), Settle]);
+    play.go([Release(C, P), Settle]).expect("it is free", has_status(P, 0, BindingStatus::Free));
 }
 
 /// Found by the exhaustive search. Given back at one server and taken again at the other within one second: the two
