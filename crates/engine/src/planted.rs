@@ -16,8 +16,6 @@ pub struct Planted {
     pub forget_recorded_end: bool,
     /// A release is not recorded (S16).
     pub release_not_recorded: bool,
-    /// Leases are not bounded by MCLT beyond what the partner knows (S2).
-    pub drop_mclt: bool,
     /// The times of an address outlive their client (trap T14, S2).
     pub times_outlive_client: bool,
     /// `alive` is now whatever happened (trap T15, S2).
@@ -26,8 +24,6 @@ pub struct Planted {
     pub bndack_before_stable: bool,
     /// RECOVER-WAIT ends at once (S12).
     pub skip_recover_wait: bool,
-    /// The primary allocates BACKUP, the secondary FREE (S7).
-    pub swap_pools: bool,
     /// NORMAL does not wait for what must be agreed (trap T17).
     pub ignore_unagreed: bool,
     /// PARTNER-DOWN waits for MCLT after entry only (trap T18, S6).
@@ -36,8 +32,6 @@ pub struct Planted {
     pub updates_cross: bool,
     /// A lease that is over displaces one that is not (trap T23).
     pub stale_active_wins: bool,
-    /// UPDDONE does not wait for acknowledgements (S14).
-    pub updone_early: bool,
     /// What was under way when a connection broke counts as acknowledged (trap T9, L2).
     pub seen_over_reconnection: bool,
     /// EXPIRED becomes FREE without a BNDACK (S6).
@@ -126,8 +120,6 @@ pub struct Planted {
     pub ignore_window: bool,
     /// A BNDACK answers the first transaction of its BNDUPD alone (S14).
     pub answers_the_first_only: bool,
-    /// What the partner refused is not told again (L2).
-    pub refused_is_seen: bool,
     /// The own lease-expiration-time bounds a lease (trap T2, S2).
     pub own_end_bounds: bool,
     /// What was told, and not acknowledged, bounds a lease (S2).
@@ -166,6 +158,4 @@ pub struct Planted {
     pub raise_forgets_told: bool,
     /// A client that restarts is believed like one that rebinds (F07-3.1.2-03).
     pub believes_reboots: bool,
-    /// An acknowledgement settles what was agreed although the binding has changed since (trap T17).
-    pub ack_agrees_whatever: bool,
 }

@@ -4,6 +4,17 @@
 //! of the catalogue.
 //! *May know:* what clients hold by their own clocks, messages that reached a server or left one, bytes that reached a disk.
 //! *Must not know:* anything of the engine's insides. Records are read by a reader of its own.
+//!
+//! There is one for each of S1 to S17 and L1 to L8; `tests/planted.rs` has seen each of them fire. What they cannot see:
+//!
+//! - S9: which of the two answers a client in NORMAL. By what is heard from outside either may: a client that has waited is anybody's.
+//! - S11: figure 7.1.3-1 cell by cell. A cell is decided by what the receiver knows, and tests of `failover` have each.
+//! - S15: memory. Queues, records and files are counted; bytes are measured in `engine`.
+//! - S16: that a seed gives the same bytes is asked by tests that run it twice.
+//! - L6: leases of clients that wish for a time of their own, and renewals more than MCLT after what both know.
+//! - L8: a server that is cut off from its clients alone: neither it nor its partner can know that (see `l8`).
+//! - S1, S2, S3, S6, S13 and L4 are not asked in a world whose operator is wrong about PARTNER-DOWN: two clients may have one
+//!   address there by the drafts. L1, L2 and the rest are.
 
 pub(crate) mod l1;
 pub(crate) mod l2;

@@ -15,6 +15,7 @@ mod clock;
 mod count;
 mod disk;
 mod faults;
+mod hunt;
 mod line;
 mod net;
 mod outside;
@@ -29,6 +30,7 @@ mod world;
 
 pub use checkers::Violation;
 pub use count::{Count, Counts};
+pub use hunt::{Catch, hunt, table};
 pub use planted::{BUGS, Bug, Planted, Shown};
 pub use report::{Report, Summary};
 pub use run::{Found, Kind, Options, find_planted, run, run_seeds};

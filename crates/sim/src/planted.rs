@@ -65,86 +65,105 @@ pub const BUGS: &[Bug] = &[
     bug("lose-expired", SINGLE, &["L5"], |planted| planted.engine.lose_expired = true),
     bug("read-past-bound", SINGLE, &["S15"], |planted| planted.read_past_bound = true),
     bug("release-unsynced", SINGLE, &["S3"], |planted| planted.release_unsynced = true),
-    bug("drop-mclt", PAIR, &[], |planted| planted.engine.drop_mclt = true),
-    bug("times-outlive-client", PAIR, &[], |planted| planted.engine.times_outlive_client = true),
-    bug("always-alive", PAIR, &[], |planted| planted.engine.always_alive = true),
-    bug("bndack-before-stable", PAIR, &[], |planted| planted.engine.bndack_before_stable = true),
-    bug("state-before-stable", PAIR, &[], |planted| planted.engine.state_before_stable = true),
-    bug("skip-recover-wait", PAIR, &[], |planted| planted.engine.skip_recover_wait = true),
-    bug("swap-pools", PAIR, &[], |planted| planted.engine.swap_pools = true),
-    bug("keeps-what-it-gave", PAIR, &[], |planted| planted.engine.keeps_what_it_gave = true),
-    bug("short-wait", PAIR, &[], |planted| planted.engine.short_wait = true),
-    bug("updates-cross", PAIR, &[], |planted| planted.engine.updates_cross = true),
-    bug("stale-active-wins", PAIR, &[], |planted| planted.engine.stale_active_wins = true),
-    bug("updone-early", PAIR, &[], |planted| planted.engine.updone_early = true),
-    bug("seen-over-reconnection", PAIR, &[], |planted| planted.engine.seen_over_reconnection = true),
-    bug("expired-freed-alone", PAIR, &[], |planted| planted.engine.expired_freed_alone = true),
-    bug("ack-frees-whatever", PAIR, &[], |planted| planted.engine.ack_frees_whatever = true),
-    bug("same-client-after-told", PAIR, &[], |planted| planted.engine.same_client_after_told = true),
-    bug("ignore-unagreed", PAIR, &[], |planted| planted.engine.ignore_unagreed = true),
-    bug("believe-old-copy", PAIR, &[], |planted| planted.engine.believe_old_copy = true),
-    bug("no-raise", PAIR, &[], |planted| planted.engine.no_raise = true),
-    bug("believes-after-release", PAIR, &[], |planted| planted.engine.believes_after_release = true),
-    bug("partners-pool-at-once", PAIR, &[], |planted| planted.engine.partners_pool_at_once = true),
-    bug("never-takes-partners-pool", PAIR, &[], |planted| planted.engine.never_takes_partners_pool = true),
-    bug("waits-for-ever", PAIR, &[], |planted| planted.engine.waits_for_ever = true),
-    bug("acks-raise-nothing", PAIR, &[], |planted| planted.engine.acks_raise_nothing = true),
-    bug("received-raises-nothing", PAIR, &[], |planted| planted.engine.received_raises_nothing = true),
-    bug("potential-is-end", PAIR, &[], |planted| planted.engine.potential_is_end = true),
-    bug("older-active-wins", PAIR, &[], |planted| planted.engine.older_active_wins = true),
-    bug("older-transaction-time-wins", PAIR, &[], |planted| {
+    bug("times-outlive-client", PAIR, &["S5", "S2"], |planted| planted.engine.times_outlive_client = true),
+    bug("always-alive", Shown::Script, &["S2"], |planted| planted.engine.always_alive = true),
+    bug("bndack-before-stable", PAIR, &["S4"], |planted| planted.engine.bndack_before_stable = true),
+    bug("state-before-stable", PAIR, &["S10"], |planted| planted.engine.state_before_stable = true),
+    bug("skip-recover-wait", PAIR, &["S10", "S12", "S9"], |planted| planted.engine.skip_recover_wait = true),
+    bug("keeps-what-it-gave", PAIR, &["S7"], |planted| planted.engine.keeps_what_it_gave = true),
+    bug("short-wait", Shown::Script, &["S3", "S6"], |planted| planted.engine.short_wait = true),
+    bug("updates-cross", Shown::Script, &["S3"], |planted| planted.engine.updates_cross = true),
+    bug("stale-active-wins", Shown::Script, &["S13"], |planted| planted.engine.stale_active_wins = true),
+    bug("seen-over-reconnection", PAIR, &["L5", "L2"], |planted| {
+        planted.engine.seen_over_reconnection = true
+    }),
+    bug("expired-freed-alone", PAIR, &["S6"], |planted| planted.engine.expired_freed_alone = true),
+    bug("ack-frees-whatever", Shown::Place("cut", 12_000), &["S3"], |planted| {
+        planted.engine.ack_frees_whatever = true
+    }),
+    bug("same-client-after-told", Shown::Place("quiet", 1_000), &["S6"], |planted| {
+        planted.engine.same_client_after_told = true
+    }),
+    bug("ignore-unagreed", Shown::Script, &["S3"], |planted| planted.engine.ignore_unagreed = true),
+    bug("believe-old-copy", PAIR, &["S12"], |planted| planted.engine.believe_old_copy = true),
+    bug("no-raise", Shown::Script, &["S3"], |planted| planted.engine.no_raise = true),
+    bug("believes-after-release", Shown::Script, &["S1"], |planted| {
+        planted.engine.believes_after_release = true
+    }),
+    bug("partners-pool-at-once", PAIR, &["S8", "S3"], |planted| planted.engine.partners_pool_at_once = true),
+    bug("never-takes-partners-pool", PAIR, &["L7"], |planted| {
+        planted.engine.never_takes_partners_pool = true
+    }),
+    bug("waits-for-ever", PAIR, &["L7"], |planted| planted.engine.waits_for_ever = true),
+    bug("acks-raise-nothing", PAIR, &["L6"], |planted| planted.engine.acks_raise_nothing = true),
+    bug("received-raises-nothing", PAIR, &["L6"], |planted| planted.engine.received_raises_nothing = true),
+    bug("potential-is-end", PAIR, &["L6"], |planted| planted.engine.potential_is_end = true),
+    bug("older-active-wins", PAIR, &["S11"], |planted| planted.engine.older_active_wins = true),
+    bug("older-transaction-time-wins", PAIR, &["S11"], |planted| {
         planted.engine.older_transaction_time_wins = true
     }),
-    bug("stays-unfit", PAIR, &[], |planted| planted.engine.stays_unfit = true),
-    bug("patient-with-silence", PAIR, &[], |planted| planted.engine.patient_with_silence = true),
-    bug("pools-never-rest", PAIR, &[], |planted| planted.engine.pools_never_rest = true),
-    bug("pools-never-move", PAIR, &[], |planted| planted.engine.pools_never_move = true),
-    bug("ignore-window", PAIR, &[], |planted| planted.engine.ignore_window = true),
-    bug("answers-the-first-only", PAIR, &[], |planted| planted.engine.answers_the_first_only = true),
-    bug("refused-is-seen", PAIR, &[], |planted| planted.engine.refused_is_seen = true),
-    bug("own-end-bounds", PAIR, &[], |planted| planted.engine.own_end_bounds = true),
-    bug("sent-end-bounds", PAIR, &[], |planted| planted.engine.sent_end_bounds = true),
-    bug("answers-in-conflict", PAIR, &[], |planted| planted.engine.answers_in_conflict = true),
-    bug("answers-in-recover", PAIR, &[], |planted| planted.engine.answers_in_recover = true),
-    bug("answers-all-in-recover-done", PAIR, &[], |planted| {
+    bug("stays-unfit", PAIR, &["L8"], |planted| planted.engine.stays_unfit = true),
+    bug("patient-with-silence", PAIR, &["L8"], |planted| planted.engine.patient_with_silence = true),
+    bug("pools-never-rest", PAIR, &["L3"], |planted| planted.engine.pools_never_rest = true),
+    bug("pools-never-move", PAIR, &["L3"], |planted| planted.engine.pools_never_move = true),
+    bug("ignore-window", PAIR, &["S14"], |planted| planted.engine.ignore_window = true),
+    bug("answers-the-first-only", PAIR, &["S14"], |planted| planted.engine.answers_the_first_only = true),
+    bug("own-end-bounds", PAIR, &["S2"], |planted| planted.engine.own_end_bounds = true),
+    bug("sent-end-bounds", PAIR, &["S2"], |planted| planted.engine.sent_end_bounds = true),
+    bug("answers-in-conflict", Shown::Place("alone", 2_000), &["S9"], |planted| {
+        planted.engine.answers_in_conflict = true
+    }),
+    bug("answers-in-recover", PAIR, &["S9"], |planted| planted.engine.answers_in_recover = true),
+    bug("answers-all-in-recover-done", PAIR, &["S9"], |planted| {
         planted.engine.answers_all_in_recover_done = true
     }),
-    bug("everything-but-backup", PAIR, &[], |planted| planted.engine.everything_but_backup = true),
-    bug("leaves-from-nowhere", PAIR, &[], |planted| planted.engine.leaves_from_nowhere = true),
-    bug("seen-over-restart", PAIR, &[], |planted| planted.engine.seen_over_restart = true),
-    bug("takes-back-unasked", PAIR, &[], |planted| planted.engine.takes_back_unasked = true),
-    bug("who-forgot-consents", PAIR, &[], |planted| planted.engine.who_forgot_consents = true),
-    bug("who-forgot-judges", PAIR, &[], |planted| planted.engine.who_forgot_judges = true),
-    bug("abandoned-freed-alone", PAIR, &[], |planted| planted.engine.abandoned_freed_alone = true),
-    bug("stamp-without-contact", PAIR, &[], |planted| planted.engine.stamp_without_contact = true),
-    bug("borrows-when-empty", PAIR, &[], |planted| planted.engine.borrows_when_empty = true),
-    bug("upddone-counts-addresses", PAIR, &[], |planted| planted.engine.upddone_counts_addresses = true),
-    bug("released-freed-alone", PAIR, &[], |planted| planted.engine.released_freed_alone = true),
-    bug("raises-twice-as-far", PAIR, &[], |planted| planted.engine.raises_twice_as_far = true),
-    bug("raise-forgets-told", PAIR, &[], |planted| planted.engine.raise_forgets_told = true),
-    bug("believes-reboots", PAIR, &[], |planted| planted.engine.believes_reboots = true),
-    bug("ack-agrees-whatever", PAIR, &[], |planted| planted.engine.ack_agrees_whatever = true),
-    bug("releases-by-the-second", Shown::Script, &[], |planted| planted.engine.releases_by_the_second = true),
-    bug("take-over-in-contact", Shown::Script, &[], |planted| planted.engine.take_over_in_contact = true),
-    bug("refuse-unknown", Shown::Script, &[], |planted| planted.engine.refuse_unknown = true),
-    bug("chase-normal", Shown::Script, &[], |planted| planted.engine.chase_normal = true),
-    bug("state-only-in-contact", Shown::Script, &[], |planted| planted.engine.state_only_in_contact = true),
-    bug("crossing-counts", Shown::Script, &[], |planted| planted.engine.crossing_counts = true),
-    bug("alive-at-contact", Shown::Script, &[], |planted| planted.engine.alive_at_contact = true),
-    bug("trust-stored-partner-down", Shown::Script, &[], |planted| {
+    bug("everything-but-backup", PAIR, &["S14"], |planted| planted.engine.everything_but_backup = true),
+    bug("leaves-from-nowhere", PAIR, &["S10"], |planted| planted.engine.leaves_from_nowhere = true),
+    bug("seen-over-restart", PAIR, &["L2"], |planted| planted.engine.seen_over_restart = true),
+    bug("takes-back-unasked", PAIR, &["S7"], |planted| planted.engine.takes_back_unasked = true),
+    bug("who-forgot-consents", Shown::Script, &["S6"], |planted| planted.engine.who_forgot_consents = true),
+    bug("who-forgot-judges", Shown::Script, &["L2", "S1", "S3"], |planted| {
+        planted.engine.who_forgot_judges = true
+    }),
+    bug("abandoned-freed-alone", PAIR, &["S6"], |planted| planted.engine.abandoned_freed_alone = true),
+    bug("stamp-without-contact", PAIR, &["S2"], |planted| planted.engine.stamp_without_contact = true),
+    bug("borrows-when-empty", PAIR, &["S7"], |planted| planted.engine.borrows_when_empty = true),
+    bug("upddone-counts-addresses", Shown::Script, &["S1", "S3"], |planted| {
+        planted.engine.upddone_counts_addresses = true
+    }),
+    bug("released-freed-alone", PAIR, &["S6"], |planted| planted.engine.released_freed_alone = true),
+    bug("raises-twice-as-far", PAIR, &["L5"], |planted| planted.engine.raises_twice_as_far = true),
+    bug("raise-forgets-told", Shown::Script, &["S1", "S3"], |planted| {
+        planted.engine.raise_forgets_told = true
+    }),
+    bug("believes-reboots", Shown::Script, &["S7"], |planted| planted.engine.believes_reboots = true),
+    bug("releases-by-the-second", Shown::Script, &["S3", "L2"], |planted| {
+        planted.engine.releases_by_the_second = true
+    }),
+    bug("take-over-in-contact", Shown::Script, &["S7"], |planted| planted.engine.take_over_in_contact = true),
+    bug("refuse-unknown", Shown::Script, &["L4"], |planted| planted.engine.refuse_unknown = true),
+    bug("chase-normal", Shown::Script, &["L1"], |planted| planted.engine.chase_normal = true),
+    bug("state-only-in-contact", Shown::Script, &["L1"], |planted| {
+        planted.engine.state_only_in_contact = true
+    }),
+    bug("crossing-counts", Shown::Script, &["S3"], |planted| planted.engine.crossing_counts = true),
+    bug("alive-at-contact", Shown::Script, &["S3"], |planted| planted.engine.alive_at_contact = true),
+    bug("trust-stored-partner-down", Shown::Script, &["S3"], |planted| {
         planted.engine.trust_stored_partner_down = true
     }),
-    bug("freed-alone-is-agreed", Shown::Script, &[], |planted| planted.engine.freed_alone_is_agreed = true),
-    bug("taken-over-is-agreed", Shown::Script, &[], |planted| planted.engine.taken_over_is_agreed = true),
-    bug("raise-leaves-ended", Shown::Script, &[], |planted| planted.engine.raise_leaves_ended = true),
-    bug("raise-without-now", Shown::Script, &[], |planted| planted.engine.raise_without_now = true),
-    bug("losses-look-alike", Shown::Script, &[], |planted| planted.engine.losses_look_alike = true),
-    bug("raise-again", Shown::Script, &[], |planted| planted.engine.raise_again = true),
-    bug("conflict-with-who-forgot", Shown::Script, &[], |planted| {
+    bug("freed-alone-is-agreed", Shown::Script, &["S3"], |planted| {
+        planted.engine.freed_alone_is_agreed = true
+    }),
+    bug("taken-over-is-agreed", Shown::Script, &["S3"], |planted| planted.engine.taken_over_is_agreed = true),
+    bug("raise-leaves-ended", Shown::Script, &["S3"], |planted| planted.engine.raise_leaves_ended = true),
+    bug("raise-without-now", Shown::Script, &["S3"], |planted| planted.engine.raise_without_now = true),
+    bug("losses-look-alike", Shown::Script, &["S3"], |planted| planted.engine.losses_look_alike = true),
+    bug("raise-again", Shown::Script, &["L5"], |planted| planted.engine.raise_again = true),
+    bug("conflict-with-who-forgot", Shown::Script, &["S3"], |planted| {
         planted.engine.conflict_with_who_forgot = true
     }),
-    bug("who-forgot-vouches", Shown::Script, &[], |planted| planted.engine.who_forgot_vouches = true),
-    bug("leased-since-at-once", Shown::Script, &[], |planted| planted.engine.leased_since_at_once = true),
+    bug("who-forgot-vouches", Shown::Script, &["S5"], |planted| planted.engine.who_forgot_vouches = true),
+    bug("leased-since-at-once", Shown::Script, &["S6"], |planted| planted.engine.leased_since_at_once = true),
 ];
 
 impl Bug {

@@ -245,8 +245,8 @@ pub(crate) struct SimArguments {
     /// Run this seed alone, and show all that happens
     #[arg(long, value_name = "SEED", conflicts_with_all = ["seeds", "first_seed"])]
     pub(crate) replay: Option<u64>,
-    /// Put a bug in, and see it found
-    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(sim::Planted::names()))]
+    /// Put a bug in, and see it found; `all` writes a table of all bugs
+    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(sim::Planted::names().chain(["all"])))]
     pub(crate) planted: Option<String>,
     /// Only worlds of one server
     #[arg(long, conflicts_with = "pair")]

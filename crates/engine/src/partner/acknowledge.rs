@@ -82,9 +82,6 @@ impl Engine {
             let acked = binding.acked_potential_expiration.max(sent.potential);
             self.table.set_acked(slot, acked);
         }
-        if sent.changed && self.planted.ack_agrees_whatever {
-            self.table.set_flags(slot, Flags::UNAGREED, false);
-        }
         if sent.changed && !self.planted.ack_frees_whatever {
             if same {
                 self.record(slot, outbox);
@@ -159,12 +156,7 @@ impl Engine {
             self.table.set_flags(slot, Flags::UNSEEN.with(Flags::UNAGREED), false);
             self.record(slot, outbox);
         } else {
-            if self.planted.refused_is_seen {
-                self.table.set_flags(slot, Flags::UNSEEN, false);
-                self.record(slot, outbox);
-            } else {
-                self.endpoint_mut(relationship).refused.insert(slot, now.plus(RETRY));
-            }
+            self.endpoint_mut(relationship).refused.insert(slot, now.plus(RETRY));
         }
         if is_unknown && self.endpoint(relationship).terms_differ {
             // Once for all of them: the pools differ.

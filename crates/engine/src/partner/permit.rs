@@ -111,9 +111,6 @@ impl Engine {
             let pool = self.table.pool(slot);
             return pool.is_some_and(|pool| self.table.available(pool, endpoint.own()) == 0);
         }
-        if self.planted.swap_pools {
-            return binding.available() == Some(endpoint.partners());
-        }
         endpoint.machine.may_allocate(now, binding.status, binding.times(), false).is_ok()
     }
 
@@ -176,9 +173,6 @@ impl Engine {
         let binding = self.table.get(slot);
         let same = binding.client.as_ref() == Some(client);
         let times = if same || self.planted.times_outlive_client { binding.times() } else { Times::NONE };
-        if self.planted.drop_mclt {
-            return None;
-        }
         let mut bound = endpoint.machine.bound(now);
         let stored_partner_down =
             endpoint.state() == FailoverState::PartnerDown && !endpoint.machine.stored().unproven;

@@ -179,7 +179,7 @@ impl Engine {
         let endpoint = self.endpoint_mut(relationship);
         let all_looked_at = endpoint.transfer.is_some_and(|transfer| transfer.next.is_none());
         let done = endpoint.owed == 0 && endpoint.raise.is_none() && all_looked_at;
-        if done || self.planted.updone_early && self.endpoint(relationship).transfer.is_some() {
+        if done {
             self.endpoint_mut(relationship).transfer = None;
             self.happens(now, relationship, Happening::UpdatesDelivered, outbox);
         }

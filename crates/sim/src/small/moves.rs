@@ -96,6 +96,8 @@ moves! {
     Reboot(Client, Server),
     /// It gives its address back.
     Release(Client, Server),
+    /// Somebody gives its address back in its name.
+    Forge(Client, Server),
     /// It finds its address in use.
     Decline(Client, Server),
     /// It does not hear the next answer.

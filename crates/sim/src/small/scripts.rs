@@ -6,8 +6,8 @@
 
 use super::moves::Client::{C, D, E, F};
 use super::moves::Move::{
-    Connect, Copy, Crash, Cut, Deliver, Lease, LoseDisk, Notice, PartnerDown, Pass, Rebind, Reboot, Release,
-    Renew, Restart, Restore, Settle,
+    Connect, Copy, Crash, Cut, Deliver, Forge, Lease, LoseDisk, Notice, PartnerDown, Pass, Rebind, Reboot,
+    Release, Renew, Restart, Restore, Settle,
 };
 use super::moves::Server::{P, S};
 use super::play::{Play, Script, has, has_status, in_state, nobody_has};
@@ -42,6 +42,7 @@ pub const SCRIPTS: &[Script] = &[
         l7_partner_down_lasts_although_the_connection_looks_whole,
     ),
     script("s11-a-client-is-never-heard-earlier", DEFAULT, &[], s11_a_client_is_never_heard_earlier),
+    script("s13-an-old-copy-has-no-say", DEFAULT, &["who-forgot-judges"], s13_an_old_copy_has_no_say),
     script(
         "t14-a-released-address-begins-anew",
         DEFAULT,
@@ -93,6 +94,19 @@ pub const SCRIPTS: &[Script] = &[
         t16_the_same_copy_restored_twice_is_lost_twice,
     ),
     script(
+        "t16-m8-what-was-told-is-nobodys",
+        DEFAULT,
+        &["raise-forgets-told"],
+        t16_m8_what_was_told_is_nobodys,
+    ),
+    script("t16-who-forgot-cannot-consent", DEFAULT, &["who-forgot-consents"], t16_who_forgot_cannot_consent),
+    script(
+        "t22-m2-an-answer-to-what-was-said-before-counts-for-nothing",
+        SHORT,
+        &["upddone-counts-addresses"],
+        t22_m2_an_answer_to_what_was_said_before_counts_for_nothing,
+    ),
+    script(
         "t17-m6-what-the-wait-has-freed-is-told-first",
         FULL,
         &["freed-alone-is-agreed"],
@@ -119,7 +133,7 @@ pub const SCRIPTS: &[Script] = &[
     script(
         "t20-a-client-is-believed-about-what-its-dead-server-gave",
         DEFAULT,
-        &["refuse-unknown"],
+        &["refuse-unknown", "believes-reboots"],
         t20_a_client_is_believed_about_what_its_dead_server_gave,
     ),
     script(
@@ -143,6 +157,12 @@ pub const SCRIPTS: &[Script] = &[
     script("t22-a-release-2-s-before-a-lease-does-not-end-it", DEFAULT, &[], |play| {
         release_and_lease(play, 2);
     }),
+    script(
+        "t20-nobody-is-believed-about-what-was-given-back",
+        DEFAULT,
+        &["believes-after-release"],
+        t20_nobody_is_believed_about_what_was_given_back,
+    ),
     script(
         "t22-m1-updates-that-cross-are-told-again",
         DEFAULT,
@@ -378,6 +398,43 @@ fn t16_the_same_copy_restored_twice_is_lost_twice(play: &mut Play) {
     play.expect("a long lease", |world| world.left(C) == 600);
     play.go([Crash(S), Restore(S), Restart(S)]).live(120);
     play.go([Lease(D, P)]).expect("C has it", nobody_has(D));
+}
+
+/// What an old copy has leased does not stand against a partner that knows better.
+fn s13_an_old_copy_has_no_say(play: &mut Play) {
+    play.go([Lease(C, P), Settle, Renew(C, P), Settle, Copy(S), Pass(100), Rebind(C, S), Settle]);
+    play.go([Release(C, S), Settle, Crash(S), Restore(S), Restart(S), Notice(P)]).live(100);
+    play.expect("nobody has it", has_status(S, 0, BindingStatus::Free));
+}
+
+/// Somebody gave it back in the name of C, which does not know that, and the partner has leased it since.
+fn t20_nobody_is_believed_about_what_was_given_back(play: &mut Play) {
+    play.go([Lease(C, P), Settle, Renew(C, P), Settle, Forge(C, S), Settle, Lease(D, P)])
+        .expect("D has it", has(D));
+    play.go([Crash(P), Notice(S), Pass(5), Rebind(C, S)]).expect("silence", |world| world.left(C) == 595);
+}
+
+/// M8. The partner may have agreed that C has it no more, given it to another, and forgotten: then it is not for C either.
+fn t16_m8_what_was_told_is_nobodys(play: &mut Play) {
+    play.go([Lease(C, P), Settle, Release(C, S), Deliver(P), Cut, Lease(D, P)]).expect("P agreed", has(D));
+    play.go([Crash(P), LoseDisk(P), Notice(S), Restart(P), Connect, Settle]);
+    play.go([Lease(C, S)]).expect("D has it", nobody_has(C));
+}
+
+/// The yes of one that forgot what it promised does not free an address before the end of all that it can have promised.
+fn t16_who_forgot_cannot_consent(play: &mut Play) {
+    play.go([Lease(C, P), Settle, Crash(S), LoseDisk(S), Restart(S), Notice(P), Connect, Settle]);
+    play.go([Release(C, P), Settle]).expect("not yet", has_status(P, 0, BindingStatus::Released));
+    play.live(80).go([Pass(600)]).live(40).expect("then it is free", has_status(P, 0, BindingStatus::Free));
+}
+
+/// M2. The answer to what was said before the request, and is not so any more, is none to the request.
+fn t22_m2_an_answer_to_what_was_said_before_counts_for_nothing(play: &mut Play) {
+    play.go([Crash(P), Notice(S), PartnerDown(S), Pass(30), Lease(C, S), Release(C, S), Pass(60)]);
+    play.expect("S waited", has_status(S, 0, BindingStatus::Free));
+    play.go([Restart(P), Connect, Deliver(S), Lease(D, S)]).expect("S gives it away", has(D));
+    play.hear(P).expect("a conflict", in_state(P, FailoverState::PotentialConflict));
+    play.hear(S).go([Deliver(P), Deliver(P), Lease(C, P)]).expect("D has it", nobody_has(C));
 }
 
 /// Found by runs by chance (S11). Given back and taken again within one second, a client is said to have been heard a second later; when

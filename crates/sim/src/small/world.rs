@@ -168,6 +168,7 @@ impl World {
             Move::Rebind(client, server) => self.extend(client, server, true),
             Move::Reboot(client, server) => self.reboot(client, server),
             Move::Release(client, server) => self.give_back(client, server, MessageType::Release),
+            Move::Forge(client, server) => self.forge(client, server),
             Move::Decline(client, server) => self.give_back(client, server, MessageType::Decline),
             Move::Deafen(client) => self.clients[client.number()].is_deaf = true,
             Move::Deliver(server) => self.deliver(server.number()),
@@ -252,6 +253,7 @@ impl World {
             Move::Renew(client, server)
             | Move::Rebind(client, server)
             | Move::Release(client, server)
+            | Move::Forge(client, server)
             | Move::Decline(client, server) => {
                 exists(client).and(is_up(server))?;
                 unless(self.held_by(client).is_none(), "the client has no lease")
@@ -624,6 +626,13 @@ impl World {
         let to =
             if kind == MessageType::Release { server_address(server.number()) } else { Ipv4Addr::BROADCAST };
         self.ask(client, server, kind, &contents, to);
+    }
+
+    fn forge(&mut self, client: Client, server: Server) {
+        let ciaddr = self.held_by(client).unwrap_or(Ipv4Addr::UNSPECIFIED);
+        let address = server_address(server.number());
+        let contents = Contents { server: Some(address), ciaddr, ..self.contents(client) };
+        self.ask(client, server, MessageType::Release, &contents, address);
     }
 
     fn lets_go(&mut self, client: Client, why: Why) {
