@@ -57,7 +57,7 @@ pub const BUGS: &[Bug] = &[
     bug("release-not-recorded", SINGLE, &["S16"], |planted| planted.engine.release_not_recorded = true),
     bug("accept-torn-tail", SINGLE, &["S3", "S16"], |planted| planted.store.accept_torn_tail = true),
     bug("snapshot-loses-record", SINGLE, &["S3", "S16"], |planted| {
-        planted.store.snapshot_loses_record = true
+        planted.store.snapshot_loses_record = true;
     }),
     bug("ignore-reservations", SINGLE, &["S17"], |planted| planted.engine.ignore_reservations = true),
     bug("forget-probation", SINGLE, &["S17"], |planted| planted.engine.forget_probation = true),
@@ -75,24 +75,24 @@ pub const BUGS: &[Bug] = &[
     bug("updates-cross", Shown::Script, &["S3"], |planted| planted.engine.updates_cross = true),
     bug("stale-active-wins", Shown::Script, &["S13"], |planted| planted.engine.stale_active_wins = true),
     bug("seen-over-reconnection", PAIR, &["L5", "L2"], |planted| {
-        planted.engine.seen_over_reconnection = true
+        planted.engine.seen_over_reconnection = true;
     }),
     bug("expired-freed-alone", PAIR, &["S6"], |planted| planted.engine.expired_freed_alone = true),
     bug("ack-frees-whatever", Shown::Place("cut", 12_000), &["S3"], |planted| {
-        planted.engine.ack_frees_whatever = true
+        planted.engine.ack_frees_whatever = true;
     }),
     bug("same-client-after-told", Shown::Place("quiet", 1_000), &["S6"], |planted| {
-        planted.engine.same_client_after_told = true
+        planted.engine.same_client_after_told = true;
     }),
     bug("ignore-unagreed", Shown::Script, &["S3"], |planted| planted.engine.ignore_unagreed = true),
     bug("believe-old-copy", PAIR, &["S12"], |planted| planted.engine.believe_old_copy = true),
     bug("no-raise", Shown::Script, &["S3"], |planted| planted.engine.no_raise = true),
     bug("believes-after-release", Shown::Script, &["S1"], |planted| {
-        planted.engine.believes_after_release = true
+        planted.engine.believes_after_release = true;
     }),
     bug("partners-pool-at-once", PAIR, &["S8", "S3"], |planted| planted.engine.partners_pool_at_once = true),
     bug("never-takes-partners-pool", PAIR, &["L7"], |planted| {
-        planted.engine.never_takes_partners_pool = true
+        planted.engine.never_takes_partners_pool = true;
     }),
     bug("waits-for-ever", PAIR, &["L7"], |planted| planted.engine.waits_for_ever = true),
     bug("acks-raise-nothing", PAIR, &["L6"], |planted| planted.engine.acks_raise_nothing = true),
@@ -100,7 +100,7 @@ pub const BUGS: &[Bug] = &[
     bug("potential-is-end", PAIR, &["L6"], |planted| planted.engine.potential_is_end = true),
     bug("older-active-wins", PAIR, &["S11"], |planted| planted.engine.older_active_wins = true),
     bug("older-transaction-time-wins", PAIR, &["S11"], |planted| {
-        planted.engine.older_transaction_time_wins = true
+        planted.engine.older_transaction_time_wins = true;
     }),
     bug("stays-unfit", PAIR, &["L8"], |planted| planted.engine.stays_unfit = true),
     bug("patient-with-silence", PAIR, &["L8"], |planted| planted.engine.patient_with_silence = true),
@@ -111,11 +111,11 @@ pub const BUGS: &[Bug] = &[
     bug("own-end-bounds", PAIR, &["S2"], |planted| planted.engine.own_end_bounds = true),
     bug("sent-end-bounds", PAIR, &["S2"], |planted| planted.engine.sent_end_bounds = true),
     bug("answers-in-conflict", Shown::Place("alone", 2_000), &["S9"], |planted| {
-        planted.engine.answers_in_conflict = true
+        planted.engine.answers_in_conflict = true;
     }),
     bug("answers-in-recover", PAIR, &["S9"], |planted| planted.engine.answers_in_recover = true),
     bug("answers-all-in-recover-done", PAIR, &["S9"], |planted| {
-        planted.engine.answers_all_in_recover_done = true
+        planted.engine.answers_all_in_recover_done = true;
     }),
     bug("everything-but-backup", PAIR, &["S14"], |planted| planted.engine.everything_but_backup = true),
     bug("leaves-from-nowhere", PAIR, &["S10"], |planted| planted.engine.leaves_from_nowhere = true),
@@ -123,36 +123,36 @@ pub const BUGS: &[Bug] = &[
     bug("takes-back-unasked", PAIR, &["S7"], |planted| planted.engine.takes_back_unasked = true),
     bug("who-forgot-consents", Shown::Script, &["S6"], |planted| planted.engine.who_forgot_consents = true),
     bug("who-forgot-judges", Shown::Script, &["L2", "S1", "S3"], |planted| {
-        planted.engine.who_forgot_judges = true
+        planted.engine.who_forgot_judges = true;
     }),
     bug("abandoned-freed-alone", PAIR, &["S6"], |planted| planted.engine.abandoned_freed_alone = true),
     bug("stamp-without-contact", PAIR, &["S2"], |planted| planted.engine.stamp_without_contact = true),
     bug("borrows-when-empty", PAIR, &["S7"], |planted| planted.engine.borrows_when_empty = true),
     bug("upddone-counts-addresses", Shown::Script, &["S1", "S3"], |planted| {
-        planted.engine.upddone_counts_addresses = true
+        planted.engine.upddone_counts_addresses = true;
     }),
     bug("released-freed-alone", PAIR, &["S6"], |planted| planted.engine.released_freed_alone = true),
     bug("raises-twice-as-far", PAIR, &["L5"], |planted| planted.engine.raises_twice_as_far = true),
     bug("raise-forgets-told", Shown::Script, &["S1", "S3"], |planted| {
-        planted.engine.raise_forgets_told = true
+        planted.engine.raise_forgets_told = true;
     }),
     bug("believes-reboots", Shown::Script, &["S7"], |planted| planted.engine.believes_reboots = true),
     bug("releases-by-the-second", Shown::Script, &["S3", "L2"], |planted| {
-        planted.engine.releases_by_the_second = true
+        planted.engine.releases_by_the_second = true;
     }),
     bug("take-over-in-contact", Shown::Script, &["S7"], |planted| planted.engine.take_over_in_contact = true),
     bug("refuse-unknown", Shown::Script, &["L4"], |planted| planted.engine.refuse_unknown = true),
     bug("chase-normal", Shown::Script, &["L1"], |planted| planted.engine.chase_normal = true),
     bug("state-only-in-contact", Shown::Script, &["L1"], |planted| {
-        planted.engine.state_only_in_contact = true
+        planted.engine.state_only_in_contact = true;
     }),
     bug("crossing-counts", Shown::Script, &["S3"], |planted| planted.engine.crossing_counts = true),
     bug("alive-at-contact", Shown::Script, &["S3"], |planted| planted.engine.alive_at_contact = true),
     bug("trust-stored-partner-down", Shown::Script, &["S3"], |planted| {
-        planted.engine.trust_stored_partner_down = true
+        planted.engine.trust_stored_partner_down = true;
     }),
     bug("freed-alone-is-agreed", Shown::Script, &["S3"], |planted| {
-        planted.engine.freed_alone_is_agreed = true
+        planted.engine.freed_alone_is_agreed = true;
     }),
     bug("taken-over-is-agreed", Shown::Script, &["S3"], |planted| planted.engine.taken_over_is_agreed = true),
     bug("raise-leaves-ended", Shown::Script, &["S3"], |planted| planted.engine.raise_leaves_ended = true),
@@ -160,7 +160,7 @@ pub const BUGS: &[Bug] = &[
     bug("losses-look-alike", Shown::Script, &["S3"], |planted| planted.engine.losses_look_alike = true),
     bug("raise-again", Shown::Script, &["L5"], |planted| planted.engine.raise_again = true),
     bug("conflict-with-who-forgot", Shown::Script, &["S3"], |planted| {
-        planted.engine.conflict_with_who_forgot = true
+        planted.engine.conflict_with_who_forgot = true;
     }),
     bug("who-forgot-vouches", Shown::Script, &["S5"], |planted| planted.engine.who_forgot_vouches = true),
     bug("leased-since-at-once", Shown::Script, &["S6"], |planted| planted.engine.leased_since_at_once = true),

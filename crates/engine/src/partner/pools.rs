@@ -90,7 +90,7 @@ impl Engine {
         for pool in pools {
             match PoolRule::default().primary_moves(self.shared_counts(relationship, pool), occasion) {
                 Move::Nothing if self.planted.pools_never_rest => {
-                    self.recall(now, relationship, pool, 1, outbox)
+                    self.recall(now, relationship, pool, 1, outbox);
                 }
                 Move::Nothing => {}
                 Move::ToSecondary(count) => {
