@@ -11,7 +11,7 @@ use crate::engine::Engine;
 use crate::event::Event;
 use crate::outbox::{Destination, Outbox, Position};
 use crate::record::{Flags, MAX_EXTRA, Stamp};
-use crate::table::Slot;
+use crate::table::{Binding, Slot};
 use dhcp::{MessageType, OptionValue, ReplyHeader, Writer, code};
 use failover::binding::BindingStatus;
 use failover::time::{Interval, Time};
@@ -77,12 +77,7 @@ fn give(
     } else {
         end
     };
-    let heard = match (same_client, renewal) {
-        (true, false) => before.heard_anew(now),
-        // It may have been a second ahead: what was heard of a client never becomes earlier (S11).
-        (true, true) => before.client_last_transaction_time.max(Stamp::at_or_before(now)),
-        (false, _) => Stamp::at_or_before(now),
-    };
+    let heard = heard_of(before, same_client, renewal, now);
     let outlive = engine.planted.times_outlive_client;
     let extras = Extras::of(request);
     engine.table.withdraw_offer_to(request.place.network, &request.client);
@@ -125,6 +120,16 @@ fn give(
         outbox.event(Event::LeaseGranted { address, client, lease });
     }
     Ok(())
+}
+
+/// When a client is heard that gets a lease, or has it extended.
+fn heard_of(before: &Binding, same_client: bool, renewal: bool, now: Time) -> Stamp {
+    match (same_client, renewal) {
+        (true, false) => before.heard_anew(now),
+        // It may have been a second ahead: what was heard of a client never becomes earlier (S11).
+        (true, true) => before.client_last_transaction_time.max(Stamp::at_or_before(now)),
+        (false, _) => Stamp::at_or_before(now),
+    }
 }
 
 /// How long a lease of this address would be: the client's wish within the bounds of the subnet, and no longer than
