@@ -51,7 +51,7 @@ const PAIR: Shown = Shown::Seeds(Kind::Pair);
 /// All bugs.
 pub const BUGS: &[Bug] = &[
     bug("ack-before-stable", SINGLE, &["S3"], |planted| planted.engine.ack_before_stable = true),
-    bug("offer-leased", SINGLE, &["S1", "S3"], |planted| planted.engine.offer_leased = true),
+    bug("offer-leased", SINGLE, &["S1", "S3", "S17"], |planted| planted.engine.offer_leased = true),
     bug("expire-early", SINGLE, &["S1", "S3"], |planted| planted.engine.expire_early = true),
     bug("forget-recorded-end", SINGLE, &["S1", "S3"], |planted| planted.engine.forget_recorded_end = true),
     bug("release-not-recorded", SINGLE, &["S16"], |planted| planted.engine.release_not_recorded = true),
@@ -85,7 +85,7 @@ pub const BUGS: &[Bug] = &[
         planted.engine.same_client_after_told = true;
     }),
     bug("ignore-unagreed", Shown::Script, &["S3"], |planted| planted.engine.ignore_unagreed = true),
-    bug("believe-old-copy", PAIR, &["S12"], |planted| planted.engine.believe_old_copy = true),
+    bug("believe-old-copy", PAIR, &["S12", "S3"], |planted| planted.engine.believe_old_copy = true),
     bug("no-raise", Shown::Script, &["S3"], |planted| planted.engine.no_raise = true),
     bug("believes-after-release", Shown::Script, &["S1"], |planted| {
         planted.engine.believes_after_release = true;
@@ -113,13 +113,13 @@ pub const BUGS: &[Bug] = &[
     bug("answers-in-conflict", Shown::Place("alone", 2_000), &["S9"], |planted| {
         planted.engine.answers_in_conflict = true;
     }),
-    bug("answers-in-recover", PAIR, &["S9"], |planted| planted.engine.answers_in_recover = true),
-    bug("answers-all-in-recover-done", PAIR, &["S9"], |planted| {
+    bug("answers-in-recover", PAIR, &["S9", "S3"], |planted| planted.engine.answers_in_recover = true),
+    bug("answers-all-in-recover-done", PAIR, &["S9", "S3"], |planted| {
         planted.engine.answers_all_in_recover_done = true;
     }),
-    bug("everything-but-backup", PAIR, &["S14"], |planted| planted.engine.everything_but_backup = true),
+    bug("everything-but-backup", PAIR, &["S14", "S3"], |planted| planted.engine.everything_but_backup = true),
     bug("leaves-from-nowhere", PAIR, &["S10"], |planted| planted.engine.leaves_from_nowhere = true),
-    bug("seen-over-restart", PAIR, &["L2"], |planted| planted.engine.seen_over_restart = true),
+    bug("seen-over-restart", PAIR, &["L2", "L5"], |planted| planted.engine.seen_over_restart = true),
     bug("takes-back-unasked", PAIR, &["S7"], |planted| planted.engine.takes_back_unasked = true),
     bug("who-forgot-consents", Shown::Script, &["S6"], |planted| planted.engine.who_forgot_consents = true),
     bug("who-forgot-judges", Shown::Script, &["L2", "S1", "S3"], |planted| {
@@ -127,7 +127,7 @@ pub const BUGS: &[Bug] = &[
     }),
     bug("abandoned-freed-alone", PAIR, &["S6"], |planted| planted.engine.abandoned_freed_alone = true),
     bug("stamp-without-contact", PAIR, &["S2"], |planted| planted.engine.stamp_without_contact = true),
-    bug("borrows-when-empty", PAIR, &["S7"], |planted| planted.engine.borrows_when_empty = true),
+    bug("borrows-when-empty", PAIR, &["S7", "S3"], |planted| planted.engine.borrows_when_empty = true),
     bug("upddone-counts-addresses", Shown::Script, &["S1", "S3"], |planted| {
         planted.engine.upddone_counts_addresses = true;
     }),
