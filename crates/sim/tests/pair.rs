@@ -30,3 +30,14 @@ fn what_once_failed_does_not() {
 fn the_same_seed_is_the_same_run() {
     assert_eq!(run(3, &pairs()), run(3, &pairs()));
 }
+
+/// Seeds that fail, and whose cause is not found yet: 2004 by S3 (an address is offered that another client holds), 2046 by L5 (an
+/// end is raised twice when both restart in the middle of a loss).
+#[test]
+#[ignore = "known to fail"]
+fn what_fails_and_is_not_understood() {
+    for seed in [2004, 2046] {
+        let report = run(seed, &pairs());
+        assert_eq!(report.violation, None, "{report}");
+    }
+}
