@@ -250,9 +250,10 @@ impl Engine {
     }
 
     fn free_abandoned(&mut self, now: Time, slot: Slot, outbox: &mut Outbox) {
-        if self.table.relationship(slot).is_some() {
-            // By way of RESET, so that the partner agrees (F07-5.10-15, D12's figure 5.11-1 note 3). No operator says this: it names no
-            // end, so that nobody who may have the address loses it.
+        if self.table.relationship(slot).is_some() && !self.planted.abandoned_freed_alone {
+            // By way of RESET, so that the partner agrees (F07-5.10-15, D12's figure 5.11-1 note 3). It is as old as the ABANDONED that it
+            // ends: nothing was heard of the address since, and whoever got it from the partner meanwhile has more to say (time(3) of
+            // figure 7.1.3-1). No operator says this: it names no end, so that nobody who may have the address loses it.
             self.table.change(slot, |binding| {
                 binding.status = BindingStatus::Reset;
                 binding.lease_expiration = Stamp::NONE;
@@ -272,7 +273,11 @@ impl Engine {
             self.free(now, slot, outbox);
             return;
         }
-        let status = if self.planted.expired_freed_alone { BindingStatus::Free } else { status };
+        let alone = match status {
+            BindingStatus::Released => self.planted.released_freed_alone,
+            _ => self.planted.expired_freed_alone,
+        };
+        let status = if alone { BindingStatus::Free } else { status };
         self.set_status(now, slot, status);
         if status == BindingStatus::Released {
             let heard = self.table.get(slot).heard_anew(now);

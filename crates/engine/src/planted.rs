@@ -16,8 +16,6 @@ pub struct Planted {
     pub forget_recorded_end: bool,
     /// A release is not recorded (S16).
     pub release_not_recorded: bool,
-    /// Leases are not bounded by MCLT beyond what the partner knows (S2).
-    pub drop_mclt: bool,
     /// The times of an address outlive their client (trap T14, S2).
     pub times_outlive_client: bool,
     /// `alive` is now whatever happened (trap T15, S2).
@@ -26,8 +24,6 @@ pub struct Planted {
     pub bndack_before_stable: bool,
     /// RECOVER-WAIT ends at once (S12).
     pub skip_recover_wait: bool,
-    /// The primary allocates BACKUP, the secondary FREE (S7).
-    pub swap_pools: bool,
     /// NORMAL does not wait for what must be agreed (trap T17).
     pub ignore_unagreed: bool,
     /// PARTNER-DOWN waits for MCLT after entry only (trap T18, S6).
@@ -36,8 +32,6 @@ pub struct Planted {
     pub updates_cross: bool,
     /// A lease that is over displaces one that is not (trap T23).
     pub stale_active_wins: bool,
-    /// UPDDONE does not wait for acknowledgements (S14).
-    pub updone_early: bool,
     /// What was under way when a connection broke counts as acknowledged (trap T9, L2).
     pub seen_over_reconnection: bool,
     /// EXPIRED becomes FREE without a BNDACK (S6).
@@ -76,7 +70,9 @@ pub struct Planted {
     pub raise_leaves_ended: bool,
     /// The raise counts from the four times, however old they are (trap T16, model M9).
     pub raise_without_now: bool,
-    /// The raise is made at each word of the loss (trap T16, model M10).
+    /// Two losses that left the same store behind are taken for one (trap T16).
+    pub losses_look_alike: bool,
+    /// The raise is made at each word of the loss (trap T16, model M10, L5).
     pub raise_again: bool,
     /// A partner that lost its store is waited for on the road of conflict (trap T16, model M11).
     pub conflict_with_who_forgot: bool,
@@ -96,4 +92,70 @@ pub struct Planted {
     pub ignore_renewals: bool,
     /// A lease that is over is forgotten, not freed (L5).
     pub lose_expired: bool,
+    /// In PARTNER-DOWN the partner's available addresses are used at once (S8).
+    pub partners_pool_at_once: bool,
+    /// In PARTNER-DOWN the partner's available addresses are never used (L7).
+    pub never_takes_partners_pool: bool,
+    /// In PARTNER-DOWN what has ended waits for ever (L7).
+    pub waits_for_ever: bool,
+    /// An acknowledgement makes no lease longer (L6).
+    pub acks_raise_nothing: bool,
+    /// What the partner told makes no lease longer (L6).
+    pub received_raises_nothing: bool,
+    /// The partner is told the end of the lease for its potential end (L6).
+    pub potential_is_end: bool,
+    /// An ACTIVE displaces what was heard of the client later (figure 7.1.3-1, time(1), S11).
+    pub older_active_wins: bool,
+    /// The partner's client-last-transaction-time is taken although ours is later (S11).
+    pub older_transaction_time_wins: bool,
+    /// A server that cannot write stays in NORMAL (L8).
+    pub stays_unfit: bool,
+    /// Silence of the partner is taken for health (L8).
+    pub patient_with_silence: bool,
+    /// Each look at the balance asks something back, and gives something (L3).
+    pub pools_never_rest: bool,
+    /// No address is given to the secondary after the first (L3).
+    pub pools_never_move: bool,
+    /// The partner's max-unacked-bndupd is no bound (S14).
+    pub ignore_window: bool,
+    /// A BNDACK answers the first transaction of its BNDUPD alone (S14).
+    pub answers_the_first_only: bool,
+    /// The own lease-expiration-time bounds a lease (trap T2, S2).
+    pub own_end_bounds: bool,
+    /// What was told, and not acknowledged, bounds a lease (S2).
+    pub sent_end_bounds: bool,
+    /// Clients are answered in POTENTIAL-CONFLICT (S9).
+    pub answers_in_conflict: bool,
+    /// Clients with a lease are answered in RECOVER and RECOVER-WAIT (S9).
+    pub answers_in_recover: bool,
+    /// In RECOVER-DONE everybody is answered (S9).
+    pub answers_all_in_recover_done: bool,
+    /// UPDREQALL leaves out what is BACKUP (trap T16, S14).
+    pub everything_but_backup: bool,
+    /// PAUSED and SHUTDOWN are their own previous states (S10).
+    pub leaves_from_nowhere: bool,
+    /// After a restart nothing is left to be told (L2).
+    pub seen_over_restart: bool,
+    /// The primary takes BACKUP back without asking (S7).
+    pub takes_back_unasked: bool,
+    /// One that lost its store may agree that an address is free (trap T16, S6).
+    pub who_forgot_consents: bool,
+    /// One that lost its store judges the partner's updates by what it has left (trap T16).
+    pub who_forgot_judges: bool,
+    /// An ABANDONED address becomes FREE without the partner's consent (S6).
+    pub abandoned_freed_alone: bool,
+    /// The recorded time of operation counts as alive also where the partner was not met (trap T15, S2).
+    pub stamp_without_contact: bool,
+    /// A server whose own pool is empty gives from the partner's while it is cut off (S7).
+    pub borrows_when_empty: bool,
+    /// UPDDONE counts addresses, whatever was said of them (model M2).
+    pub upddone_counts_addresses: bool,
+    /// What has ended is freed at once where it was given back (S6).
+    pub released_freed_alone: bool,
+    /// The raise adds MCLT twice (L5).
+    pub raises_twice_as_far: bool,
+    /// The same client gets its address back in RECOVER of the partner, although that was told (trap T16).
+    pub raise_forgets_told: bool,
+    /// A client that restarts is believed like one that rebinds (F07-3.1.2-03).
+    pub believes_reboots: bool,
 }

@@ -252,6 +252,7 @@ impl Table {
             }
             if let Some(relationship) = self.relationship(Slot(slot))
                 && self.get(Slot(slot)).flags.contains(Flags::UNSEEN)
+                && !self.planted.seen_over_restart
             {
                 self.queue.push(relationship, Slot(slot));
             }
@@ -679,6 +680,7 @@ impl Deadlines<'_> {
                     {
                         Time::ZERO
                     }
+                    Some(_) if self.planted.waits_for_ever => Time::NEVER,
                     Some(stay) if self.planted.short_wait => stay.may_change_hands(Times::NONE),
                     Some(stay) => stay.may_change_hands(binding.times()),
                     None => Time::NEVER,

@@ -55,7 +55,7 @@ pub struct Endpoint {
 struct Link {
     partner: Option<Partner>,
     partner_tandem: Option<TandemInfo>,
-    last_told: Option<(FailoverState, bool, Time, bool)>,
+    last_told: Option<(FailoverState, bool, Time, Option<Time>)>,
     requested: Option<RequestId>,
     /// By when UPDDONE or a BNDUPD must come.
     progress_by: Option<Time>,
@@ -167,7 +167,7 @@ impl Endpoint {
         let Endpoint { entered_partner_down, last_contact, handover_pending, link, state_ends, .. } = self;
         let link = link.as_ref().map(|link| {
             let Link { partner, partner_tandem, last_told, requested, progress_by, owed, .. } = link;
-            let forgot = partner_tandem.map(|tandem| tandem.storage_lost);
+            let forgot = partner_tandem.map(|tandem| tandem.storage_lost.is_some());
             let flags = [link.partner_requested, link.closing, link.caught_up];
             (partner, forgot, last_told, requested, progress_by, owed, flags)
         });
@@ -213,8 +213,9 @@ impl Endpoint {
 
     /// What we tell another Tandem.
     pub fn tandem(&self) -> TandemInfo {
+        let is_lost = self.stored.storage_lost && !self.stored.first_run;
         TandemInfo {
-            storage_lost: self.stored.storage_lost && !self.stored.first_run,
+            storage_lost: is_lost.then(|| self.stored.down_since.to_wire()),
             last_communicated: self.last_contact.to_wire(),
             ..self.settings.tandem
         }
@@ -302,7 +303,7 @@ impl Endpoint {
                 self.stored.unproven = !self.proven;
                 self.entered_partner_down = true;
             }
-            S::Recover if !matches!(from, S::Startup) => self.stored.down_since = now,
+            S::Recover if from != S::Startup && !self.stored.storage_lost => self.stored.down_since = now,
             S::RecoverWait => {
                 // D12-9.6.2-01.
                 let ends = recover_wait_ends(self.stored.down_since, self.settings.longest_mclt);
@@ -340,7 +341,8 @@ impl Endpoint {
     /// Sends STATE when it differs from the one last sent on this connection (F07-7.10-02, trap T24).
     fn tell(&mut self, out: &mut Vec<Action>) {
         let startup = self.state == S::Startup;
-        let told = (self.stored.state, startup, self.stored.entered, self.stored.storage_lost);
+        let lost = self.stored.storage_lost.then_some(self.stored.down_since);
+        let told = (self.stored.state, startup, self.stored.entered, lost);
         let tandem = self.tandem();
         // F07-7.10.1-02.
         let Some(link) = self.link.as_mut().filter(|link| !link.closing && link.last_told != Some(told))
@@ -399,7 +401,7 @@ impl Endpoint {
         link.partner_tandem = told.tandem.or(link.partner_tandem);
         // Another make says it by UPDREQALL, and is whole again in NORMAL.
         let forgot = self.stored.partner_forgot && told.state != S::Normal;
-        let storage_lost = told.tandem.map_or(forgot, |tandem| tandem.storage_lost);
+        let storage_lost = told.tandem.map_or(forgot, |tandem| tandem.storage_lost.is_some());
         if self.stored.partner_forgot != forgot {
             self.stored.partner_forgot = forgot;
             self.dirty = true;
@@ -426,7 +428,7 @@ impl Endpoint {
             self.stored.last_contact = now;
             self.dirty = true;
         }
-        if let Some(tandem) = told.tandem.filter(|tandem| tandem.storage_lost) {
+        if let Some(tandem) = told.tandem.filter(|tandem| tandem.storage_lost.is_some()) {
             self.partner_lost(loss_of(&tandem), out);
         }
         match self.state {
@@ -715,6 +717,7 @@ impl Endpoint {
     fn storage_lost(&mut self, now: Time, down_since: Option<Time>, out: &mut Vec<Action>) {
         (self.stored.storage_lost, self.stored.surely_lost) = (true, true);
         self.stored.first_run = false;
+        self.stored.down_since = down_since.unwrap_or(now).min(now);
         out.push(Action::Alarm(Alarm::StorageLost));
         if self.state == S::Startup {
             self.stored.state = S::Recover;
@@ -724,7 +727,6 @@ impl Endpoint {
         } else {
             self.enter(now, S::Recover, out);
         }
-        self.stored.down_since = down_since.unwrap_or(now).min(now);
         self.dirty = true;
         self.store_if_changed(out);
         self.look_at_partner(now, out);
@@ -764,10 +766,12 @@ impl Endpoint {
     }
 }
 
-/// Names one loss of a partner's store: a store that is made anew counts its generations anew.
+/// Names one loss of a partner's store: a store that is made anew counts its generations anew, and one that an old copy replaces
+/// again counts the same ones again.
 fn loss_of(tandem: &TandemInfo) -> u64 {
     // FNV-1a.
     let mix = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
     let identity = tandem.store_identity.iter().fold(0xcbf2_9ce4_8422_2325, mix);
-    tandem.store_generation.to_be_bytes().iter().fold(identity, mix)
+    let generation = tandem.store_generation.to_be_bytes().iter().fold(identity, mix);
+    tandem.storage_lost.unwrap_or_default().0.to_be_bytes().iter().fold(generation, mix)
 }

@@ -97,7 +97,7 @@ fn rejection(dialect: Dialect) -> impl Strategy<Value = Rejection> {
 }
 
 fn tandem(dialect: Dialect) -> impl Strategy<Value = Option<TandemInfo>> {
-    option::of(any::<([u8; 16], u64, u32, [u8; 8], bool)>()).prop_flat_map(move |info| {
+    option::of(any::<([u8; 16], u64, u32, [u8; 8], Option<u32>)>()).prop_flat_map(move |info| {
         heard_store().prop_map(move |heard| {
             let info = info.filter(|_| dialect == Dialect::Draft12);
             info.map(|(identity, generation, last, digest, lost)| TandemInfo {
@@ -105,7 +105,7 @@ fn tandem(dialect: Dialect) -> impl Strategy<Value = Option<TandemInfo>> {
                 store_generation: generation,
                 last_communicated: WireTime(last),
                 configuration: digest,
-                storage_lost: lost,
+                storage_lost: lost.map(WireTime),
                 heard,
             })
         })

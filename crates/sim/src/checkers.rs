@@ -4,16 +4,31 @@
 //! of the catalogue.
 //! *May know:* what clients hold by their own clocks, messages that reached a server or left one, bytes that reached a disk.
 //! *Must not know:* anything of the engine's insides. Records are read by a reader of its own.
+//!
+//! There is one for each of S1 to S17 and L1 to L8; `tests/planted.rs` has seen each of them fire. What they cannot see:
+//!
+//! - S9: which of the two answers a client in NORMAL. By what is heard from outside either may: a client that has waited is anybody's.
+//! - S11: figure 7.1.3-1 cell by cell. A cell is decided by what the receiver knows, and tests of `failover` have each.
+//! - S15: memory. Queues, records and files are counted; bytes are measured in `engine`.
+//! - S16: that a seed gives the same bytes is asked by tests that run it twice.
+//! - L6: leases of clients that wish for a time of their own, and renewals more than MCLT after what both know.
+//! - L8: a server that is cut off from its clients alone: neither it nor its partner can know that (see `l8`).
+//! - S1, S2, S3, S6, S13 and L4 are not asked in a world whose operator is wrong about PARTNER-DOWN: two clients may have one
+//!   address there by the drafts. L1, L2 and the rest are.
 
 pub(crate) mod l1;
 pub(crate) mod l2;
 pub(crate) mod l3;
 pub(crate) mod l4;
 pub(crate) mod l5;
+mod l6;
+pub(crate) mod l7;
+mod l8;
 mod ledger;
 mod record;
 mod s1;
 mod s10;
+mod s11;
 mod s12;
 mod s13;
 mod s14;
@@ -146,6 +161,8 @@ pub(crate) struct Checkers {
     s16: Vec<s16::S16>,
     s17: Vec<s17::S17>,
     l4: l4::L4,
+    l8: l8::L8,
+    receive_timer: Interval,
     /// What the two servers of a pair told each other and wrote down.
     ledger: Option<ledger::Ledger>,
     /// Two clients may have been given one address: an operator was wrong. Who holds what is not asked then.
@@ -169,6 +186,8 @@ impl Checkers {
                 .map(|_| s17::S17::new(&scene.reserved, scene.decline_time, scene.terms.is_some()))
                 .collect(),
             l4: l4::L4::default(),
+            l8: l8::L8::default(),
+            receive_timer: scene.terms.map_or(Interval::INFINITE, |terms| terms.receive_timer),
             ledger: scene.terms.map(|terms| ledger::Ledger::new(terms.mclt, scene)),
             is_lax: scene.terms.is_some_and(|terms| terms.wrong_operator),
             order: 0,
@@ -254,6 +273,7 @@ impl Checkers {
                 ("S2", s2::left(ledger, at, reply, &identity, given_back)),
                 ("S9", s9::left(ledger, at, reply)),
                 ("S12", s12::left(ledger, at, reply)),
+                ("L6", l6::left(ledger, at, reply, &identity)),
             ];
             self.judge_all(verdicts);
         }
@@ -362,6 +382,13 @@ impl Checkers {
     /// How many BNDUPDs and POOLREQs the two have sent.
     pub(crate) fn talk(&self) -> u64 {
         self.ledger.as_ref().map_or(0, |ledger| ledger.talk)
+    }
+
+    /// Whether each server of a pair can serve its clients now.
+    pub(crate) fn serve(&mut self, able: [bool; 2]) {
+        let states = [0, 1].map(|server| self.state_of(server));
+        let verdict = self.l8.look(self.now, able, states, self.receive_timer);
+        self.judge("L8", verdict);
     }
 
     /// All is well from now on.

@@ -3,6 +3,7 @@
 //! *Lives here:* [`Arguments`], [`sim`].
 //! *Must not know:* the parser of command lines.
 
+use crate::hunt::table;
 use crate::picture::{Window, page_of};
 use crate::plan::Without;
 use crate::planted::Planted;
@@ -12,6 +13,12 @@ use crate::shrink::{Shrunk, shrink};
 use crate::step::step;
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
+
+/// Every bug, one after the other.
+const ALL: &str = "all";
+
+/// Where bugs are looked for, from the first seed on.
+const FIRST_SEEDS: [u64; 3] = [0, 1000, 2000];
 
 /// What was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +31,7 @@ pub struct Arguments {
     pub first_seed: u64,
     /// Run this seed alone, and show all that happens.
     pub replay: Option<u64>,
-    /// Put this bug in, and see it found.
+    /// Put this bug in, and see it found; `all` for each of them, in a table.
     pub planted: Option<String>,
     /// Make the run of this seed smaller, in which something is violated.
     pub shrink: Option<u64>,
@@ -60,6 +67,9 @@ impl Default for Arguments {
 /// # Errors
 /// When `out` cannot be written to.
 pub fn sim(arguments: &Arguments, out: &mut dyn Write) -> io::Result<bool> {
+    if arguments.planted.as_deref() == Some(ALL) {
+        return table(&FIRST_SEEDS.map(|seed| arguments.first_seed + seed), arguments.seeds, out);
+    }
     let planted = arguments.planted.as_ref().map(|name| (name.clone(), Planted::named(name)));
     if let Some((name, None)) = &planted {
         writeln!(out, "there is no bug called {name}; those that can be put in:")?;

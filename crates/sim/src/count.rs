@@ -168,6 +168,8 @@ counts! {
     LeftToPartner => "left to the partner",
     /// Crashes with something on its way to the partner that its record was not stable for.
     BetweenRecordAndPartner => "crashes between record and message",
+    /// Servers that were left alone for ever at the end of a run.
+    LeftAlone => "left alone for ever",
     /// Pairs that were in NORMAL again after all that happened.
     NormalAtLast => "pairs in NORMAL at the end",
 }

@@ -1,7 +1,7 @@
 //! Bugs on purpose: a checker that has never failed proves nothing.
 //!
-//! *Lives here:* [`Planted`], the names by which each is chosen.
-//! *Must not know:* which checker finds it.
+//! *Lives here:* [`Planted`], and [`BUGS`], the names by which each is chosen, with where it shows and which checkers find it.
+//! *Must not know:* how it is looked for.
 
 use crate::run::Kind;
 
@@ -18,83 +18,182 @@ pub struct Planted {
 
 type Plant = fn(&mut Planted);
 
-/// Each bug of one server by its name.
-const SINGLE: &[(&str, Plant)] = &[
-    ("ack-before-stable", |planted| planted.engine.ack_before_stable = true),
-    ("offer-leased", |planted| planted.engine.offer_leased = true),
-    ("expire-early", |planted| planted.engine.expire_early = true),
-    ("forget-recorded-end", |planted| planted.engine.forget_recorded_end = true),
-    ("release-not-recorded", |planted| planted.engine.release_not_recorded = true),
-    ("accept-torn-tail", |planted| planted.store.accept_torn_tail = true),
-    ("snapshot-loses-record", |planted| planted.store.snapshot_loses_record = true),
-    ("ignore-reservations", |planted| planted.engine.ignore_reservations = true),
-    ("forget-probation", |planted| planted.engine.forget_probation = true),
-    ("ignore-renewals", |planted| planted.engine.ignore_renewals = true),
-    ("lose-expired", |planted| planted.engine.lose_expired = true),
-    ("read-past-bound", |planted| planted.read_past_bound = true),
-    ("release-unsynced", |planted| planted.release_unsynced = true),
+/// Where a bug shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shown {
+    /// In runs by chance, of one server or of a pair.
+    Seeds(Kind),
+    /// In the script that names it.
+    Script,
+    /// In the exhaustive search from the place with this name, within so many states.
+    Place(&'static str, usize),
+}
+
+/// A bug.
+#[derive(Debug, Clone, Copy)]
+pub struct Bug {
+    /// By which it is chosen.
+    pub name: &'static str,
+    /// Where it shows.
+    pub shown: Shown,
+    /// One of these finds it.
+    pub checkers: &'static [&'static str],
+    plant: Plant,
+}
+
+const fn bug(name: &'static str, shown: Shown, checkers: &'static [&'static str], plant: Plant) -> Bug {
+    Bug { name, shown, checkers, plant }
+}
+
+const SINGLE: Shown = Shown::Seeds(Kind::Single);
+const PAIR: Shown = Shown::Seeds(Kind::Pair);
+
+/// All bugs.
+pub const BUGS: &[Bug] = &[
+    bug("ack-before-stable", SINGLE, &["S3"], |planted| planted.engine.ack_before_stable = true),
+    bug("offer-leased", SINGLE, &["S1", "S3", "S17"], |planted| planted.engine.offer_leased = true),
+    bug("expire-early", SINGLE, &["S1", "S3"], |planted| planted.engine.expire_early = true),
+    bug("forget-recorded-end", SINGLE, &["S1", "S3"], |planted| planted.engine.forget_recorded_end = true),
+    bug("release-not-recorded", SINGLE, &["S16"], |planted| planted.engine.release_not_recorded = true),
+    bug("accept-torn-tail", SINGLE, &["S3", "S16"], |planted| planted.store.accept_torn_tail = true),
+    bug("snapshot-loses-record", SINGLE, &["S3", "S16"], |planted| {
+        planted.store.snapshot_loses_record = true;
+    }),
+    bug("ignore-reservations", SINGLE, &["S17"], |planted| planted.engine.ignore_reservations = true),
+    bug("forget-probation", SINGLE, &["S17"], |planted| planted.engine.forget_probation = true),
+    bug("ignore-renewals", SINGLE, &["L4"], |planted| planted.engine.ignore_renewals = true),
+    bug("lose-expired", SINGLE, &["L5"], |planted| planted.engine.lose_expired = true),
+    bug("read-past-bound", SINGLE, &["S15"], |planted| planted.read_past_bound = true),
+    bug("release-unsynced", SINGLE, &["S3"], |planted| planted.release_unsynced = true),
+    bug("times-outlive-client", PAIR, &["S5", "S2"], |planted| planted.engine.times_outlive_client = true),
+    bug("always-alive", Shown::Script, &["S2"], |planted| planted.engine.always_alive = true),
+    bug("bndack-before-stable", PAIR, &["S4"], |planted| planted.engine.bndack_before_stable = true),
+    bug("state-before-stable", PAIR, &["S10"], |planted| planted.engine.state_before_stable = true),
+    bug("skip-recover-wait", PAIR, &["S10", "S12", "S9"], |planted| planted.engine.skip_recover_wait = true),
+    bug("keeps-what-it-gave", PAIR, &["S7"], |planted| planted.engine.keeps_what_it_gave = true),
+    bug("short-wait", Shown::Script, &["S3", "S6"], |planted| planted.engine.short_wait = true),
+    bug("updates-cross", Shown::Script, &["S3"], |planted| planted.engine.updates_cross = true),
+    bug("stale-active-wins", Shown::Script, &["S13"], |planted| planted.engine.stale_active_wins = true),
+    bug("seen-over-reconnection", PAIR, &["L5", "L2"], |planted| {
+        planted.engine.seen_over_reconnection = true;
+    }),
+    bug("expired-freed-alone", PAIR, &["S6"], |planted| planted.engine.expired_freed_alone = true),
+    bug("ack-frees-whatever", Shown::Place("cut", 12_000), &["S3"], |planted| {
+        planted.engine.ack_frees_whatever = true;
+    }),
+    bug("same-client-after-told", Shown::Place("quiet", 1_000), &["S6"], |planted| {
+        planted.engine.same_client_after_told = true;
+    }),
+    bug("ignore-unagreed", Shown::Script, &["S3"], |planted| planted.engine.ignore_unagreed = true),
+    bug("believe-old-copy", PAIR, &["S12", "S3"], |planted| planted.engine.believe_old_copy = true),
+    bug("no-raise", Shown::Script, &["S3"], |planted| planted.engine.no_raise = true),
+    bug("believes-after-release", Shown::Script, &["S1"], |planted| {
+        planted.engine.believes_after_release = true;
+    }),
+    bug("partners-pool-at-once", PAIR, &["S8", "S3"], |planted| planted.engine.partners_pool_at_once = true),
+    bug("never-takes-partners-pool", PAIR, &["L7"], |planted| {
+        planted.engine.never_takes_partners_pool = true;
+    }),
+    bug("waits-for-ever", PAIR, &["L7"], |planted| planted.engine.waits_for_ever = true),
+    bug("acks-raise-nothing", PAIR, &["L6"], |planted| planted.engine.acks_raise_nothing = true),
+    bug("received-raises-nothing", PAIR, &["L6"], |planted| planted.engine.received_raises_nothing = true),
+    bug("potential-is-end", PAIR, &["L6"], |planted| planted.engine.potential_is_end = true),
+    bug("older-active-wins", PAIR, &["S11"], |planted| planted.engine.older_active_wins = true),
+    bug("older-transaction-time-wins", PAIR, &["S11"], |planted| {
+        planted.engine.older_transaction_time_wins = true;
+    }),
+    bug("stays-unfit", PAIR, &["L8"], |planted| planted.engine.stays_unfit = true),
+    bug("patient-with-silence", PAIR, &["L8"], |planted| planted.engine.patient_with_silence = true),
+    bug("pools-never-rest", PAIR, &["L3"], |planted| planted.engine.pools_never_rest = true),
+    bug("pools-never-move", PAIR, &["L3"], |planted| planted.engine.pools_never_move = true),
+    bug("ignore-window", PAIR, &["S14"], |planted| planted.engine.ignore_window = true),
+    bug("answers-the-first-only", PAIR, &["S14"], |planted| planted.engine.answers_the_first_only = true),
+    bug("own-end-bounds", PAIR, &["S2"], |planted| planted.engine.own_end_bounds = true),
+    bug("sent-end-bounds", PAIR, &["S2"], |planted| planted.engine.sent_end_bounds = true),
+    bug("answers-in-conflict", Shown::Place("alone", 2_000), &["S9"], |planted| {
+        planted.engine.answers_in_conflict = true;
+    }),
+    bug("answers-in-recover", PAIR, &["S9", "S3"], |planted| planted.engine.answers_in_recover = true),
+    bug("answers-all-in-recover-done", PAIR, &["S9", "S3"], |planted| {
+        planted.engine.answers_all_in_recover_done = true;
+    }),
+    bug("everything-but-backup", PAIR, &["S14", "S3"], |planted| planted.engine.everything_but_backup = true),
+    bug("leaves-from-nowhere", PAIR, &["S10"], |planted| planted.engine.leaves_from_nowhere = true),
+    bug("seen-over-restart", PAIR, &["L2", "L5"], |planted| planted.engine.seen_over_restart = true),
+    bug("takes-back-unasked", PAIR, &["S7"], |planted| planted.engine.takes_back_unasked = true),
+    bug("who-forgot-consents", Shown::Script, &["S6"], |planted| planted.engine.who_forgot_consents = true),
+    bug("who-forgot-judges", Shown::Script, &["L2", "S1", "S3"], |planted| {
+        planted.engine.who_forgot_judges = true;
+    }),
+    bug("abandoned-freed-alone", PAIR, &["S6"], |planted| planted.engine.abandoned_freed_alone = true),
+    bug("stamp-without-contact", PAIR, &["S2"], |planted| planted.engine.stamp_without_contact = true),
+    bug("borrows-when-empty", PAIR, &["S7", "S3"], |planted| planted.engine.borrows_when_empty = true),
+    bug("upddone-counts-addresses", Shown::Script, &["S1", "S3"], |planted| {
+        planted.engine.upddone_counts_addresses = true;
+    }),
+    bug("released-freed-alone", PAIR, &["S6"], |planted| planted.engine.released_freed_alone = true),
+    bug("raises-twice-as-far", PAIR, &["L5"], |planted| planted.engine.raises_twice_as_far = true),
+    bug("raise-forgets-told", Shown::Script, &["S1", "S3"], |planted| {
+        planted.engine.raise_forgets_told = true;
+    }),
+    bug("believes-reboots", Shown::Script, &["S7"], |planted| planted.engine.believes_reboots = true),
+    bug("releases-by-the-second", Shown::Script, &["S3", "L2"], |planted| {
+        planted.engine.releases_by_the_second = true;
+    }),
+    bug("take-over-in-contact", Shown::Script, &["S7"], |planted| planted.engine.take_over_in_contact = true),
+    bug("refuse-unknown", Shown::Script, &["L4"], |planted| planted.engine.refuse_unknown = true),
+    bug("chase-normal", Shown::Script, &["L1"], |planted| planted.engine.chase_normal = true),
+    bug("state-only-in-contact", Shown::Script, &["L1"], |planted| {
+        planted.engine.state_only_in_contact = true;
+    }),
+    bug("crossing-counts", Shown::Script, &["S3"], |planted| planted.engine.crossing_counts = true),
+    bug("alive-at-contact", Shown::Script, &["S3"], |planted| planted.engine.alive_at_contact = true),
+    bug("trust-stored-partner-down", Shown::Script, &["S3"], |planted| {
+        planted.engine.trust_stored_partner_down = true;
+    }),
+    bug("freed-alone-is-agreed", Shown::Script, &["S3"], |planted| {
+        planted.engine.freed_alone_is_agreed = true;
+    }),
+    bug("taken-over-is-agreed", Shown::Script, &["S3"], |planted| planted.engine.taken_over_is_agreed = true),
+    bug("raise-leaves-ended", Shown::Script, &["S3"], |planted| planted.engine.raise_leaves_ended = true),
+    bug("raise-without-now", Shown::Script, &["S3"], |planted| planted.engine.raise_without_now = true),
+    bug("losses-look-alike", Shown::Script, &["S3"], |planted| planted.engine.losses_look_alike = true),
+    bug("raise-again", Shown::Script, &["L5"], |planted| planted.engine.raise_again = true),
+    bug("conflict-with-who-forgot", Shown::Script, &["S3"], |planted| {
+        planted.engine.conflict_with_who_forgot = true;
+    }),
+    bug("who-forgot-vouches", Shown::Script, &["S5"], |planted| planted.engine.who_forgot_vouches = true),
+    bug("leased-since-at-once", Shown::Script, &["S6"], |planted| planted.engine.leased_since_at_once = true),
 ];
 
-/// Each bug of a pair by its name, where runs by chance find it.
-const PAIR: &[(&str, Plant)] = &[
-    ("drop-mclt", |planted| planted.engine.drop_mclt = true),
-    ("times-outlive-client", |planted| planted.engine.times_outlive_client = true),
-    ("always-alive", |planted| planted.engine.always_alive = true),
-    ("bndack-before-stable", |planted| planted.engine.bndack_before_stable = true),
-    ("state-before-stable", |planted| planted.engine.state_before_stable = true),
-    ("skip-recover-wait", |planted| planted.engine.skip_recover_wait = true),
-    ("swap-pools", |planted| planted.engine.swap_pools = true),
-    ("keeps-what-it-gave", |planted| planted.engine.keeps_what_it_gave = true),
-    ("short-wait", |planted| planted.engine.short_wait = true),
-    ("updates-cross", |planted| planted.engine.updates_cross = true),
-    ("stale-active-wins", |planted| planted.engine.stale_active_wins = true),
-    ("updone-early", |planted| planted.engine.updone_early = true),
-    ("seen-over-reconnection", |planted| planted.engine.seen_over_reconnection = true),
-    ("expired-freed-alone", |planted| planted.engine.expired_freed_alone = true),
-    ("ack-frees-whatever", |planted| planted.engine.ack_frees_whatever = true),
-    ("same-client-after-told", |planted| planted.engine.same_client_after_told = true),
-    ("ignore-unagreed", |planted| planted.engine.ignore_unagreed = true),
-    ("believe-old-copy", |planted| planted.engine.believe_old_copy = true),
-    ("no-raise", |planted| planted.engine.no_raise = true),
-    ("believes-after-release", |planted| planted.engine.believes_after_release = true),
-];
+impl Bug {
+    /// The bug with this name.
+    pub fn named(name: &str) -> Option<&'static Bug> {
+        BUGS.iter().find(|bug| bug.name == name)
+    }
 
-/// Each bug of a pair that runs by chance are not asked to find: scripts and the exhaustive search of a small world do.
-const SMALL: &[(&str, Plant)] = &[
-    ("releases-by-the-second", |planted| planted.engine.releases_by_the_second = true),
-    ("take-over-in-contact", |planted| planted.engine.take_over_in_contact = true),
-    ("refuse-unknown", |planted| planted.engine.refuse_unknown = true),
-    ("chase-normal", |planted| planted.engine.chase_normal = true),
-    ("state-only-in-contact", |planted| planted.engine.state_only_in_contact = true),
-    ("crossing-counts", |planted| planted.engine.crossing_counts = true),
-    ("alive-at-contact", |planted| planted.engine.alive_at_contact = true),
-    ("trust-stored-partner-down", |planted| planted.engine.trust_stored_partner_down = true),
-    ("freed-alone-is-agreed", |planted| planted.engine.freed_alone_is_agreed = true),
-    ("taken-over-is-agreed", |planted| planted.engine.taken_over_is_agreed = true),
-    ("raise-leaves-ended", |planted| planted.engine.raise_leaves_ended = true),
-    ("raise-without-now", |planted| planted.engine.raise_without_now = true),
-    ("raise-again", |planted| planted.engine.raise_again = true),
-    ("conflict-with-who-forgot", |planted| planted.engine.conflict_with_who_forgot = true),
-    ("who-forgot-vouches", |planted| planted.engine.who_forgot_vouches = true),
-    ("leased-since-at-once", |planted| planted.engine.leased_since_at_once = true),
-];
+    /// This bug alone.
+    pub fn planted(&self) -> Planted {
+        let mut planted = Planted::default();
+        (self.plant)(&mut planted);
+        planted
+    }
+}
 
 impl Planted {
     /// The bug with this name.
     pub fn named(name: &str) -> Option<Planted> {
-        let (_, plant) = SINGLE.iter().chain(PAIR).chain(SMALL).find(|(known, _)| *known == name)?;
-        let mut planted = Planted::default();
-        plant(&mut planted);
-        Some(planted)
+        Bug::named(name).map(Bug::planted)
     }
 
     /// The names of all bugs.
     pub fn names() -> impl Iterator<Item = &'static str> {
-        SINGLE.iter().chain(PAIR).chain(SMALL).map(|(name, _)| *name)
+        BUGS.iter().map(|bug| bug.name)
     }
 
     /// In which worlds the bug with this name shows.
     pub fn kind(name: &str) -> Kind {
-        if PAIR.iter().chain(SMALL).any(|(known, _)| *known == name) { Kind::Pair } else { Kind::Single }
+        let shown = Bug::named(name).map(|bug| bug.shown);
+        if shown == Some(SINGLE) { Kind::Single } else { Kind::Pair }
     }
 }

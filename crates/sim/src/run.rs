@@ -3,7 +3,7 @@
 //! *Lives here:* [`run`], [`run_seeds`], [`find_planted`]; the parts of a run.
 //! *Must not know:* terminals, arguments.
 
-use crate::checkers::{l1, l2, l3, l5};
+use crate::checkers::{l1, l2, l3, l5, l7};
 use crate::count::Count;
 use crate::plan::{Occasion, Plan, Without};
 use crate::planted::Planted;
@@ -134,6 +134,21 @@ fn live(world: &mut World) {
     world.run_until(world.outside.now + 1_800_000);
     let verdict = l5::newcomers(free, world.served());
     world.outside.checkers.judge("L5", verdict);
+    if world.scene.terms.is_some() && !world.has_failed() {
+        live_alone(world, forgotten);
+    }
+}
+
+/// One of a pair is dead for ever, and so are all clients: the other has all addresses for those who come then (L7).
+fn live_alone(world: &mut World, forgotten: u64) {
+    world.empty();
+    let verdict = l7::obeyed(world.only_one_is_left());
+    world.outside.checkers.judge("L7", verdict);
+    world.run_until(world.outside.now + forgotten);
+    let available = world.newcomers();
+    world.run_until(world.outside.now + 1_800_000);
+    let verdict = l7::serves_all(&world.views_of_one(), available, world.served());
+    world.outside.checkers.judge("L7", verdict);
 }
 
 /// What the two must do when faults have stopped: be in NORMAL (L1), and know the same (L2).

@@ -126,6 +126,8 @@ pub(crate) struct Server {
     /// How long it is away when its process ends the next time.
     pub(crate) away: Option<u64>,
     healed: bool,
+    /// It does not come back when its process has ended.
+    pub(crate) is_gone: bool,
     tally: DiskTally,
     random: Random,
 }
@@ -162,6 +164,7 @@ impl Server {
             look_every: 20_000,
             away: None,
             healed: false,
+            is_gone: false,
             tally: DiskTally::default(),
             random,
         }

@@ -1,4 +1,4 @@
-//! A small world: two servers, an address or two, two or three clients, and nothing left to chance.
+//! A small world: two servers, an address or two, a few clients, and nothing left to chance.
 //!
 //! *Lives here:* [`World`], which is moved by [`Move`]s and can be cloned at any moment; scripts are lists of moves, and the
 //! exhaustive search tries all of them.
@@ -15,6 +15,8 @@ mod line;
 mod look;
 mod moves;
 mod places;
+mod play;
+mod scripts;
 mod search;
 mod server;
 mod setup;
@@ -22,6 +24,8 @@ mod world;
 
 pub use moves::{Client, Move, Server};
 pub use places::{Place, places};
+pub use play::{Played, Script};
+pub use scripts::SCRIPTS;
 pub use search::{Budget, Found, Options, Outcome, search};
 pub use setup::Setup;
 pub use world::{Impossible, World};

@@ -55,6 +55,8 @@ pub(crate) struct World {
     pub(crate) healed_at: Option<Moment>,
     pair: Option<pair::Pair>,
     clients_held: bool,
+    /// One server of the pair is gone for ever.
+    is_late: bool,
 }
 
 impl World {
@@ -81,6 +83,7 @@ impl World {
             actors: Vec::new(),
             healed: false,
             clients_held: false,
+            is_late: false,
             scene,
             faults,
             outside,
@@ -391,8 +394,9 @@ fn leave_out(without: &Without, scene: &mut Scene, faults: &mut Faults) {
     scene.lasts = without.after.map_or(scene.lasts, |after| after.min(scene.lasts));
 }
 
-/// Newcomers are numbered from here on.
+/// Newcomers are numbered from here on, and those who come last of all from there.
 const NEWCOMER: u8 = 150;
+const LATE: u8 = 200;
 
 /// The second part of a run: faults stop.
 impl World {
@@ -445,18 +449,38 @@ impl World {
         self.servers.iter().flat_map(Server::views).collect()
     }
 
+    /// Addresses of a pair, as one of the two shows them that runs.
+    pub(crate) fn views_of_one(&self) -> Vec<LeaseView> {
+        self.servers.iter().map(Server::views).find(|views| !views.is_empty()).unwrap_or_default()
+    }
+
+    /// One server of the pair is gone for ever; its operator says so to the other. Whether that was obeyed.
+    pub(crate) fn only_one_is_left(&mut self) -> bool {
+        let dead = usize::from(self.outside.digest.is_multiple_of(2));
+        self.is_late = true;
+        self.servers[dead].is_gone = true;
+        self.servers[dead].end(&mut self.outside, crate::server::Ending::PowerCut);
+        // Until the other has noticed, it is in NORMAL, and takes the word as well.
+        self.run_until(self.outside.now + 1000);
+        let obeyed =
+            self.servers[1 - dead].command(&mut self.outside, failover::endpoint::Command::PartnerDown);
+        self.outside.counts.add(Count::LeftAlone, u64::from(obeyed));
+        obeyed
+    }
+
     /// As many new clients come to each network as it has free addresses for everybody; how many.
     pub(crate) fn newcomers(&mut self) -> usize {
         use failover::binding::BindingStatus;
         // A pair's addresses are shown by both.
-        let views = if self.pair.is_some() { self.servers[0].views() } else { self.views() };
+        let views = if self.pair.is_some() { self.views_of_one() } else { self.views() };
         let free: Vec<Ipv4Addr> = views
             .into_iter()
             .filter(|view| matches!(view.status, BindingStatus::Free | BindingStatus::Backup))
             .filter(|view| !view.reserved)
             .map(|view| view.address)
             .collect();
-        for (address, number) in free.iter().zip(NEWCOMER..) {
+        let first = if self.is_late { LATE } else { NEWCOMER };
+        for (address, number) in free.iter().zip(first..) {
             let person = Person {
                 number,
                 identifier: None,
@@ -474,7 +498,8 @@ impl World {
 
     /// How many newcomers have an address.
     pub(crate) fn served(&self) -> usize {
-        let served = |actor: &&Actor| actor.client.person.number >= NEWCOMER && actor.client.lease.is_some();
+        let first = if self.is_late { LATE } else { NEWCOMER };
+        let served = |actor: &&Actor| actor.client.person.number >= first && actor.client.lease.is_some();
         self.actors.iter().filter(served).count()
     }
 }

@@ -289,8 +289,8 @@ pub(crate) struct SimArguments {
     /// it, s for servers and leases, q for the end; standard input may be a file
     #[arg(long, requires = "replay", conflicts_with = "html")]
     pub(crate) step: bool,
-    /// Put a bug in, and see it found
-    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(sim::Planted::names()))]
+    /// Put a bug in, and see it found; `all` writes a table of all bugs
+    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(sim::Planted::names().chain(["all"])))]
     pub(crate) planted: Option<String>,
     /// Leave out of the run that is replayed: troubles by number (7, 3-9), client-N, weather, declines, wishes, and all that
     /// fails after-MILLISECONDS

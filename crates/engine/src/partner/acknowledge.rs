@@ -71,14 +71,14 @@ impl Engine {
     ) {
         self.counters.count(Counter::BndupdAcknowledged);
         self.endpoint_mut(relationship).giving.remove(&slot);
-        if sent.counts || !sent.changed {
+        if sent.counts || !sent.changed || self.planted.upddone_counts_addresses {
             self.no_longer_owed(relationship, slot);
         }
         // One who lost its bindings can't vouch for what it now says that it knows (trap T16).
         let vouches = !self.endpoint(relationship).partner_lost_storage() || self.planted.who_forgot_vouches;
         let binding = self.table.get(slot);
         let same = binding.client == sent.client && binding.status == BindingStatus::Active;
-        if same && sent.status == BindingStatus::Active && vouches {
+        if same && sent.status == BindingStatus::Active && vouches && !self.planted.acks_raise_nothing {
             let acked = binding.acked_potential_expiration.max(sent.potential);
             self.table.set_acked(slot, acked);
         }
@@ -97,7 +97,9 @@ impl Engine {
         ) {
             let binding = self.table.get(slot);
             let (until, times) = (binding.lease_expiration.time(), binding.times());
-            if status_after_ack(now, sent.status, times, !vouches) != BindingStatus::Free {
+            if status_after_ack(now, sent.status, times, !vouches && !self.planted.who_forgot_consents)
+                != BindingStatus::Free
+            {
                 self.endpoint_mut(relationship).refused.insert(slot, until.plus(Interval::from_seconds(1)));
                 return;
             }

@@ -229,6 +229,9 @@ impl Engine {
     fn connection_settings(&self, relationship: RelationshipId) -> Settings {
         let parts = self.config.relationship(relationship);
         let endpoint = self.endpoint(relationship);
+        let patience =
+            if self.planted.patient_with_silence { Interval::from_seconds(900) } else { Interval::ZERO };
+        let receive_timer = parts.receive_timer.max(patience);
         // A name is checked to have 1 to 255 bytes; draft-07 has addresses instead, which come with its configuration.
         let name = RelationshipName::new(parts.name.as_bytes())
             .map_or(Relationship::Address(Ipv4Addr::UNSPECIFIED), Relationship::Name);
@@ -238,7 +241,7 @@ impl Engine {
             relationship: name.clone(),
             partner: name,
             max_unacked_bndupd: parts.max_unacked,
-            receive_timer: parts.receive_timer,
+            receive_timer,
             mclt: parts.mclt,
             service: endpoint.service(),
             tls: parts.tls_policy(),

@@ -39,6 +39,15 @@ impl Engine {
         let bucket = Bucket::of_client(endpoint.dialect, identifier, message.htype(), message.chaddr());
         match endpoint.machine.may_answer(kind, bucket, message.secs()) {
             Ok(()) => Ok(()),
+            Err(Silence::State(FailoverState::PotentialConflict)) if self.planted.answers_in_conflict => {
+                Ok(())
+            }
+            Err(Silence::State(FailoverState::Recover | FailoverState::RecoverWait))
+                if self.planted.answers_in_recover && kind == RequestKind::RenewOrRebind =>
+            {
+                Ok(())
+            }
+            Err(Silence::OnlyRenewals) if self.planted.answers_all_in_recover_done => Ok(()),
             // A balance that leaves a client without an address is none: who has one for it gives it (F07-4.1-07).
             Err(Silence::OtherServer(_))
                 if request.kind == Kind::Discover
@@ -88,8 +97,19 @@ impl Engine {
         if self.planted.keeps_what_it_gave && endpoint.role() == Role::Primary {
             return binding.available().is_some();
         }
-        if self.planted.swap_pools {
-            return binding.available() == Some(endpoint.partners());
+        let alone = endpoint.state() == FailoverState::PartnerDown && binding.available().is_some();
+        if alone && binding.available() == Some(endpoint.partners()) {
+            if self.planted.partners_pool_at_once {
+                return true;
+            }
+            if self.planted.never_takes_partners_pool {
+                return false;
+            }
+        }
+        let cut_off = endpoint.state() == FailoverState::CommunicationsInterrupted;
+        if self.planted.borrows_when_empty && cut_off && binding.available() == Some(endpoint.partners()) {
+            let pool = self.table.pool(slot);
+            return pool.is_some_and(|pool| self.table.available(pool, endpoint.own()) == 0);
         }
         endpoint.machine.may_allocate(now, binding.status, binding.times(), false).is_ok()
     }
@@ -175,9 +195,6 @@ impl Engine {
         let binding = self.table.get(slot);
         let same = binding.client.as_ref() == Some(client);
         let times = if same || self.planted.times_outlive_client { binding.times() } else { Times::NONE };
-        if self.planted.drop_mclt {
-            return None;
-        }
         let mut bound = endpoint.machine.bound(now);
         let stored_partner_down =
             endpoint.state() == FailoverState::PartnerDown && !endpoint.machine.stored().unproven;
@@ -186,6 +203,17 @@ impl Engine {
             || self.planted.trust_stored_partner_down && stored_partner_down
         {
             bound.alive = now;
+        }
+        let mut times = times;
+        if self.planted.own_end_bounds {
+            times.acked_potential_expiration = times.acked_potential_expiration.max(times.lease_expiration);
+        }
+        if self.planted.sent_end_bounds {
+            let sent = times.sent_potential_expiration;
+            times.acked_potential_expiration = times.acked_potential_expiration.max(sent);
+        }
+        if self.planted.received_raises_nothing {
+            times.received_potential_expiration = Time::ZERO;
         }
         Some(bound.latest_end(times).since(now))
     }

@@ -92,11 +92,17 @@ impl Engine {
         if !self.endpoint(relationship).machine.may_move_pools() {
             return 0;
         }
+        if self.planted.pools_never_move && self.counters.get(Counter::GivenToSecondary) > 0 {
+            return 0;
+        }
         let (mut given, mut gives_on, mut goes_on) = (0, false, false);
         // F07-7.6.2-03.
         let pools: Vec<PoolId> = self.pools_of(relationship).collect();
         for pool in pools {
             match PoolRule::default().primary_moves(self.shared_counts(relationship, pool), occasion) {
+                Move::Nothing if self.planted.pools_never_rest => {
+                    self.recall(now, relationship, pool, 1, outbox);
+                }
                 Move::Nothing => {}
                 Move::ToSecondary(count) => {
                     gives_on |= count > AT_ONCE;
@@ -107,7 +113,7 @@ impl Engine {
                     let asked = endpoint.recalled.iter().filter(|slot| self.table.pool(**slot) == Some(pool));
                     let count = count.saturating_sub(u32::try_from(asked.count()).unwrap_or(u32::MAX));
                     goes_on |= count > AT_ONCE;
-                    self.recall(relationship, pool, count, outbox);
+                    self.recall(now, relationship, pool, count, outbox);
                 }
             }
         }
@@ -177,10 +183,26 @@ impl Engine {
 
     /// They stay BACKUP until the secondary agrees: it may have leased them meanwhile (D12-5.4-07). That it was asked is stored: when
     /// its answer is lost, it may have them as FREE, and is told again that they are BACKUP.
-    fn recall(&mut self, relationship: RelationshipId, pool: PoolId, count: u32, outbox: &mut Outbox) {
+    fn recall(
+        &mut self,
+        now: Time,
+        relationship: RelationshipId,
+        pool: PoolId,
+        count: u32,
+        outbox: &mut Outbox,
+    ) {
         let mut recalled = 0;
         for slot in self.by_preference(relationship, pool, Available::Backup, Role::Primary) {
-            if recalled < count.min(AT_ONCE) && self.endpoint_mut(relationship).recalled.insert(slot) {
+            if recalled == count.min(AT_ONCE) {
+                break;
+            }
+            if self.planted.takes_back_unasked {
+                recalled += 1;
+                self.set_status(now, slot, BindingStatus::Free);
+                self.changed(slot, outbox);
+                continue;
+            }
+            if self.endpoint_mut(relationship).recalled.insert(slot) {
                 self.table.set_flags(slot, Flags::UNSEEN, true);
                 self.record(slot, outbox);
                 self.tell_of(relationship, slot);

@@ -56,6 +56,9 @@ impl Engine {
             acks.push(ack);
         }
         // F07-7.2-06.
+        if self.planted.answers_the_first_only {
+            acks.truncate(1);
+        }
         self.respond(relationship, xid, Message::BndAck(acks), outbox);
         self.tell_handover(now, relationship, outbox);
     }
@@ -76,13 +79,14 @@ impl Engine {
         let endpoint = self.endpoint(relationship);
         let crosses = endpoint.outstanding.get(slot).is_some() && !self.planted.updates_cross;
         // A server whose bindings are lost, or an old copy, has no say against one that kept its own (S13, trap T16).
-        let forgot = endpoint.machine.stored().storage_lost;
+        let forgot = endpoint.machine.stored().storage_lost && !self.planted.who_forgot_judges;
+        let older_wins = self.planted.older_active_wins && update.status == BindingStatus::Active;
         let ours = judge::Binding {
             status: if forgot { BindingStatus::Free } else { binding.status },
             times: binding.times(),
             // D12-5.4-07.
             start_time_of_state: binding.start_time_of_state.time(),
-            client_last_transaction_time: binding.heard(),
+            client_last_transaction_time: binding.heard().filter(|_| !older_wins),
             granted: binding.leased_for(),
             same_client: claim.client.is_some() && claim.client == binding.client,
             reserved: binding.reserved,
@@ -119,6 +123,7 @@ impl Engine {
         outbox: &mut Outbox,
     ) {
         let before = self.table.get(slot).clone();
+        let older_time = self.planted.older_transaction_time_wins;
         let doubted_until = self.doubted_after(now, relationship, slot, received);
         self.table.change(slot, |binding| {
             binding.doubted_until = binding.doubted_until.max(doubted_until);
@@ -126,6 +131,10 @@ impl Engine {
             binding.start_time_of_state = Stamp::at_or_before(apply.start_time_of_state);
             binding.set_times(apply.times);
             take_client(binding, received, claim, apply);
+            if older_time {
+                binding.client_last_transaction_time =
+                    received.client_last_transaction_time.map_or(Stamp::NONE, Stamp::at_or_before);
+            }
             let has_client = matches!(
                 apply.status,
                 BindingStatus::Active | BindingStatus::Expired | BindingStatus::Released

@@ -54,7 +54,7 @@ impl Engine {
     /// Sends what waits, as far as the partner's window allows (F07-7.3.2-08).
     pub(super) fn tell_partner(&mut self, relationship: RelationshipId, outbox: &mut Outbox) {
         while self.endpoint(relationship).raise.is_none()
-            && self.endpoint(relationship).window_is_open(&self.links)
+            && (self.endpoint(relationship).window_is_open(&self.links) || self.ignores_window(relationship))
             && self.table.queue.len(relationship) > 0
         {
             // F07-6.3-01.
@@ -80,6 +80,10 @@ impl Engine {
                 self.endpoint_mut(relationship).outstanding.insert(ticket, slot, sent);
             }
         }
+    }
+
+    fn ignores_window(&self, relationship: RelationshipId) -> bool {
+        self.planted.ignore_window && self.endpoint(relationship).machine.may_send_updates()
     }
 
     /// What is said of one binding now; `None` when nothing has to be.

@@ -18,7 +18,7 @@ use failover::endpoint::{
 };
 use failover::message::{Message, RejectReason, Rejection, StateMessage, TandemInfo};
 use failover::state::{FailoverState, Role};
-use failover::time::{Interval, Time};
+use failover::time::{Interval, Time, WireTime};
 
 /// How long this server may be unable to serve before it leaves NORMAL (L8).
 pub(super) const UNFIT_WAIT: Interval = Interval::from_seconds(30);
@@ -144,12 +144,14 @@ impl Engine {
         if self.endpoint(relationship).machine.next_deadline().is_some_and(|at| at <= now) {
             self.happens(now, relationship, Happening::Wake, outbox);
         }
+        let stamps = self.planted.stamp_without_contact;
         if self.endpoint(relationship).stamp_at <= now {
             self.note_heard(relationship);
             let endpoint = self.endpoint_mut(relationship);
             endpoint.stamp_at = now.plus(STAMP_EVERY);
             endpoint.note_operation(now);
-            endpoint.record.alive = endpoint.machine.alive(now);
+            let alive = endpoint.machine.alive(now);
+            endpoint.record.alive = if stamps { now } else { alive };
             if terms::forget(&mut endpoint.record, now) {
                 self.set_terms(relationship);
             }
@@ -186,7 +188,7 @@ impl Engine {
     fn leave_if_unfit(&mut self, now: Time, relationship: RelationshipId, outbox: &mut Outbox) {
         let endpoint = self.endpoint(relationship);
         let over = endpoint.unfit_since.is_some_and(|since| since.plus(UNFIT_WAIT) <= now);
-        if over && endpoint.link.is_some() {
+        if over && endpoint.link.is_some() && !self.planted.stays_unfit {
             let name = self.config.relationship(relationship).name.clone();
             outbox.event(Event::CannotServe { relationship: name });
             let text = "this server cannot serve its clients at the moment".to_owned();
@@ -224,10 +226,15 @@ impl Engine {
         if self.planted.chase_normal && conflict && state.state == FailoverState::Normal {
             state.state = FailoverState::ConflictDone;
         }
-        let Some(tandem) = state.tandem.as_mut().filter(|tandem| tandem.storage_lost) else { return };
+        let Some(tandem) = state.tandem.as_mut().filter(|tandem| tandem.storage_lost.is_some()) else {
+            return;
+        };
+        if self.planted.losses_look_alike {
+            tandem.storage_lost = Some(WireTime(0));
+        }
         let conflict = conflict || endpoint.state() == FailoverState::ResolutionInterrupted;
         if self.planted.conflict_with_who_forgot && conflict {
-            tandem.storage_lost = false;
+            tandem.storage_lost = None;
             self.raise(relationship, outbox);
         } else if self.planted.raise_again {
             self.raise(relationship, outbox);
@@ -273,8 +280,12 @@ impl Engine {
         let mut refused = None;
         for action in actions {
             match action {
-                Action::Store(stored) => {
+                Action::Store(mut stored) => {
                     self.note_heard(relationship);
+                    let leaves = matches!(stored.state, FailoverState::Paused | FailoverState::Shutdown);
+                    if leaves && self.planted.leaves_from_nowhere {
+                        stored.previous = stored.state;
+                    }
                     let endpoint = self.endpoint_mut(relationship);
                     endpoint.record.stored = Some(stored);
                     endpoint.record.alive = endpoint.machine.alive(now);

@@ -12,7 +12,7 @@ use crate::table::Slot;
 use failover::binding::BindingStatus;
 use failover::endpoint::Event as Happening;
 use failover::lease::raise_after_loss;
-use failover::time::Time;
+use failover::time::{Interval, Time};
 
 /// A request that is being answered.
 #[derive(Debug, Clone, Copy)]
@@ -127,13 +127,18 @@ impl Engine {
         }
         let raised = raise_after_loss(now, mclt, binding.status, binding.times(), told, None, 0);
         let Some(raised) = raised else { return };
+        let more = if self.planted.raises_twice_as_far { mclt } else { Interval::ZERO };
+        let forgets = self.planted.raise_forgets_told;
         self.table.change(slot, |binding| {
             if binding.status != raised.status {
                 binding.status = raised.status;
                 binding.start_time_of_state = Stamp::at_or_before(now);
             }
             if binding.status == BindingStatus::Active {
-                binding.lease_expiration = Stamp::at_or_after(raised.lease_expiration);
+                binding.lease_expiration = Stamp::at_or_after(raised.lease_expiration.plus(more));
+            }
+            if forgets {
+                binding.flags = binding.flags.without(Flags::TOLD);
             }
         });
         self.changed(slot, outbox);
@@ -152,7 +157,9 @@ impl Engine {
         // past, which an old copy has as something else. What was always FREE here, no store of the partner's ever knew as
         // anything that both had agreed on (F07-7.3.2-01, F07-7.4.2-01).
         // D12-5.16-01.
-        let owed = binding.flags.contains(Flags::UNSEEN) || everything && binding.is_worth_a_record();
+        let left_out = self.planted.everything_but_backup && binding.status == BindingStatus::Backup;
+        let owed =
+            binding.flags.contains(Flags::UNSEEN) || everything && binding.is_worth_a_record() && !left_out;
         let flagged = binding.flags.contains(Flags::OWED);
         if owed {
             if !flagged {
@@ -174,7 +181,7 @@ impl Engine {
         let endpoint = self.endpoint_mut(relationship);
         let all_looked_at = endpoint.transfer.is_some_and(|transfer| transfer.next.is_none());
         let done = endpoint.owed == 0 && endpoint.raise.is_none() && all_looked_at;
-        if done || self.planted.updone_early && self.endpoint(relationship).transfer.is_some() {
+        if done {
             self.endpoint_mut(relationship).transfer = None;
             self.happens(now, relationship, Happening::UpdatesDelivered, outbox);
         }

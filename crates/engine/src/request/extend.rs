@@ -73,7 +73,7 @@ fn take_over(
     reboot: bool,
     outbox: &mut Outbox,
 ) -> Result<(), Counter> {
-    if reboot || !engine.believes_clients(slot) {
+    if reboot && !engine.planted.believes_reboots || !engine.believes_clients(slot) {
         return Err(Counter::DroppedUnknownClient);
     }
     if engine.planted.refuse_unknown {

@@ -11,7 +11,7 @@ use crate::engine::Engine;
 use crate::event::Event;
 use crate::outbox::{Destination, Outbox, Position};
 use crate::record::{Flags, MAX_EXTRA, Stamp};
-use crate::table::Slot;
+use crate::table::{Binding, Slot};
 use dhcp::{MessageType, OptionValue, ReplyHeader, Writer, code};
 use failover::binding::BindingStatus;
 use failover::time::{Interval, Time};
@@ -79,7 +79,7 @@ fn give(
     } else {
         end
     };
-    let heard = if same_client && !renewal { before.heard_anew(now) } else { Stamp::at_or_before(now) };
+    let heard = heard_of(before, same_client, renewal, now);
     let outlive = engine.planted.times_outlive_client;
     let extras = Extras::of(request);
     engine.table.withdraw_offer_to(request.place.network, &request.client);
@@ -124,6 +124,16 @@ fn give(
     Ok(())
 }
 
+/// When a client is heard that gets a lease, or has it extended.
+fn heard_of(before: &Binding, same_client: bool, renewal: bool, now: Time) -> Stamp {
+    match (same_client, renewal) {
+        (true, false) => before.heard_anew(now),
+        // It may have been a second ahead: what was heard of a client never becomes earlier (S11).
+        (true, true) => before.client_last_transaction_time.max(Stamp::at_or_before(now)),
+        (false, _) => Stamp::at_or_before(now),
+    }
+}
+
 /// How long a lease of this address would be: the client's wish within the bounds of the subnet, and no longer than
 /// what the partner allows for (F07-5.2.1-01). Zero when there can be none.
 /// F07-5.2.1-11.
@@ -156,6 +166,9 @@ fn potential_expiration(
 ) -> Stamp {
     if engine.table.relationship(slot).is_none() {
         return Stamp::NONE;
+    }
+    if engine.planted.potential_is_end {
+        return Stamp::at_or_after(now.plus(lease));
     }
     let (renewal, _) = renewal_times(&times_of(engine, request, slot), lease);
     Stamp::at_or_after(now.plus(renewal).plus(desired_lease(engine, request, slot)))

@@ -144,7 +144,7 @@ fn show_tandem(tandem: &TandemInfo) -> String {
         format!("last-communicated {}", show_wire(tandem.last_communicated)),
         format!("configuration {}", hex(&tandem.configuration)),
     ];
-    fields.extend(tandem.storage_lost.then(|| "storage-lost".to_owned()));
+    fields.extend(tandem.storage_lost.map(|found| format!("storage-lost {}", show_wire(found))));
     fields.extend(tandem.heard.as_ref().map(show_heard));
     format!("vendor-specific-options ({})", fields.join(", "))
 }
@@ -305,7 +305,7 @@ fn read_tandem(fields: &mut Fields, defaults: &Defaults) -> Outcome<Option<Tande
         tandem.store_identity = fields.number("store")?.map_or(tandem.store_identity, |store| [store; 16]);
         tandem.store_generation = fields.number("generation")?.unwrap_or(tandem.store_generation);
         tandem.last_communicated = fields.wire("last-communicated")?.unwrap_or(tandem.last_communicated);
-        tandem.storage_lost = fields.flag("storage-lost");
+        tandem.storage_lost = fields.wire("storage-lost")?;
         tandem.heard = take_heard(&mut fields)?;
         if let Some(text) = fields.take("configuration") {
             tandem.configuration = bytes(&text)?.try_into().map_err(|_| "eight bytes")?;

@@ -10,7 +10,7 @@
 //! | 2 | 8 | its generation |
 //! | 3 | 4 | last communicated, by the sender's clock |
 //! | 4 | 8 | digest of what both configurations must agree on |
-//! | 5 | 0 | the sender lost its bindings |
+//! | 5 | 4 | the sender lost its bindings: since when, by its clock |
 //! | 6 | 28 | what it last heard of the receiver: identity (16), generation (8), time by the receiver's clock (4) |
 
 use crate::time::WireTime;
@@ -51,8 +51,9 @@ pub struct TandemInfo {
     pub last_communicated: WireTime,
     /// Digest of what both configurations must agree on.
     pub configuration: [u8; 8],
-    /// The sender lost its bindings and has not got them back (T16).
-    pub storage_lost: bool,
+    /// The sender lost its bindings and has not got them back (T16): when it was down, or found that out, by its clock. By this two
+    /// losses differ that left the same store behind: an old copy that was put in place twice.
+    pub storage_lost: Option<WireTime>,
     /// What it last heard of the receiver; told in CONNECT and CONNECTACK.
     pub heard: Option<HeardStore>,
 }
@@ -64,8 +65,8 @@ impl TandemInfo {
         option(out, STORE_GENERATION, &self.store_generation.to_be_bytes());
         option(out, LAST_COMMUNICATED, &self.last_communicated.0.to_be_bytes());
         option(out, CONFIGURATION, &self.configuration);
-        if self.storage_lost {
-            option(out, STORAGE_LOST, &[]);
+        if let Some(since) = self.storage_lost {
+            option(out, STORAGE_LOST, &since.0.to_be_bytes());
         }
         if let Some(heard) = &self.heard {
             option(out, HEARD_STORE, &heard.to_bytes());
@@ -100,7 +101,9 @@ impl TandemInfo {
                     info.last_communicated = WireTime(value.try_into().map_or(0, u32::from_be_bytes));
                 }
                 (CONFIGURATION, value) => info.configuration = value.try_into().unwrap_or_default(),
-                (STORAGE_LOST, _) => info.storage_lost = true,
+                (STORAGE_LOST, value) => {
+                    info.storage_lost = Some(WireTime(value.try_into().map_or(0, u32::from_be_bytes)));
+                }
                 (HEARD_STORE, value) => info.heard = value.try_into().ok().map(HeardStore::from_bytes),
                 _ => {}
             }
@@ -146,7 +149,7 @@ mod tests {
         let heard = HeardStore { identity: [3; 16], generation: 4, at: WireTime(5) };
         let info = TandemInfo {
             store_generation: 9,
-            storage_lost: true,
+            storage_lost: Some(WireTime(7)),
             heard: Some(heard),
             ..TandemInfo::default()
         };

@@ -1,10 +1,42 @@
 //! L5: no address is lost for good, and a new client gets one while any is available.
 //!
-//! *Lives here:* [`after_all_leases`], [`newcomers`]; asked at the end of a run.
+//! *Lives here:* [`after_all_leases`], [`newcomers`], asked at the end of a run; [`recorded`]: an end that moves later by itself, again
+//! and again, never comes (trap T16, model M10).
 
+use super::ledger::{BLUR, Ledger};
+use super::{At, Seen};
 use engine::LeaseView;
 use failover::binding::BindingStatus;
 use failover::time::Time;
+
+/// A server has recorded a binding. Its end moves later by a word of the client, by one of the partner, or once for each time that
+/// the partner said that its bindings are lost: then by MCLT.
+pub(super) fn recorded(ledger: &Ledger, at: At, before: &Seen, seen: &Seen) -> Result<(), String> {
+    let (book, partner) = (&ledger.books[at.server], &ledger.books[1 - at.server]);
+    let address = seen.address;
+    if !is_raise(ledger, at, before, seen) {
+        return Ok(());
+    }
+    if !book.knows_loss {
+        return Err(format!("{address}: its end moved later, and nobody had asked for that"));
+    }
+    if book.raised.get(&address).is_some_and(|(loss, _)| *loss == partner.losses) {
+        return Err(format!("{address}: its end was raised twice for one loss"));
+    }
+    let most = before.latest().max(at.engine).plus(ledger.mclt).plus(BLUR);
+    if seen.end > most {
+        return Err(format!("{address}: its end was raised by {} too much", seen.end.since(most)));
+    }
+    Ok(())
+}
+
+/// Whether an end moved later without a word of anybody about this very address.
+pub(super) fn is_raise(ledger: &Ledger, at: At, before: &Seen, seen: &Seen) -> bool {
+    let book = &ledger.books[at.server];
+    let address = seen.address;
+    let granted = seen.identity.clone().is_some_and(|client| book.grants.contains(&(address, client)));
+    seen.end > before.end && !granted && !book.touched.contains(&address) && ledger.is_shared(address)
+}
 
 /// When nobody has asked for longer than any lease and any probation lasts, every address is FREE or BACKUP, but for those that
 /// were leased without end.

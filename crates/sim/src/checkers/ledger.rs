@@ -4,7 +4,7 @@
 //! *May know:* bytes on the wire, records on disks, commands, the log that people read.
 //! *Must not know:* anything of the engines' insides.
 
-use super::{At, Handled, Seen, s4, s5, s6, s7, s10, s12, s13, s14};
+use super::{At, Handled, Seen, l5, l6, s4, s5, s6, s7, s10, s11, s12, s13, s14};
 use crate::clock::Moment;
 use crate::count::Counts;
 use crate::scene::Scene;
@@ -105,8 +105,20 @@ pub(super) struct Book {
     alive_before: Time,
     last_seen: Time,
     pub(super) agreed: BTreeMap<Ipv4Addr, Agreed>,
+    /// Leases that both know of (L6).
+    pub(super) known: BTreeMap<Ipv4Addr, l6::Known>,
+    /// When the client was heard to whom each address was given here last.
+    gave: BTreeMap<Ipv4Addr, Time>,
     /// The partner said on its present connection that its store is lost.
     pub(super) partner_forgot: bool,
+    /// The partner has said at any time that its store is lost.
+    pub(super) knows_loss: bool,
+    /// How often this server may have lost its bindings, or begun to say so anew: each start of a process is one.
+    pub(super) losses: u64,
+    /// Which loss of the partner the end of each address was raised for, and the position behind the record of it (trap T16).
+    pub(super) raised: BTreeMap<Ipv4Addr, (u64, u64)>,
+    /// Records that are stable.
+    stable_position: u64,
     /// Told as EXPIRED, RELEASED or RESET since it is so.
     pub(super) told: BTreeSet<Ipv4Addr>,
     /// When the lease on each address began here.
@@ -134,7 +146,11 @@ pub(crate) struct Ledger {
     reserved: BTreeSet<Ipv4Addr>,
     /// Pools that the two share: first and last address.
     pools: Vec<(Ipv4Addr, Ipv4Addr)>,
+    /// How long a lease of each of them usually is.
+    leases: Vec<Interval>,
     pub(super) books: [Book; 2],
+    /// When each client last wished for a lease time of its own, at either server.
+    pub(super) wishes: BTreeMap<ClientIdentity, Moment>,
     codec: Codec,
     /// Of each connection what came to each end and is no whole message yet.
     streams: BTreeMap<(LinkId, usize), Vec<u8>>,
@@ -164,7 +180,13 @@ impl Book {
             alive_before: Time::ZERO,
             last_seen: Time::ZERO,
             agreed: BTreeMap::new(),
+            known: BTreeMap::new(),
+            gave: BTreeMap::new(),
             partner_forgot: false,
+            knows_loss: false,
+            losses: 0,
+            raised: BTreeMap::new(),
+            stable_position: 0,
             told: BTreeSet::new(),
             granted: BTreeMap::new(),
             lost: None,
@@ -206,6 +228,15 @@ impl Book {
         if self.proven || waited { now } else { self.alive_before }
     }
 
+    /// Both know of this lease, if it is still what we have.
+    fn both_know(&mut self, at: At, update: &BindingUpdate, client: ClientIdentity, delta: ClockDelta) {
+        let seen = self.seen(update.address);
+        let heard = update.client_last_transaction_time.map_or(Time::ZERO, |time| time.to_time(delta));
+        if seen.is_active() && seen.identity.as_ref() == Some(&client) {
+            self.known.insert(update.address, l6::Known { client, heard, since: at.engine });
+        }
+    }
+
     fn end_turn(&mut self) {
         self.touched.clear();
         self.let_go.clear();
@@ -219,6 +250,9 @@ impl Book {
         let address = after.address;
         if after.status != before.status {
             self.told.remove(&address);
+        }
+        if !after.is_active() || after.identity != before.identity {
+            self.known.remove(&address);
         }
         if after.is_available() || after.identity != before.identity {
             let same = self
@@ -245,12 +279,15 @@ impl Book {
 impl Ledger {
     pub(super) fn new(mclt: Interval, scene: &Scene) -> Ledger {
         let networks = scene.servers.iter().flat_map(|parts| &parts.shared_networks);
-        let pools = networks.flat_map(|network| &network.subnets).flat_map(|subnet| &subnet.pools);
+        let subnets = networks.flat_map(|network| &network.subnets);
+        let pools = subnets.flat_map(|subnet| subnet.pools.iter().map(|pool| (pool, subnet.lease.lease)));
         Ledger {
             mclt,
             reserved: scene.reserved.iter().map(|reserved| reserved.address).collect(),
-            pools: pools.map(|pool| (pool.first, pool.last)).collect(),
+            pools: pools.clone().map(|(pool, _)| (pool.first, pool.last)).collect(),
+            leases: pools.map(|(_, lease)| lease).collect(),
             books: [Book::new(), Book::new()],
+            wishes: BTreeMap::new(),
             codec: Codec::new(Dialect::Draft12, Ipv4Addr::UNSPECIFIED),
             streams: BTreeMap::new(),
             said: BTreeMap::new(),
@@ -268,6 +305,11 @@ impl Ledger {
 
     pub(crate) fn is_shared(&self, address: Ipv4Addr) -> bool {
         self.pools.iter().any(|(first, last)| (*first..=*last).contains(&address))
+    }
+
+    pub(super) fn usual_lease(&self, address: Ipv4Addr) -> Option<Interval> {
+        let is_of = |(first, last): &(Ipv4Addr, Ipv4Addr)| (*first..=*last).contains(&address);
+        self.pools.iter().position(is_of).map(|place| self.leases[place])
     }
 
     fn sees(&mut self, at: At) {
@@ -288,6 +330,9 @@ impl Ledger {
 
     pub(super) fn handled(&mut self, at: At, handled: &Handled<'_>) {
         self.sees(at);
+        if handled.message.lease_time().is_some() {
+            self.wishes.insert(handled.identity.clone(), at.now);
+        }
         let Some(address) = handled.address() else { return };
         let book = &mut self.books[at.server];
         if handled.message.message_type() == Some(DhcpType::Request) {
@@ -311,6 +356,7 @@ impl Ledger {
                 book.proven |= book.alive(at.engine, mclt) == at.engine;
                 book.told_partner_down = Some(at.engine);
             }
+            Command::StorageLost { .. } => book.losses += 1,
             _ => {}
         }
     }
@@ -345,8 +391,15 @@ impl Ledger {
             verdicts.push(("S6", s6::recorded(self, at, &before, seen, &possible)));
             let (checker, verdict) = s7::recorded(self, at, &before, seen, &possible);
             verdicts.push((checker, verdict));
+            verdicts.push(("S11", s11::recorded(&before, seen)));
+            verdicts.push(("L5", l5::recorded(self, at, &before, seen)));
+            let loss = l5::is_raise(self, at, &before, seen).then_some(self.books[1 - server].losses);
             let book = &mut self.books[server];
+            book.raised.extend(loss.map(|loss| (seen.address, (loss, batch.end().0))));
             book.changed_hands(at, &before, seen);
+            if seen.identity.clone().is_some_and(|client| book.grants.contains(&(seen.address, client))) {
+                book.gave.insert(seen.address, seen.heard);
+            }
             book.sealed.insert(seen.address, seen.clone());
         }
         if entered.iter().any(|state| matches!(state, FailoverState::Normal | FailoverState::RecoverDone)) {
@@ -376,6 +429,7 @@ impl Ledger {
     /// All records up to this one are stable.
     pub(super) fn synced(&mut self, server: usize, position: u64) {
         let book = &mut self.books[server];
+        book.stable_position = position;
         while let Some((end, records, stored)) = book.waiting.pop_front_if(|(end, _, _)| *end <= position) {
             for seen in records {
                 book.stable.insert(seen.address, (end, seen));
@@ -398,7 +452,10 @@ impl Ledger {
             book.alive_before = book.last_seen;
         }
         (book.proven, book.told_partner_down, book.partner_forgot) = (false, None, false);
+        let stable = book.stable_position;
+        book.raised.retain(|_, (_, position)| *position <= stable);
         book.waiting.clear();
+        book.known.clear();
         book.end_turn();
         book.states = VecDeque::from([(Time::ZERO, FailoverState::Startup)]);
         self.streams.retain(|(_, end), _| *end != server);
@@ -411,6 +468,7 @@ impl Ledger {
         let have_been_normal = self.have_been_normal;
         let book = &mut self.books[server];
         book.answered.clear();
+        book.raised.clear();
         book.agreed.clear();
         book.told.clear();
         (book.stored, book.whole_since) = (None, None);
@@ -424,6 +482,7 @@ impl Ledger {
         self.sees(at);
         let verdict = s4::recovered(&self.books[at.server], records);
         let book = &mut self.books[at.server];
+        book.losses += 1;
         book.sealed = records.iter().map(|seen| (seen.address, seen.clone())).collect();
         book.stable = book.sealed.iter().map(|(address, seen)| (*address, (0, seen.clone()))).collect();
         // Of what was agreed, what is recorded is known.
@@ -476,6 +535,7 @@ impl Ledger {
                     let book = &self.books[server];
                     if book.lost.is_none() && !book.stored.is_some_and(|stored| stored.storage_lost) {
                         verdicts.push(("S13", s13::answered(at, &owed, acks)));
+                        verdicts.push(("S11", s11::answered(&owed, acks)));
                     }
                     self.accept(at, link, &owed, acks);
                 }
@@ -506,7 +566,8 @@ impl Ledger {
 
     /// The updates that this server accepts with its answer.
     fn accept(&mut self, at: At, link: LinkId, owed: &Owed, acks: &[failover::message::BindingAck]) {
-        let book = &mut self.books[at.server];
+        let [one, other] = &mut self.books;
+        let (book, partner) = if at.server == 0 { (one, other) } else { (other, one) };
         for (update, _) in &owed.updates {
             let accepted = acks.iter().any(|ack| ack.address == update.address && ack.rejected.is_none());
             if !accepted {
@@ -525,6 +586,10 @@ impl Ledger {
             if let (BindingStatus::Active, Some(client)) = (update.status, client_of(update)) {
                 let agreed = Agreed::about(&mut book.agreed, update.address, client);
                 agreed.received = agreed.received.max(until(update, owed.delta));
+                let client = agreed.client.clone();
+                if partner.gave.get(&update.address) == Some(&heard_at(update)) {
+                    book.both_know(at, update, client, owed.delta);
+                }
             }
         }
     }
@@ -580,11 +645,12 @@ impl Ledger {
             }
             Message::BndAck(acks) => {
                 let Some(updates) = self.said.remove(&(link, server, xid)) else { return Verdicts::new() };
-                self.acknowledged(server, link, &updates, acks);
+                self.acknowledged(at, link, &updates, acks);
             }
             Message::State(state) => {
-                let forgot = state.tandem.is_some_and(|tandem| tandem.storage_lost);
+                let forgot = state.tandem.is_some_and(|tandem| tandem.storage_lost.is_some());
                 self.books[server].partner_forgot = forgot;
+                self.books[server].knows_loss |= forgot;
             }
             Message::UpdReq | Message::UpdReqAll => {
                 let all = *message == Message::UpdReqAll;
@@ -615,11 +681,12 @@ impl Ledger {
 
     fn acknowledged(
         &mut self,
-        server: usize,
+        at: At,
         link: LinkId,
         updates: &[BindingUpdate],
         acks: &[failover::message::BindingAck],
     ) {
+        let server = at.server;
         for (key, transfer) in &mut self.transfers {
             if key.0 == link && key.1 == server {
                 for ack in acks {
@@ -638,6 +705,10 @@ impl Ledger {
                 (BindingStatus::Active, Some(client)) if !book.partner_forgot => {
                     let agreed = Agreed::about(&mut book.agreed, update.address, client);
                     agreed.acked = agreed.acked.max(until(update, ClockDelta::default()));
+                    let client = agreed.client.clone();
+                    if book.gave.get(&update.address) == Some(&heard_at(update)) {
+                        book.both_know(at, update, client, ClockDelta::default());
+                    }
                 }
                 (
                     BindingStatus::Expired
@@ -658,6 +729,11 @@ impl Ledger {
 pub(super) fn until(update: &BindingUpdate, delta: ClockDelta) -> Time {
     let ends = [update.lease_expiration, update.potential_expiration];
     ends.into_iter().flatten().map(|end| end.to_time(delta)).max().unwrap_or(Time::ZERO)
+}
+
+/// When the client was heard that an update is about, by the clock of who says it.
+fn heard_at(update: &BindingUpdate) -> Time {
+    update.client_last_transaction_time.map_or(Time::ZERO, |time| time.to_time(ClockDelta::default()))
 }
 
 /// Whom an update is about.
@@ -718,7 +794,7 @@ pub(crate) fn contents(link: LinkId, message: &Message) -> String {
             each.collect::<Vec<_>>().join("; ")
         }
         Message::State(state) => {
-            let lost = state.tandem.is_some_and(|tandem| tandem.storage_lost);
+            let lost = state.tandem.is_some_and(|tandem| tandem.storage_lost.is_some());
             format!(
                 "{}{}{}",
                 state.state,

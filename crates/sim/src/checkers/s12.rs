@@ -23,7 +23,7 @@ pub(super) fn came_back(ledger: &Ledger, at: At) -> Result<(), String> {
 
 /// A STATE has left.
 pub(super) fn said(book: &Book, state: &StateMessage) -> Result<(), String> {
-    let says_lost = state.tandem.is_some_and(|tandem| tandem.storage_lost);
+    let says_lost = state.tandem.is_some_and(|tandem| tandem.storage_lost.is_some());
     let since = state.since.to_time(ClockDelta::default());
     match book.whole_since {
         Some(whole) if says_lost && since > whole.plus(BLUR) => {

@@ -75,6 +75,9 @@ impl Server {
         outside.ended.push((server, ending == Ending::PowerCut));
         self.incarnation += 1;
         (self.stands_until, self.frozen) = (0, false);
+        if self.is_gone {
+            return;
+        }
         let away = match self.random.below(10) {
             _ if self.healed => 1000,
             _ if self.away.is_some() => self.away.take().unwrap_or_default().max(500),

@@ -67,6 +67,10 @@ impl World {
             sum.add(server.essence());
             sum.number(u64::from(server.asks));
         }
+        for server in Server::ALL {
+            sum.number(u64::from(self.may_serve_alone(server)) << 1 | u64::from(self.copy_is_old(server)));
+            sum.number(u64::from(self.calm == Some(server)));
+        }
         for (ends, is_cut, coming) in self.line.parts() {
             let ends = ends.into_iter().chain([is_cut]).fold(1, |bits, bit| bits << 1 | u64::from(bit));
             sum.number(ends);

@@ -24,6 +24,8 @@ pub enum Client {
     D,
     /// The third.
     E,
+    /// The fourth.
+    F,
 }
 
 impl Server {
@@ -46,7 +48,7 @@ impl Server {
 
 impl Client {
     /// All.
-    pub const ALL: [Client; 3] = [Client::C, Client::D, Client::E];
+    pub const ALL: [Client; 4] = [Client::C, Client::D, Client::E, Client::F];
 
     pub(super) fn number(self) -> usize {
         self as usize
@@ -94,6 +96,8 @@ moves! {
     Reboot(Client, Server),
     /// It gives its address back.
     Release(Client, Server),
+    /// Somebody gives its address back in its name.
+    Forge(Client, Server),
     /// It finds its address in use.
     Decline(Client, Server),
     /// It does not hear the next answer.

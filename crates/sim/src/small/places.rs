@@ -7,7 +7,8 @@
 use super::moves::Client::{C, D};
 use super::moves::Move;
 use super::moves::Move::{
-    Connect, Crash, Cut, Deliver, Lease, LoseDisk, Notice, PartnerDown, Pass, Rebind, Renew, Restart, Settle,
+    Connect, Copy, Crash, Cut, Deliver, Lease, LoseDisk, Notice, PartnerDown, Pass, Rebind, Renew, Restart,
+    Restore, Settle,
 };
 use super::moves::Server::{P, S};
 use super::search::Budget;
@@ -27,8 +28,15 @@ pub struct Place {
 }
 
 /// Times as short as they can be; a tick is a little less than MCLT.
-const SHORT: Setup =
-    Setup { addresses: 1, clients: 2, mclt: 10, lease: 20, max_unacked: 10, wrong_operator: false };
+const SHORT: Setup = Setup {
+    addresses: 1,
+    clients: 2,
+    mclt: 10,
+    lease: 20,
+    decline: 15,
+    max_unacked: 10,
+    wrong_operator: false,
+};
 
 /// Two addresses, one for each, and a window of one BNDUPD.
 const NARROW: Setup = Setup { addresses: 2, max_unacked: 1, ..SHORT };
@@ -44,6 +52,8 @@ const NOTHING: Budget = Budget {
     declines: 0,
     reboots: 0,
     stalls: 0,
+    restores: 0,
+    serve_alones: 0,
 };
 
 /// Seconds of a tick: a client holds its first lease for one, and the wait of MCLT with its slack takes three.
@@ -66,7 +76,7 @@ const TAKEN_OVER: &[Move] = &[
 
 /// All places.
 pub fn places() -> Vec<Place> {
-    [whole(), alone(), lost()].concat()
+    [whole(), alone(), lost(), told()].concat()
 }
 
 fn place(name: &'static str, setup: Setup, moves: &[Move], budget: Budget) -> Place {
@@ -195,5 +205,66 @@ fn lost() -> Vec<Place> {
         ),
         // Taken over on a client's word from one that forgot (T17, T20, M7).
         place("taken over", SHORT, TAKEN_OVER, ticks(5)),
+    ]
+}
+
+/// People were wrong, or clients were.
+fn told() -> Vec<Place> {
+    vec![
+        // An address is found in use, and comes back by way of RESET while the two are apart or together.
+        place("declined", SHORT, &[Lease(C, P), Settle], Budget { declines: 2, cuts: 1, ..ticks(6) }),
+        place(
+            "declined alone",
+            SHORT,
+            &[Lease(C, P), Settle, Cut, Notice(P), Notice(S)],
+            Budget { declines: 2, crashes: 1, partner_downs: 1, ..ticks(6) },
+        ),
+        // An old copy of a store takes its place; the partner knows better.
+        place(
+            "old copy",
+            SHORT,
+            &[Copy(S), Pass(85), Lease(C, P), Settle],
+            Budget { crashes: 1, restores: 1, cuts: 1, releases: 1, ..ticks(5) },
+        ),
+        place(
+            "old copy twice",
+            SHORT,
+            &[
+                Copy(S),
+                Pass(85),
+                Lease(C, P),
+                Settle,
+                Crash(S),
+                Restore(S),
+                Restart(S),
+                Notice(P),
+                Connect,
+                Settle,
+                Pass(40),
+                Settle,
+                Lease(C, P),
+                Settle,
+                Cut,
+                Notice(P),
+                Notice(S),
+                Pass(9),
+                Rebind(C, S),
+            ],
+            Budget { crashes: 1, restores: 1, ..ticks(5) },
+        ),
+        // Both were down, and one is back without the other.
+        place(
+            "one of two",
+            SHORT,
+            &[Lease(C, P), Settle, Crash(P), Notice(S), Crash(S), Restart(S), Pass(12)],
+            Budget { crashes: 1, serve_alones: 1, partner_downs: 1, cuts: 1, ..ticks(6) },
+        ),
+        // The partner is alive, and said to be down: who holds what is not asked, but the two must come together.
+        place(
+            "wrong word",
+            Setup { wrong_operator: true, ..SHORT },
+            &[Lease(C, P), Settle],
+            Budget { wrong_partner_downs: 2, cuts: 1, releases: 1, ..ticks(5) },
+        ),
     ]
 }

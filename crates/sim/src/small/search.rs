@@ -45,6 +45,10 @@ pub struct Budget {
     pub reboots: u8,
     /// Disks that take their time.
     pub stalls: u8,
+    /// Old copies that are put in place.
+    pub restores: u8,
+    /// Times that an operator says rightly that a server may serve alone.
+    pub serve_alones: u8,
 }
 
 /// How a search is made.
@@ -317,6 +321,12 @@ impl State {
             moves.extend([Move::Deliver(server), Move::Notice(server), Move::Restart(server)]);
             moves.extend([Move::Crash(server), Move::LoseDisk(server), Move::PartnerDown(server)]);
             moves.extend([Move::Stall(server), Move::Sync(server)]);
+            if self.world.copy_is_old(server) {
+                moves.push(Move::Restore(server));
+            }
+            if self.world.may_serve_alone(server) {
+                moves.push(Move::ServeAlone(server));
+            }
             for client in self.who() {
                 let holds = self.world.held_by(client).is_some();
                 moves.push(if holds { Move::Rebind(client, server) } else { Move::Lease(client, server) });
@@ -327,6 +337,14 @@ impl State {
             }
         }
         moves.push(Move::Pass(TICK));
+        if let Some(server) = self.world.calm {
+            // Whoever puts an old copy in place sees to it that the two meet first of all (README).
+            moves.retain(|one| match one {
+                Move::Connect | Move::Deliver(_) | Move::Notice(_) => true,
+                Move::Restart(down) => *down == server,
+                _ => false,
+            });
+        }
         let mut budget = self.left;
         moves.retain(|one| {
             budget.of(*one, &self.world).is_none_or(|left| *left > 0) && self.world.can(*one).is_ok()
@@ -358,6 +376,8 @@ impl Budget {
             Move::Decline(..) => Some(&mut self.declines),
             Move::Reboot(..) => Some(&mut self.reboots),
             Move::Stall(_) => Some(&mut self.stalls),
+            Move::Restore(_) => Some(&mut self.restores),
+            Move::ServeAlone(_) => Some(&mut self.serve_alones),
             _ => None,
         }
     }

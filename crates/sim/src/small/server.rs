@@ -70,7 +70,8 @@ pub(super) struct Server {
     pub(super) is_stalled: bool,
     /// A connection was asked for.
     pub(super) asks: bool,
-    pub(super) copy: Option<Disk>,
+    /// What was stable at some time, and when that was.
+    pub(super) copy: Option<(Moment, Disk)>,
     /// Its essence, until it changes.
     essence: OnceLock<Essence>,
 }
@@ -221,7 +222,14 @@ impl Server {
             Essence::of((
                 self.engine.as_ref().map(Engine::essence),
                 records.collect::<Vec<Record<'_>>>(),
-                (self.is_stalled, self.waiting.len(), self.copy.as_ref().map(|copy| copy.position)),
+                (self.is_stalled, self.waiting.len()),
+                self.copy.as_ref().map(|(made, copy)| {
+                    let records = copy.records.values().filter_map(|record| Record::decode(record).ok());
+                    // Each opening of a store is counted, and the partner knows how often it was.
+                    let since = self.disk.generation.wrapping_sub(copy.generation);
+                    let same = self.disk.identity == copy.identity;
+                    (engine_time(*made), since, same, records.collect::<Vec<Record<'_>>>())
+                }),
             ))
         })
     }

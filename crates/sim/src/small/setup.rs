@@ -16,12 +16,14 @@ use std::net::Ipv4Addr;
 pub struct Setup {
     /// Addresses of the one pool.
     pub addresses: u8,
-    /// How many clients there are; three at most.
+    /// How many clients there are; four at most.
     pub clients: u8,
     /// MCLT, in seconds.
     pub mclt: u32,
     /// Lease time, in seconds.
     pub lease: u32,
+    /// How long an address that was found in use is kept, in seconds.
+    pub decline: u32,
     /// BNDUPDs that may wait for their BNDACK.
     pub max_unacked: u32,
     /// An operator may say that a partner is down that is not: two clients may get one address then.
@@ -30,7 +32,15 @@ pub struct Setup {
 
 impl Default for Setup {
     fn default() -> Setup {
-        Setup { addresses: 1, clients: 2, mclt: 60, lease: 600, max_unacked: 10, wrong_operator: false }
+        Setup {
+            addresses: 1,
+            clients: 2,
+            mclt: 60,
+            lease: 600,
+            decline: 300,
+            max_unacked: 10,
+            wrong_operator: false,
+        }
     }
 }
 
@@ -51,7 +61,7 @@ impl Setup {
             skew: 0,
             wrong_operator: self.wrong_operator,
         };
-        let time = Interval::from_seconds(300);
+        let time = Interval::from_seconds(self.decline.into());
         let servers = [Role::Primary, Role::Secondary].map(|role| Parts {
             shared_networks: vec![self.network()],
             options: OptionSet::default(),

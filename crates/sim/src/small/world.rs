@@ -25,6 +25,7 @@ use engine::{Commanded, EndpointView, Input, Link, LinkId, Packet, ToPartner};
 use failover::dialect::Dialect;
 use failover::endpoint::Command;
 use failover::message::{Codec, Message as Said, Parsed};
+use failover::state::FailoverState;
 use failover::time::Interval;
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -34,6 +35,9 @@ const SETTLES: usize = 2000;
 
 /// Looks at what is due at one moment at most.
 const AT_ONCE: usize = 100;
+
+/// How much later than a copy was made its server must have been heard, in milliseconds.
+const NOTICED_AFTER: Moment = 75_000;
 
 /// A client by its own view.
 #[derive(Debug, Clone)]
@@ -70,6 +74,13 @@ pub struct World {
     /// What happened, for people; `None` while nobody looks at it.
     history: Option<Vec<Happening>>,
     messages: u64,
+    /// When each was last heard by the other.
+    heard: [Moment; 2],
+    /// How often a process has ended, and for each server which of these ends was its last and in which state it was then.
+    ends: u64,
+    ended: [(u64, Option<FailoverState>); 2],
+    /// This server runs on an old copy, and has not met the other yet, which alone can tell it so.
+    pub(super) calm: Option<Server>,
 }
 
 fn unless(wrong: bool, why: &str) -> Result<(), Impossible> {
@@ -101,6 +112,10 @@ impl World {
             codec: Codec::new(Dialect::Draft12, Ipv4Addr::UNSPECIFIED),
             history: None,
             messages: 0,
+            heard: [0; 2],
+            ends: 0,
+            ended: [(0, None); 2],
+            calm: None,
         })
     }
 
@@ -166,6 +181,7 @@ impl World {
             Move::Rebind(client, server) => self.extend(client, server, true),
             Move::Reboot(client, server) => self.reboot(client, server),
             Move::Release(client, server) => self.give_back(client, server, MessageType::Release),
+            Move::Forge(client, server) => self.forge(client, server),
             Move::Decline(client, server) => self.give_back(client, server, MessageType::Decline),
             Move::Deafen(client) => self.clients[client.number()].is_deaf = true,
             Move::Deliver(server) => self.deliver(server.number()),
@@ -192,6 +208,8 @@ impl World {
                 self.end_turn(server.number());
             }
             Move::Crash(server) => {
+                self.ends += 1;
+                self.ended[server.number()] = (self.ends, self.state(server));
                 self.line.crashed(server.number());
                 self.servers[server.number()].crash(self.now, &mut self.checkers);
                 self.record(|| What::Ends { server: server.number(), how: "Crash".to_owned() });
@@ -204,11 +222,12 @@ impl World {
             }
             Move::Copy(server) => {
                 let node = &mut self.servers[server.number()];
-                node.copy = Some(node.disk.clone());
+                node.copy = Some((self.now, node.disk.clone()));
             }
             Move::Restore(server) => {
                 let node = &mut self.servers[server.number()];
-                node.disk = node.copy.clone().unwrap_or_default();
+                node.disk = node.copy.clone().unwrap_or_default().1;
+                self.calm = Some(server);
                 self.lost_store(server);
             }
             Move::PartnerDown(server) => self.command(server, Command::PartnerDown),
@@ -248,6 +267,7 @@ impl World {
             Move::Renew(client, server)
             | Move::Rebind(client, server)
             | Move::Release(client, server)
+            | Move::Forge(client, server)
             | Move::Decline(client, server) => {
                 exists(client).and(is_up(server))?;
                 unless(self.held_by(client).is_none(), "the client has no lease")
@@ -412,6 +432,29 @@ impl World {
             self.checkers.heard_partner(at, *link, bytes, &mut Counts::default());
         }
         self.handle(server, Input::Link(*link));
+        let taker = Server::ALL[server];
+        if matches!(link, Link::Received { .. }) && self.endpoint(taker).is_some_and(|view| view.in_contact) {
+            self.heard[1 - server] = self.now;
+        }
+        if self.calm.is_some_and(|calm| self.endpoint(calm).is_some_and(|view| view.in_contact)) {
+            self.calm = None;
+        }
+    }
+
+    /// Whether it is true that this server may serve alone: the other is off, ended first, and was not alone itself.
+    pub(super) fn may_serve_alone(&self, server: Server) -> bool {
+        let other = server.other();
+        let (fell, state) = self.ended[other.number()];
+        self.state(other).is_none()
+            && fell < self.ended[server.number()].0
+            && state != Some(FailoverState::PartnerDown)
+    }
+
+    /// Whether the copy of this server's store is so old that the other must notice it: it was heard a good while after that was made
+    /// (D12 5.16).
+    pub(super) fn copy_is_old(&self, server: Server) -> bool {
+        let copy = &self.servers[server.number()].copy;
+        copy.as_ref().is_some_and(|(made, _)| made + NOTICED_AFTER <= self.heard[server.number()])
     }
 
     fn deliver(&mut self, to: usize) {
@@ -672,6 +715,13 @@ impl World {
         let to =
             if kind == MessageType::Release { server_address(server.number()) } else { Ipv4Addr::BROADCAST };
         self.ask(client, server, kind, &contents, to);
+    }
+
+    fn forge(&mut self, client: Client, server: Server) {
+        let ciaddr = self.held_by(client).unwrap_or(Ipv4Addr::UNSPECIFIED);
+        let address = server_address(server.number());
+        let contents = Contents { server: Some(address), ciaddr, ..self.contents(client) };
+        self.ask(client, server, MessageType::Release, &contents, address);
     }
 
     fn lets_go(&mut self, client: Client, why: Why) {

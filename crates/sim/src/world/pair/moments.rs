@@ -79,6 +79,12 @@ impl Moments {
 impl World {
     /// Looks whether a server has entered a state, and seizes the moment.
     pub(in crate::world) fn look_for_moments(&mut self) {
+        if let [one, other] = &self.servers[..]
+            && self.pair.is_some()
+        {
+            let able = [one.is_well(self.outside.now), other.is_well(self.outside.now)];
+            self.outside.checkers.serve(able);
+        }
         for server in 0..2 {
             let state = self.outside.checkers.state_of(server);
             let Some(pair) = &mut self.pair else { return };

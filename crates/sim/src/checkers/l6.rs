@@ -1,0 +1,45 @@
+//! L6: the first renewal after the partner's BNDACK gives a client the lease that it is to have (F07-5.2.1-12).
+//!
+//! *Lives here:* [`Known`], [`left`].
+
+use super::At;
+use super::ledger::{DECIDED_BEFORE, Ledger};
+use dhcp::{ClientIdentity, Message, MessageType};
+use failover::time::{Interval, Time};
+
+/// A lease that both know of.
+#[derive(Debug, Clone)]
+pub(super) struct Known {
+    pub(super) client: ClientIdentity,
+    /// When the client was heard that got it.
+    pub(super) heard: Time,
+    /// Since when both know.
+    pub(super) since: Time,
+}
+
+/// A DHCPACK has left.
+pub(super) fn left(
+    ledger: &Ledger,
+    at: At,
+    reply: &Message<'_>,
+    identity: &ClientIdentity,
+) -> Result<(), String> {
+    let (address, book) = (reply.yiaddr(), &ledger.books[at.server]);
+    let renews = reply.message_type() == Some(MessageType::Ack) && !reply.ciaddr().is_unspecified();
+    let (true, Some(seconds)) = (renews, reply.lease_time()) else { return Ok(()) };
+    let Some(known) = book.known.get(&address).filter(|known| known.client == *identity) else {
+        return Ok(());
+    };
+    // Until then all of it is within MCLT after what the partner knows; and the reply was decided by what is known now.
+    let in_time = at.engine <= known.heard.plus(ledger.mclt);
+    let settled = known.since.plus(DECIDED_BEFORE) < at.engine;
+    // A client that wished for less then, or does so now, is to have that.
+    let ago = at.engine.since(known.heard).as_millis() + 2 * DECIDED_BEFORE.as_millis();
+    let wished = ledger.wishes.get(identity).is_some_and(|wish| wish + ago >= at.now);
+    let usual = ledger.usual_lease(address).unwrap_or(Interval::ZERO);
+    let given = Interval::from_seconds(u64::from(seconds));
+    if !in_time || !settled || wished || given >= usual {
+        return Ok(());
+    }
+    Err(format!("{address}: {identity} renewed for {given} and not for {usual}, and both knew of its lease"))
+}
