@@ -56,12 +56,9 @@ fn start_and_run(config: ServerConfig, warnings: &Report) -> Result<(), ServeErr
     let (listeners, udp) = hear(&config.interfaces)?;
     let packets = Arc::new(socket::packets().map_err(|error| socket_failed("a packet socket", error))?);
 
-    let mut seed = [0; 8];
-    let mut identity = [0; 16];
-    random(&mut seed)?;
-    random(&mut identity)?;
+    let (seed, identity) = (u64::from_le_bytes(random()?), random()?);
     let before = Instant::now();
-    let mut engine = Engine::new(config.engine, u64::from_le_bytes(seed));
+    let mut engine = Engine::new(config.engine, seed);
     let options = Options { segment_size: config.segment_size, ..Options::default() };
     let disk = LinuxDisk::new(&config.state_directory)?;
     let store = Store::open(disk, options, identity, &mut |record| {
@@ -212,9 +209,12 @@ fn socket_failed(what: &str, error: Errno) -> ServeError {
     ServeError::Socket { what: what.to_owned(), error }
 }
 
-fn random(bytes: &mut [u8]) -> Result<(), ServeError> {
-    getrandom::fill(bytes)
-        .map_err(|error| ServeError::system("random bytes", std::io::Error::other(error.to_string())))
+fn random<const N: usize>() -> Result<[u8; N], ServeError> {
+    let mut bytes = [0; N];
+    match getrandom::fill(&mut bytes) {
+        Ok(()) => Ok(bytes),
+        Err(error) => Err(ServeError::system("random bytes", std::io::Error::other(error.to_string()))),
+    }
 }
 
 /// Waits until engine time can be had; `None` when a signal came first.
@@ -225,9 +225,7 @@ fn hold_for_clock(
     signals: &SignalFd,
 ) -> Result<Option<(Clock, Reading)>, ServeError> {
     let failed = |error| ServeError::system("the clock cannot be read", error);
-    let mut other_boot = [0; 16];
-    random(&mut other_boot)?;
-    let boot = boot_id(other_boot);
+    let boot = boot_id(random()?);
     let mut holds_since = None;
     loop {
         let (reading, _) = clocks.read().map_err(failed)?;

@@ -43,7 +43,7 @@ mod s6;
 mod s7;
 mod s9;
 
-pub(crate) use ledger::{brief, contents};
+pub(crate) use ledger::client_of;
 pub(crate) use record::Seen;
 
 use crate::client::{How, Why};

@@ -31,6 +31,7 @@ mod server;
 mod shrink;
 pub mod small;
 mod step;
+mod words;
 mod world;
 
 pub use checkers::Violation;

@@ -5,12 +5,13 @@
 //! *Must not know:* what partners say to each other.
 
 use super::{Ending, Process, Server};
-use crate::checkers::{At, brief, contents};
+use crate::checkers::At;
 use crate::count::Count;
 use crate::disk::VirtualDisk;
 use crate::history::{Party, What};
 use crate::line::Arrival;
 use crate::outside::Outside;
+use crate::words::{brief, contents};
 use engine::config::RelationshipId;
 use engine::counter::Counter;
 use engine::{Batch, Commanded, EndpointView, Input, Link, LinkId, Position, ToPartner};

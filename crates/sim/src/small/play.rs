@@ -54,7 +54,7 @@ impl Script {
         Played {
             violation: play.world.violation().cloned(),
             unexpected: play.unexpected,
-            trace: play.world.trace().to_vec(),
+            trace: play.world.trace(),
         }
     }
 }
