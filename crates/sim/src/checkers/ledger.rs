@@ -99,6 +99,8 @@ pub(super) struct Book {
     pub(super) states: VecDeque<(Time, FailoverState)>,
     /// This process was in NORMAL or CONFLICT-DONE, or was told to serve alone.
     proven: bool,
+    /// This process has heard a STATE of the partner.
+    has_met: bool,
     /// This process was told `partner-down` then.
     told_partner_down: Option<Time>,
     /// When an earlier process that was proven was last seen.
@@ -176,6 +178,7 @@ impl Book {
             stable_states: VecDeque::new(),
             states: VecDeque::from([(Time::ZERO, FailoverState::Startup)]),
             proven: false,
+            has_met: false,
             told_partner_down: None,
             alive_before: Time::ZERO,
             last_seen: Time::ZERO,
@@ -409,7 +412,7 @@ impl Ledger {
         for state in entered {
             book.states.push_back((at.engine, state));
             if matches!(state, FailoverState::Normal | FailoverState::ConflictDone) {
-                book.proven = true;
+                book.proven |= book.has_met;
                 book.whole_since.get_or_insert(at.engine);
             }
             if matches!(state, FailoverState::Normal | FailoverState::RecoverDone) {
@@ -451,7 +454,8 @@ impl Ledger {
         if book.alive(book.last_seen, self.mclt) == book.last_seen {
             book.alive_before = book.last_seen;
         }
-        (book.proven, book.told_partner_down, book.partner_forgot) = (false, None, false);
+        (book.proven, book.has_met, book.told_partner_down, book.partner_forgot) =
+            (false, false, None, false);
         let stable = book.stable_position;
         book.raised.retain(|_, (_, position)| *position <= stable);
         book.waiting.clear();
@@ -650,6 +654,7 @@ impl Ledger {
             Message::State(state) => {
                 let forgot = state.tandem.is_some_and(|tandem| tandem.storage_lost.is_some());
                 self.books[server].partner_forgot = forgot;
+                self.books[server].has_met = true;
                 self.books[server].knows_loss |= forgot;
             }
             Message::UpdReq | Message::UpdReqAll => {
