@@ -148,6 +148,9 @@ pub enum HardwareKey {
     TypeAndAddress,
 }
 
+/// dhcpd refuses a partner whose clock is further away.
+const DHCPD_CLOCKS_APART: Interval = Interval::from_seconds(60);
+
 impl Dialect {
     /// All of them.
     pub const ALL: [Dialect; 3] = [Dialect::Draft12, Dialect::Draft07, Dialect::Dhcpd];
@@ -234,7 +237,7 @@ impl Dialect {
     /// refuses the connection with reason 4, and does not correct what it receives.
     pub const fn clock_limit(self) -> Option<Interval> {
         match self {
-            Dialect::Dhcpd => Some(Interval::from_seconds(60)),
+            Dialect::Dhcpd => Some(DHCPD_CLOCKS_APART),
             Dialect::Draft12 | Dialect::Draft07 => None,
         }
     }

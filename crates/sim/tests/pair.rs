@@ -7,9 +7,10 @@ fn pairs() -> Options {
 }
 
 /// Seeds that once failed.
-const ONCE_FAILED: [u64; 43] = [
+const ONCE_FAILED: [u64; 45] = [
     5, 10, 12, 13, 29, 33, 44, 46, 58, 59, 65, 75, 81, 91, 97, 107, 119, 122, 126, 127, 129, 141, 155, 156,
-    160, 195, 198, 275, 303, 344, 394, 458, 507, 537, 653, 768, 847, 944, 1106, 1787, 1800, 1968, 1980,
+    160, 195, 198, 275, 303, 344, 394, 458, 507, 537, 653, 768, 847, 944, 1106, 1787, 1800, 1968, 1980, 2004,
+    2046,
 ];
 
 #[test]
@@ -29,15 +30,4 @@ fn what_once_failed_does_not() {
 #[test]
 fn the_same_seed_is_the_same_run() {
     assert_eq!(run(3, &pairs()), run(3, &pairs()));
-}
-
-/// Seeds that fail, and whose cause is not found yet: 2004 by S3 (an address is offered that another client holds), 2046 by L5 (an
-/// end is raised twice when both restart in the middle of a loss).
-#[test]
-#[ignore = "known to fail"]
-fn what_fails_and_is_not_understood() {
-    for seed in [2004, 2046] {
-        let report = run(seed, &pairs());
-        assert_eq!(report.violation, None, "{report}");
-    }
 }

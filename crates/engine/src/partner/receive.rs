@@ -46,7 +46,8 @@ impl Engine {
                 }
                 Err(reason) => {
                     self.counters.count(Counter::BndupdRefused);
-                    if reason == RejectReason::OUTDATED_BINDING_INFORMATION {
+                    let has_a_say = !self.endpoint(relationship).machine.stored().storage_lost;
+                    if reason == RejectReason::OUTDATED_BINDING_INFORMATION && has_a_say {
                         self.tell_what_stands(update, &claim, outbox);
                     }
                     self.note_refusal(relationship, update, reason, outbox);

@@ -34,9 +34,13 @@ pub(super) fn answered(owed: &Owed, acks: &[BindingAck]) -> Result<(), String> {
         let over = matches!(ours.status, BindingStatus::Expired | BindingStatus::Released);
         let theirs = update.client_last_transaction_time.map_or(Time::ZERO, |time| time.to_time(owed.delta));
         let same = client_of(update) == ours.identity;
+        // What was promised for longer stands, whoever heard the client last (trap T19), unless it gave the address back.
+        let end = update.lease_expiration.map_or(Time::ZERO, |end| end.to_time(owed.delta));
+        let longer = ours.status == BindingStatus::Expired && end > ours.end;
         if update.status == BindingStatus::Active
             && over
             && same
+            && !longer
             && theirs.plus(DOUBT).plus(BLUR) < ours.heard
         {
             return Err(format!(
