@@ -16,5 +16,5 @@ stage lint 25 bash scripts/lint.sh
 stage tests "${TEST_MINUTES:-20}" cargo test --workspace --exclude lab --locked
 # Real programs in namespaces: they wait more than they work.
 stage lab "${LAB_MINUTES:-20}" cargo test --package lab --locked --lib --bins --test scenarios -- --test-threads "${LAB_THREADS:-6}"
-stage pairs "${PAIR_MINUTES:-20}" cargo test --package lab --locked --test pairs -- --test-threads "${PAIR_THREADS:-8}"
+stage pairs "${PAIR_MINUTES:-25}" cargo test --package lab --locked --test pairs -- --test-threads "${PAIR_THREADS:-12}"
 echo "stages: $passed passed, 0 failed"

@@ -1,4 +1,4 @@
-//! Scenarios with a real pair, one test each. They wait much and work little: run eight at a time.
+//! Scenarios with a real pair, one test each. They wait much and work little: run twelve at a time.
 //!
 //! `LAB_KEEP=1` keeps logs and captures.
 
