@@ -61,7 +61,8 @@ impl World {
             Trouble::Pause => {
                 self.outside.counts.one(Count::Pauses);
                 let most = self.random.pick(&[4000, 60_000, 600_000]);
-                let until = now + self.random.between(500, most);
+                // Who stands still already stands at least as long: what came meanwhile waits for that.
+                let until = (now + self.random.between(500, most)).max(self.servers[server].stands_until);
                 self.servers[server].stands_until = until;
                 self.outside.record(|| What::Stands { server, until });
             }
