@@ -204,7 +204,7 @@ impl Endpoint {
 
     /// When this server was last known to be alive, as seen at `now` (trap T15). To be recorded with each stamp.
     ///
-    /// Now, once this process has come to NORMAL or CONFLICT-DONE in contact with the partner, or the operator said `serve-alone`. A process that was not
+    /// Now, once this process has come to NORMAL, or resolved a conflict to CONFLICT-DONE, or the operator said `serve-alone`. A process that was not
     /// in either, and was told that its partner is down, may have been replaced by that partner before: it counts as alive
     /// MCLT after it was told, when all that the partner can have promised alone is over.
     pub fn alive(&self, now: Time) -> Time {
@@ -291,8 +291,9 @@ impl Endpoint {
         }
         match state {
             S::Normal | S::ConflictDone => {
-                // Back alone in a stored CONFLICT-DONE proves nothing: the partner may be in PARTNER-DOWN since (trap T15).
-                self.proven |= self.communications_ok();
+                // Back in a stored CONFLICT-DONE proves nothing: the partner may have been in PARTNER-DOWN since, and may even have
+                // forgotten what it gave then (traps T15, T16).
+                self.proven |= self.communications_ok() && (state == S::Normal || from != S::Startup);
                 self.stored.first_run = false;
             }
             S::CommunicationsInterrupted => {

@@ -412,7 +412,9 @@ impl Ledger {
         for state in entered {
             book.states.push_back((at.engine, state));
             if matches!(state, FailoverState::Normal | FailoverState::ConflictDone) {
-                book.proven |= book.has_met;
+                let resolved = (FailoverState::PotentialConflict, FailoverState::ConflictDone);
+                book.proven |=
+                    book.has_met && (state == FailoverState::Normal || changes.contains(&resolved));
                 book.whole_since.get_or_insert(at.engine);
             }
             if matches!(state, FailoverState::Normal | FailoverState::RecoverDone) {
