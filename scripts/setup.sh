@@ -4,7 +4,7 @@
 set -euo pipefail
 packages=(
     iproute2 tcpdump tshark          # wires, captures, the second opinion
-    udhcpc isc-dhcp-client dhcpcd-base
+    udhcpc isc-dhcp-client dhcpcd-base bootpc
     isc-dhcp-relay dnsmasq-base
     isc-dhcp-server kea-admin        # the other server; perfdhcp
     iptables                         # cuts what the two dhcpd of interop/ say to each other

@@ -58,6 +58,7 @@ pub fn configuration(addresses: u32) -> Config {
     options.set(code::DOMAIN_NAME, *b"campus.example");
     let pool = PoolParts {
         failover: None,
+        dynamic_bootp: false,
         first: Ipv4Addr::from_bits(FIRST),
         last: Ipv4Addr::from_bits(FIRST + addresses - 1),
         options: OptionSet::default(),

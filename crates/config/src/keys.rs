@@ -61,7 +61,7 @@ pub(crate) const SUBNET: TableKeys = TableKeys {
 
 /// A pool.
 pub(crate) const POOL: TableKeys =
-    TableKeys { name: "[[subnet.pool]]", keys: &["failover", "options", "range"] };
+    TableKeys { name: "[[subnet.pool]]", keys: &["dynamic-bootp", "failover", "options", "range"] };
 
 /// A reservation.
 pub(crate) const RESERVATION: TableKeys = TableKeys {

@@ -59,6 +59,7 @@ impl Spans {
             Problem::NoOfferTime => &["offer-time"],
             Problem::BootLength { field, .. } => std::slice::from_ref(field),
             Problem::IdentifierLength(_) => &["client-identifier"],
+            Problem::BootpBesideDhcpd => &["dynamic-bootp"],
             Problem::Mclt => &["mclt"],
             Problem::MaxUnacked => &["max-unacked"],
             Problem::Split => &["split"],

@@ -10,7 +10,7 @@ use crate::places::{Places, Spans, place_fault};
 use crate::reader::{Section, number, text, wrong};
 use crate::report::Report;
 use crate::tls::PartnerTls;
-use crate::value::{bytes, duration_of, parsed, parsed_of, range};
+use crate::value::{bytes, duration_of, parsed, parsed_of, range, yes_of};
 use dhcp::options::code;
 use engine::config::{
     Boot, Config, LeaseTimes, OptionSet, Parts, Place, PoolParts, ReservationKey, ReservationParts,
@@ -289,6 +289,7 @@ fn boot(section: &mut Section<'_>, report: &mut Report) -> Boot {
 
 fn pool(mut section: Section<'_>, relationships: &Relationships, read: &mut Read, report: &mut Report) {
     let failover = relationships.named_by(&mut section, report);
+    let dynamic_bootp = yes_of(&mut section, "dynamic-bootp", report);
     let mut spans = Spans::default();
     let options = options(&mut section, &mut spans, report);
     spans.keys_of(&section);
@@ -297,7 +298,13 @@ fn pool(mut section: Section<'_>, relationships: &Relationships, read: &mut Read
             value.get_ref().as_array().map_or_else(|| vec![value], |array| array.iter().collect());
         for value in values {
             if let Some((first, last)) = range(value, report) {
-                read.parts.pools.push(PoolParts { first, last, options: options.clone(), failover });
+                read.parts.pools.push(PoolParts {
+                    first,
+                    last,
+                    options: options.clone(),
+                    failover,
+                    dynamic_bootp,
+                });
                 read.pools.push(spans.clone().moved_to(value.span()));
             }
         }

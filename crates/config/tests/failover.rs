@@ -190,3 +190,15 @@ fn a_secret_is_read_and_never_shown() {
     fs::remove_file(&path).unwrap();
     assert!(error(&text, 9, 15).contains("cannot be read"));
 }
+
+#[test]
+fn bootp_clients_are_for_pairs_of_tandems() {
+    let with = |extra: &str| {
+        with(extra).replace("10.1.0.40\"\n", "10.1.0.40\"\nfailover = \"campus\"\ndynamic-bootp = true\n")
+    };
+    let (config, _) = good(&with(""));
+    let pools: Vec<bool> = config.engine.pools().iter().map(|pool| pool.dynamic_bootp).collect();
+    assert_eq!(pools, [false, true]);
+    let said = error(&with("partner-kind = \"dhcpd\""), 18, 17);
+    assert!(said.contains("remove dynamic-bootp"), "{said}");
+}

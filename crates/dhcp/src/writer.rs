@@ -108,6 +108,8 @@ pub struct Writer<'b> {
     reserved: usize,
     file: Field,
     sname: Field,
+    /// The client reads neither option 53 nor 52.
+    is_bootp: bool,
     /// Codes written, one bit each.
     written: [u64; 4],
 }
@@ -132,6 +134,25 @@ impl<'b> Writer<'b> {
     pub fn new(buffer: &'b mut [u8], header: &ReplyHeader, limit: usize) -> Writer<'b> {
         assert!(buffer.len() >= MIN_LIMIT, "a buffer for a message has at least {MIN_LIMIT} bytes");
         let limit = limit.clamp(MIN_LIMIT, buffer.len());
+        Writer::limited(buffer, header, limit)
+    }
+
+    /// Begins an answer to a BOOTP client, which has neither option 53 nor 52: `file` and `sname` are names or nothing
+    /// (RFC 1534 2).
+    ///
+    /// `limit` is the most bytes that it may have: those of the request, for more the client is not known to take. Less than
+    /// [`PADDED_SIZE`] counts as that (RFC 951 3, RFC 1542 2.1); the buffer limits it too.
+    ///
+    /// # Panics
+    ///
+    /// As [`new`](Self::new).
+    pub fn for_bootp(buffer: &'b mut [u8], header: &ReplyHeader, limit: usize) -> Writer<'b> {
+        assert!(buffer.len() >= MIN_LIMIT, "a buffer for a message has at least {MIN_LIMIT} bytes");
+        let limit = limit.clamp(PADDED_SIZE, buffer.len());
+        Writer { is_bootp: true, ..Writer::limited(buffer, header, limit) }
+    }
+
+    fn limited(buffer: &'b mut [u8], header: &ReplyHeader, limit: usize) -> Writer<'b> {
         if let Some(fixed) = buffer.first_chunk_mut() {
             header.write(fixed);
         }
@@ -144,6 +165,7 @@ impl<'b> Writer<'b> {
             reserved: 0,
             file: Field::Free,
             sname: Field::Free,
+            is_bootp: false,
             written: [0; 4],
         }
     }
@@ -185,6 +207,8 @@ impl<'b> Writer<'b> {
         let needed = size(value);
         if needed <= self.room() {
             self.put(code, value);
+        } else if self.is_bootp {
+            return Err(NoRoom);
         } else {
             self.put_overloaded(code, value, needed)?;
         }
@@ -274,6 +298,9 @@ impl<'b> Writer<'b> {
     /// Bytes of the options field that are left for options.
     fn room(&self) -> usize {
         let mut kept = 1 + self.reserved;
+        if self.is_bootp {
+            return (self.limit - self.cursor).saturating_sub(kept);
+        }
         if self.message_type_at.is_none() {
             kept += 3;
         }

@@ -112,6 +112,8 @@ pub struct PoolParts {
     pub options: OptionSet,
     /// Which partner shares it: its number in [`Parts::relationships`].
     pub failover: Option<usize>,
+    /// BOOTP clients get addresses of it too, for ever (F07 5.13); the same on both servers.
+    pub dynamic_bootp: bool,
 }
 
 /// An address that belongs to one client.
@@ -210,6 +212,8 @@ pub struct Pool {
     /// Which partner shares it (F07-5.1.1-03: one at most).
     /// F07-4.2-01.
     pub failover: Option<RelationshipId>,
+    /// BOOTP clients get addresses of it too, for ever.
+    pub dynamic_bootp: bool,
 }
 
 /// A checked reservation.
@@ -272,6 +276,9 @@ impl Config {
         for pool in pools {
             add(&pool.first.octets());
             add(&pool.last.octets());
+            if pool.dynamic_bootp {
+                add(&[1]);
+            }
         }
         let shared = |address: Ipv4Addr| {
             let in_it = |pool: &Pool| (pool.first..=pool.last).contains(&address);

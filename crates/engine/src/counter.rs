@@ -32,6 +32,8 @@ counters! {
     Received => "received",
     /// DHCPDISCOVERs.
     Discover => "discover",
+    /// Requests of BOOTP clients, which have no message type.
+    Bootp => "bootp",
     /// DHCPREQUESTs, by the state that the client is in (RFC 2131 4.3.2).
     RequestSelecting => "request-selecting",
     /// DHCPREQUEST of a client that restarts.
@@ -48,6 +50,8 @@ counters! {
     Inform => "inform",
     /// DHCPOFFERs made.
     Offer => "offer",
+    /// Answers to BOOTP clients.
+    BootpReply => "bootp-reply",
     /// DHCPACKs made for leases.
     Ack => "ack",
     /// DHCPACKs made for DHCPINFORM.
@@ -96,8 +100,10 @@ counters! {
     DroppedTooOld => "dropped-too-old",
     /// No answer: a reply (op 2), or a message that only servers send.
     DroppedNotForServer => "dropped-not-for-server",
-    /// No answer: BOOTP, which has no message type.
+    /// No answer: a BOOTP client without a reservation, in a network where no pool has `dynamic-bootp`.
     DroppedBootp => "dropped-bootp",
+    /// No answer yet: the partner is told first that a BOOTP client has the address for ever, and does not know it yet.
+    DroppedBootpUntold => "dropped-bootp-untold",
     /// No answer: neither a client-identifier nor a hardware address.
     DroppedNoIdentity => "dropped-no-identity",
     /// No answer: no configured subnet for this giaddr, link selection or interface.

@@ -5,6 +5,7 @@
 //! *May know:* the engine's table and configuration.
 //! *Must not know:* sockets, how a reply reaches the wire.
 
+mod bootp;
 mod discover;
 mod extend;
 mod give_back;
@@ -45,6 +46,8 @@ pub(crate) enum Kind {
     Release,
     Decline,
     Inform,
+    /// Any request of BOOTP.
+    Bootp,
 }
 
 /// Decides about one datagram.
@@ -69,9 +72,11 @@ fn decide(engine: &mut Engine, now: Time, packet: &Packet<'_>, outbox: &mut Outb
     if message.op() != Op::BootRequest {
         return Err(Counter::DroppedNotForServer);
     }
-    let message_type = message.message_type().ok_or(Counter::DroppedBootp)?;
     let client = ClientIdentity::from_message(&message).map_err(|_| Counter::DroppedNoIdentity)?;
-    let kind = Kind::of(message_type, &message, packet).ok_or(Counter::DroppedNotForServer)?;
+    let kind = match message.message_type() {
+        Some(of) => Kind::of(of, &message, packet).ok_or(Counter::DroppedNotForServer)?,
+        None => Kind::Bootp,
+    };
     engine.counters.count(kind.counter());
     let place = Place::of(engine, &message, packet)?;
     let request = Request { message, packet, client, place, kind };
@@ -82,6 +87,7 @@ fn decide(engine: &mut Engine, now: Time, packet: &Packet<'_>, outbox: &mut Outb
         Kind::Release => give_back::release(engine, now, &request, outbox),
         Kind::Decline => give_back::decline(engine, now, &request, outbox),
         Kind::Inform => inform::inform(engine, now, &request, outbox),
+        Kind::Bootp => bootp::bootp(engine, now, &request, outbox),
     }
 }
 
@@ -115,6 +121,7 @@ impl Kind {
             Kind::Release => Counter::Release,
             Kind::Decline => Counter::Decline,
             Kind::Inform => Counter::Inform,
+            Kind::Bootp => Counter::Bootp,
         }
     }
 }

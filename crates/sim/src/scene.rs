@@ -281,6 +281,7 @@ fn networks(
                 last: at(first + size - 1),
                 options: OptionSet::default(),
                 failover: None,
+                dynamic_bootp: false,
             }],
             reservations: reservations
                 .map(|reserved| ReservationParts {

@@ -72,6 +72,8 @@ pub struct Setup {
     pub state: Option<PathBuf>,
     /// Whether, and with whom, Tandem shares its pools.
     pub failover: Option<Relationship>,
+    /// More lines for each of Tandem's pools.
+    pub pool_extra: &'static str,
 }
 
 /// A lease as the server tells it.
@@ -112,6 +114,7 @@ impl Setup {
             log_level: "debug",
             state: None,
             failover: None,
+            pool_extra: "",
         }
     }
 
@@ -138,8 +141,8 @@ impl Setup {
                 text,
                 "[[subnet]]\nprefix = \"{prefix}\"\nlease-time = \"{lease}s\"\nrenewal-time = \"{renewal}s\"\n\
                  rebinding-time = \"{rebinding}s\"\noptions = {{ routers = [\"{router}\"], domain-name-servers = \
-                 [\"192.0.2.53\"], domain-name = \"lab.example\" }}\n[[subnet.pool]]\nrange = \"{}-{}\"",
-                pool.0, pool.1
+                 [\"192.0.2.53\"], domain-name = \"lab.example\" }}\n[[subnet.pool]]\nrange = \"{}-{}\"\n{}",
+                pool.0, pool.1, self.pool_extra
             )
             .unwrap();
             if let Some(relationship) = &self.failover {

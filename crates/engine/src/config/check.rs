@@ -8,6 +8,7 @@ use super::{
     Reservation, ReservationId, ReservationKey, SET_BY_SERVER, SharedNetwork, Subnet, SubnetId, SubnetParts,
 };
 use dhcp::options::code;
+use failover::dialect::Dialect;
 use failover::time::Interval;
 use ipnet::Ipv4Net;
 use std::collections::BTreeSet;
@@ -196,6 +197,12 @@ pub enum Problem {
     /// Timers that cannot work.
     #[error("receive-timer must be from 3s to 10m: a partner that is silent for so long counts as lost")]
     ReceiveTimer,
+    /// A pool with dynamic BOOTP whose partner gives its addresses away without asking.
+    #[error(
+        "a dhcpd takes addresses of its partner's in PARTNER-DOWN, and so may give away what a BOOTP client holds: remove \
+         dynamic-bootp, or reserve addresses for BOOTP clients (F07 5.13)"
+    )]
+    BootpBesideDhcpd,
     /// A relationship that no pool names.
     #[error("no pool names the relationship \"{0}\": add `failover = \"{0}\"` to the pools that it shares")]
     UnusedRelationship(String),
@@ -369,12 +376,17 @@ impl Checker {
             if let Some(n) = pool.failover.filter(|n| *n >= parts.relationships.len()) {
                 self.fault(place, Problem::NoSuchRelationship(n));
             }
+            let partner = pool.failover.and_then(|n| parts.relationships.get(n));
+            if pool.dynamic_bootp && partner.is_some_and(|partner| partner.dialect == Dialect::Dhcpd) {
+                self.fault(place, Problem::BootpBesideDhcpd);
+            }
             self.config.pools.push(Pool {
                 first: pool.first,
                 last: pool.last,
                 subnet: id,
                 options,
                 failover,
+                dynamic_bootp: pool.dynamic_bootp,
             });
         }
     }

@@ -32,7 +32,7 @@ impl Engine {
         let kind = match request.kind {
             Kind::Renewing | Kind::Rebinding => RequestKind::RenewOrRebind,
             Kind::Selecting | Kind::Release | Kind::Decline => RequestKind::NamesUs,
-            Kind::Discover | Kind::InitReboot | Kind::Inform => RequestKind::Other,
+            Kind::Discover | Kind::InitReboot | Kind::Inform | Kind::Bootp => RequestKind::Other,
         };
         let message = &request.message;
         let identifier = request.client.client_identifier();
@@ -111,13 +111,28 @@ impl Engine {
             let pool = self.table.pool(slot);
             return pool.is_some_and(|pool| self.table.available(pool, endpoint.own()) == 0);
         }
-        endpoint.machine.may_allocate(now, binding.status, binding.times(), false).is_ok()
+        // F07-5.13-02, F07-5.13-03.
+        let bootp = self.table.pool(slot).is_some_and(|pool| self.config.pool(pool).dynamic_bootp);
+        endpoint.machine.may_allocate(now, binding.status, binding.times(), bootp).is_ok()
     }
 
     /// Whether the partner has the same reservations, as far as it was heard since the start (F07-5.12-05).
     pub(crate) fn reserves_as_the_partner(&self, slot: Slot) -> bool {
         let relationship = self.table.relationship(slot);
         relationship.is_none_or(|relationship| !self.endpoint(relationship).terms_differ)
+    }
+
+    /// Whether the partner of this address, if it has one, can be told of something now.
+    pub(crate) fn partner_is_in_contact(&self, slot: Slot) -> bool {
+        let relationship = self.table.relationship(slot);
+        relationship.is_some_and(|relationship| self.endpoint(relationship).is_in_contact())
+    }
+
+    /// Whether by the word of people, or of the safe period, there is no partner that could give this address to anybody.
+    pub(crate) fn partner_is_down(&self, slot: Slot) -> bool {
+        let relationship = self.table.relationship(slot);
+        relationship
+            .is_some_and(|relationship| self.endpoint(relationship).state() == FailoverState::PartnerDown)
     }
 
     /// What has been available for longest in this pool, the own list before the partner's.

@@ -4,7 +4,7 @@
 //! *Must not know:* how a lease is recorded: an offer is not.
 
 use super::{Request, Standing, reply, reserved_slot, standing, storage_allows};
-use crate::config::PoolId;
+use crate::config::{Pool, PoolId};
 use crate::counter::Counter;
 use crate::engine::Engine;
 use crate::event::Event;
@@ -50,7 +50,7 @@ pub(crate) fn discover(
 
 /// Whether there is anything in this network that this server may offer this client: what a state or the load balance
 /// leaves to the partner is met with silence, and nothing is remembered of it (F07-9.2-08, trap T4).
-fn may_serve(engine: &Engine, request: &Request<'_>) -> Result<(), Counter> {
+pub(super) fn may_serve(engine: &Engine, request: &Request<'_>) -> Result<(), Counter> {
     let pools = &engine.config.network(request.place.network).pools;
     let mut silent = None;
     for pool in pools {
@@ -82,7 +82,7 @@ fn choose(engine: &Engine, now: Time, request: &Request<'_>) -> Option<Slot> {
         .or_else(|| engine.table.offered_to(network, &request.client).filter(usable))
         .or_else(|| known.filter(usable))
         .or_else(|| requested(engine, request).filter(|slot| engine.planted.offer_leased || usable(slot)))
-        .or_else(|| oldest_available(engine, now, request))
+        .or_else(|| oldest_available(engine, now, request, |_| true))
 }
 
 /// The address that the client asks for, if it is in a pool of its network.
@@ -92,12 +92,18 @@ fn requested(engine: &Engine, request: &Request<'_>) -> Option<Slot> {
     (in_network && engine.table.pool(slot).is_some()).then_some(slot)
 }
 
-/// What has been available for longest: in the client's own subnet, else in another of the same shared network.
-fn oldest_available(engine: &Engine, now: Time, request: &Request<'_>) -> Option<Slot> {
+/// What has been available for longest in these pools: in the client's own subnet, else in another of the same shared network.
+pub(super) fn oldest_available(
+    engine: &Engine,
+    now: Time,
+    request: &Request<'_>,
+    which: impl Fn(&Pool) -> bool,
+) -> Option<Slot> {
     let pools = &engine.config.network(request.place.network).pools;
     let own = |pool: &&PoolId| engine.config.pool(**pool).subnet == request.place.subnet;
     let others = pools.iter().filter(|pool| !own(pool));
-    pools.iter().filter(own).chain(others).find_map(|pool| match engine.config.pool(*pool).failover {
+    let mut all = pools.iter().filter(own).chain(others).filter(|pool| which(engine.config.pool(**pool)));
+    all.find_map(|pool| match engine.config.pool(*pool).failover {
         None => engine.table.oldest(*pool, Available::Free),
         Some(relationship) => {
             engine.may_answer(relationship, request).ok()?;

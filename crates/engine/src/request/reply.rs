@@ -67,24 +67,97 @@ fn give(
         return Err(Counter::DroppedLeadTimeOver);
     }
     let potential = potential_expiration(engine, now, request, slot, lease);
+    let granted = record_lease(engine, now, request, slot, &Terms { lease, potential, flags }, outbox);
+    let rests_on = if engine.planted.ack_before_stable { Position::START } else { outbox.position() };
+    lease_reply(engine, now, request, MessageType::Ack, slot, lease, rests_on, outbox)?;
+    engine.counters.count(Counter::Ack);
+    granted.tell(engine, request, slot, lease, outbox);
+    Ok(())
+}
+
+/// Leases an address to a BOOTP client for ever: the record first. The answer rests on it; with `answers` unset there is none yet.
+pub(crate) fn grant_for_ever(
+    engine: &mut Engine,
+    now: Time,
+    request: &Request<'_>,
+    slot: Slot,
+    answers: bool,
+    outbox: &mut Outbox,
+) -> Result<(), Counter> {
+    let is_shared = engine.table.relationship(slot).is_some();
+    let potential = if is_shared { Stamp::NEVER } else { Stamp::NONE };
+    // D12-7.1.1-01.
+    let terms = Terms { lease: Interval::INFINITE, potential, flags: Flags::BOOTP };
+    let granted = record_lease(engine, now, request, slot, &terms, outbox);
+    granted.tell(engine, request, slot, Interval::INFINITE, outbox);
+    if !answers {
+        return Err(Counter::DroppedBootpUntold);
+    }
+    bootp_reply(engine, now, request, slot, outbox)?;
+    engine.counters.count(Counter::BootpReply);
+    Ok(())
+}
+
+/// On what terms an address is leased.
+struct Terms {
+    lease: Interval,
+    potential: Stamp,
+    flags: Flags,
+}
+
+/// What a lease was to its client, and to the address.
+struct Granted {
+    is_renewal: bool,
+    is_reallocation: bool,
+}
+
+impl Granted {
+    fn tell(
+        self,
+        engine: &mut Engine,
+        request: &Request<'_>,
+        slot: Slot,
+        lease: Interval,
+        outbox: &mut Outbox,
+    ) {
+        engine.counters.count(if self.is_renewal { Counter::Renewal } else { Counter::Grant });
+        if self.is_reallocation {
+            engine.counters.count(Counter::Reallocation);
+        }
+        if !self.is_renewal {
+            let (address, client) = (engine.table.get(slot).ip(), request.client.clone());
+            outbox.event(Event::LeaseGranted { address, client, lease });
+        }
+    }
+}
+
+/// Changes the binding and records it.
+fn record_lease(
+    engine: &mut Engine,
+    now: Time,
+    request: &Request<'_>,
+    slot: Slot,
+    terms: &Terms,
+    outbox: &mut Outbox,
+) -> Granted {
     let taken = engine.is_partners(slot) && !engine.planted.taken_over_is_agreed;
-    let flags = if taken { flags.with(Flags::UNAGREED) } else { flags };
-    let end = Stamp::at_or_after(now.plus(lease));
+    let flags = if taken { terms.flags.with(Flags::UNAGREED) } else { terms.flags };
+    let end = Stamp::at_or_after(now.plus(terms.lease));
     let before = engine.table.get(slot);
     let same_client = before.client.as_ref() == Some(&request.client);
-    let renewal = same_client && before.status == BindingStatus::Active;
-    let reallocation = !same_client && before.client.is_some();
-    let recorded = if renewal && !engine.planted.forget_recorded_end {
+    let is_renewal = same_client && before.status == BindingStatus::Active;
+    let is_reallocation = !same_client && before.client.is_some();
+    let recorded = if is_renewal && !engine.planted.forget_recorded_end {
         engine.table.kept_until(slot).max(end)
     } else {
         end
     };
-    let heard = heard_of(before, same_client, renewal, now);
+    let heard = heard_of(before, same_client, is_renewal, now);
     let outlive = engine.planted.times_outlive_client;
     let extras = Extras::of(request);
     engine.table.withdraw_offer_to(request.place.network, &request.client);
     engine.table.change(slot, |binding| {
-        if !renewal {
+        if !is_renewal {
             binding.status = BindingStatus::Active;
             binding.start_time_of_state = Stamp::at_or_before(now);
         }
@@ -100,7 +173,7 @@ fn give(
         }
         binding.lease_expiration = recorded;
         // F07-7.1.1-07: stable before the BNDUPD that says it, by resting on this very record.
-        binding.sent_potential_expiration = binding.sent_potential_expiration.max(potential);
+        binding.sent_potential_expiration = binding.sent_potential_expiration.max(terms.potential);
         binding.client_last_transaction_time = heard;
         binding.set_client_details(
             request.hardware(),
@@ -110,18 +183,7 @@ fn give(
         );
     });
     engine.changed(slot, outbox);
-    let rests_on = if engine.planted.ack_before_stable { Position::START } else { outbox.position() };
-    lease_reply(engine, now, request, MessageType::Ack, slot, lease, rests_on, outbox)?;
-    engine.counters.count(Counter::Ack);
-    engine.counters.count(if renewal { Counter::Renewal } else { Counter::Grant });
-    if reallocation {
-        engine.counters.count(Counter::Reallocation);
-    }
-    if !renewal {
-        let (address, client) = (engine.table.get(slot).ip(), request.client.clone());
-        outbox.event(Event::LeaseGranted { address, client, lease });
-    }
-    Ok(())
+    Granted { is_renewal, is_reallocation }
 }
 
 /// When a client is heard that gets a lease, or has it extended.
@@ -290,6 +352,36 @@ fn lease_reply(
     Ok(())
 }
 
+/// The answer to a BOOTP client: neither message type nor times, and no more than it is known to take (RFC 1534 2).
+fn bootp_reply(
+    engine: &Engine,
+    now: Time,
+    request: &Request<'_>,
+    slot: Slot,
+    outbox: &mut Outbox,
+) -> Result<(), Counter> {
+    let address = engine.table.get(slot).ip();
+    let (options, boot) = parameters_of(engine, request, slot);
+    let header = ReplyHeader {
+        ciaddr: request.message.ciaddr(),
+        yiaddr: address,
+        siaddr: boot.next_server.unwrap_or(Ipv4Addr::UNSPECIFIED),
+        ..ReplyHeader::answering(&request.message)
+    };
+    let mut buffer = [0; MAX_MESSAGE];
+    let mut writer = Writer::for_bootp(&mut buffer, &header, request.packet.bytes.len());
+    let relay = request.message.relay_agent_information();
+    if let Some(information) = &relay {
+        // RFC 3046 2.2: where there is no room for it, the answer goes without.
+        let _ = writer.reserve_for_relay_agent_information(information);
+    }
+    boot_fields(&mut writer, boot).map_err(|_| Counter::DroppedNoRoom)?;
+    requested_options(&mut writer, request, options);
+    let length = writer.finish(relay.as_ref());
+    outbox.reply(now, outbox.position(), destination(engine, request, address), &buffer[..length]);
+    Ok(())
+}
+
 fn begin<'b>(
     buffer: &'b mut [u8; MAX_MESSAGE],
     header: &ReplyHeader,
@@ -385,8 +477,13 @@ fn destination(engine: &Engine, request: &Request<'_>, address: Ipv4Addr) -> Des
     if !message.giaddr().is_unspecified() {
         return Destination::Relay { address: message.giaddr(), source: place.source };
     }
-    // A DISCOVER has none by RFC 2131 table 5; believing one would let anybody have an OFFER sent to anybody.
-    let has_address = !message.ciaddr().is_unspecified() && request.kind != Kind::Discover;
+    // A DISCOVER has none by RFC 2131 table 5; believing one would let anybody have an OFFER sent to anybody. What a BOOTP client
+    // says of its address goes for nothing either, unless it is the one that it gets.
+    let has_address = match request.kind {
+        Kind::Discover => false,
+        Kind::Bootp => message.ciaddr() == address,
+        _ => !message.ciaddr().is_unspecified(),
+    };
     let network = engine.config.subnet_of(address).map(|subnet| engine.config.subnet(subnet).network);
     if has_address && network != place.link {
         return Destination::Routed { address: message.ciaddr(), source: place.source };

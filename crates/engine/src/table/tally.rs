@@ -81,6 +81,7 @@ mod tests {
                         last: last.parse().expect("an address"),
                         options: OptionSet::default(),
                         failover: None,
+                        dynamic_bootp: false,
                     })
                     .collect(),
                 reservations: Vec::new(),

@@ -46,6 +46,7 @@ pub fn subnet(prefix: &str, lease: u64, range: Option<(&str, &str)>) -> SubnetPa
                 last: ip(last),
                 options: OptionSet::default(),
                 failover: None,
+                dynamic_bootp: false,
             })
             .into_iter()
             .collect(),
@@ -223,11 +224,11 @@ impl Client {
         }
     }
 
-    pub fn message(&self, kind: MessageType, ciaddr: Ipv4Addr, options: &[(u8, &[u8])]) -> Vec<u8> {
+    fn header(&self, ciaddr: Ipv4Addr) -> ReplyHeader {
         let mut chaddr = [0; 16];
         let address = self.hardware.as_bytes();
         chaddr[..address.len()].copy_from_slice(address);
-        let header = ReplyHeader {
+        ReplyHeader {
             op: Op::BootRequest,
             htype: self.hardware.htype(),
             hlen: u8::try_from(address.len()).expect("at most 16"),
@@ -240,7 +241,18 @@ impl Client {
             siaddr: Ipv4Addr::UNSPECIFIED,
             giaddr: self.giaddr,
             chaddr,
-        };
+        }
+    }
+
+    /// A request of BOOTP, with so many bytes.
+    pub fn bootp(&self, length: usize) -> Vec<u8> {
+        let mut buffer = [0; 1472];
+        Writer::for_bootp(&mut buffer, &self.header(Ipv4Addr::UNSPECIFIED), length).finish(None);
+        buffer[..length].to_vec()
+    }
+
+    pub fn message(&self, kind: MessageType, ciaddr: Ipv4Addr, options: &[(u8, &[u8])]) -> Vec<u8> {
+        let header = self.header(ciaddr);
         let mut buffer = [0; 1472];
         let mut writer = Writer::new(&mut buffer, &header, 1472);
         writer.message_type(kind);

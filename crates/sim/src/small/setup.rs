@@ -88,6 +88,7 @@ impl Setup {
             last: self.address(self.addresses.saturating_sub(1)),
             options: OptionSet::default(),
             failover: Some(0),
+            dynamic_bootp: false,
         };
         let subnet = SubnetParts {
             prefix: Ipv4Net::new(Ipv4Addr::new(10, 0, 0, 0), 24).unwrap_or_default(),

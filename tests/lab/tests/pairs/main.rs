@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a broken test may stop")]
 
+mod bootp;
 mod dhcpd;
 mod duplicates;
 mod load;

@@ -1,0 +1,65 @@
+//! A request of BOOTP: an address for ever (RFC 951, RFC 1534; F07 5.13).
+//!
+//! *Lives here:* [`bootp`] and which address such a client gets.
+//! *Must not know:* how a lease is recorded.
+//!
+//! A BOOTP client may ask once in its life, and uses the address until it is switched off. No MCLT protects that: a server that loses
+//! its store finds the address free by all that is known (F07-5.13-01). The drafts keep each server from the other's addresses for
+//! this, which does not help who forgets what it gave itself. So one thing more goes here: while there is a partner, it knows of the
+//! lease before the client does. The client asks again after some seconds (RFC 951 7.2), and is answered then.
+
+use super::discover::{may_serve, oldest_available};
+use super::{Request, Standing, reply, reserved_slot, standing, storage_allows};
+use crate::counter::Counter;
+use crate::engine::Engine;
+use crate::outbox::Outbox;
+use crate::table::Slot;
+use failover::time::{Interval, Time};
+
+/// Gives an address to the client, or says why not.
+pub(crate) fn bootp(
+    engine: &mut Engine,
+    now: Time,
+    request: &Request<'_>,
+    outbox: &mut Outbox,
+) -> Result<(), Counter> {
+    storage_allows(engine)?;
+    may_serve(engine, request)?;
+    let slot = choose(engine, now, request)?;
+    let answers = is_certain(engine, now, request, slot);
+    if !answers && !engine.partner_is_in_contact(slot) {
+        return Err(Counter::DroppedBootpUntold);
+    }
+    reply::grant_for_ever(engine, now, request, slot, answers, outbox)
+}
+
+/// Whether nobody else gets the address: it is reserved for this client on both servers, there is no partner that could give it, or
+/// the partner knows.
+fn is_certain(engine: &Engine, now: Time, request: &Request<'_>, slot: Slot) -> bool {
+    let is_reserved = engine.table.get(slot).reserved && engine.reserves_as_the_partner(slot);
+    let longest = engine.longest_lease(now, slot, &request.client);
+    is_reserved || engine.partner_is_down(slot) || longest.is_none_or(|longest| longest == Interval::INFINITE)
+}
+
+/// The reservation, else what the client has or had, else what has been available for longest; the last two in pools with
+/// `dynamic-bootp` alone.
+fn choose(engine: &Engine, now: Time, request: &Request<'_>) -> Result<Slot, Counter> {
+    let usable = |slot: &Slot| {
+        let relationship = engine.table.relationship(*slot);
+        relationship.is_none_or(|relationship| engine.may_answer(relationship, request).is_ok())
+            && matches!(standing(engine, now, request, *slot), Standing::Holds | Standing::Available { .. })
+    };
+    if let Some(reserved) = reserved_slot(engine, request) {
+        return Some(reserved).filter(usable).ok_or(Counter::DroppedWithheld);
+    }
+    let network = request.place.network;
+    let has_bootp =
+        |slot: &Slot| engine.table.pool(*slot).is_some_and(|pool| engine.config.pool(pool).dynamic_bootp);
+    if !engine.config.network(network).pools.iter().any(|pool| engine.config.pool(*pool).dynamic_bootp) {
+        return Err(Counter::DroppedBootp);
+    }
+    let known = engine.table.of_client(network, &request.client).filter(has_bootp).filter(usable);
+    known
+        .or_else(|| oldest_available(engine, now, request, |pool| pool.dynamic_bootp))
+        .ok_or(Counter::DroppedPoolExhausted)
+}
