@@ -11,7 +11,7 @@ use crate::net::Network;
 use crate::server::partner::Doing;
 use engine::{Destination, LinkId};
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::BinaryHeap;
 use std::net::{Ipv4Addr, SocketAddrV4};
 
 /// A datagram on its way to a server.
@@ -76,8 +76,11 @@ pub(crate) struct Sent {
 #[derive(Debug)]
 pub(crate) struct Outside {
     pub(crate) now: Moment,
-    queue: BinaryHeap<Reverse<(Moment, u64)>>,
-    events: BTreeMap<u64, Event>,
+    /// Time, order of scheduling, and place in `events` of all that is to come.
+    queue: BinaryHeap<Reverse<(Moment, u64, usize)>>,
+    events: Vec<Option<Event>>,
+    /// Places in `events` that are free.
+    free: Vec<usize>,
     next: u64,
     pub(crate) network: Network,
     pub(crate) checkers: Checkers,
@@ -103,7 +106,8 @@ impl Outside {
         Outside {
             now: 0,
             queue: BinaryHeap::new(),
-            events: BTreeMap::new(),
+            events: Vec::new(),
+            free: Vec::new(),
             next: 0,
             network,
             checkers,
@@ -120,15 +124,19 @@ impl Outside {
     }
 
     pub(crate) fn schedule(&mut self, at: Moment, event: Event) {
-        let number = self.next;
+        let place = self.free.pop().unwrap_or(self.events.len());
+        if let Some(free) = self.events.get_mut(place) {
+            *free = Some(event);
+        } else {
+            self.events.push(Some(event));
+        }
+        self.queue.push(Reverse((at.max(self.now), self.next, place)));
         self.next += 1;
-        self.queue.push(Reverse((at.max(self.now), number)));
-        self.events.insert(number, event);
     }
 
     /// The next event, if it is not after `end`; time is its time then.
     pub(crate) fn next_until(&mut self, end: Moment) -> Option<Event> {
-        let Reverse((at, number)) = *self.queue.peek()?;
+        let Reverse((at, _, place)) = *self.queue.peek()?;
         if at > end {
             return None;
         }
@@ -137,7 +145,8 @@ impl Outside {
         self.checkers.at(at);
         self.steps += 1;
         self.stir(&at.to_le_bytes());
-        self.events.remove(&number)
+        self.free.push(place);
+        self.events[place].take()
     }
 
     /// Mixes something into the digest (FNV-1a).

@@ -78,6 +78,8 @@ struct Process {
     jobs: VecDeque<Job>,
     /// Appended, and not synced yet.
     in_flight: Vec<Batch>,
+    /// Batches that are done: their memory is used again.
+    spare: Vec<Batch>,
     journal: Journal,
     snapshot: Option<SnapshotCursor>,
     /// When the owner will be called anyway.
@@ -245,7 +247,7 @@ impl Server {
         if process.jobs.len() >= BATCHES {
             return;
         }
-        let before = process.engine.counters().clone();
+        let before = decisions(&process.engine);
         let mut queues = Queues::default();
         let storage = process.storage;
         let mut handle = |process: &mut Process, input: Input<'_>| {
@@ -269,7 +271,11 @@ impl Server {
             note_handled(outside, at, bytes, *message, recorded);
         }
         process.piece_of_snapshot();
-        count_decisions(outside, &before, process);
+        for ((_, count), (before, after)) in
+            DECISIONS.iter().zip(before.iter().zip(decisions(&process.engine)))
+        {
+            outside.counts.add(*count, after - before);
+        }
         self.seal(outside, at, queues);
         self.after_turn(outside, at);
     }
@@ -278,7 +284,7 @@ impl Server {
     fn seal(&mut self, outside: &mut Outside, at: At, mut queues: Queues) {
         let Some(process) = &mut self.process else { return };
         if !process.outbox.is_empty() {
-            let batch = process.outbox.seal(Batch::default());
+            let batch = process.outbox.seal(process.spare.pop().unwrap_or_default());
             for event in batch.events().0 {
                 outside.note(|| format!("server {}: {event}", at.server));
                 if let engine::event::Event::StateChanged { to, .. } = event {
@@ -295,18 +301,15 @@ impl Server {
             outside.checkers.sealed(at, &batch, &records, views);
             process.jobs.push_back(Job::Batch(batch));
             let stable = Position(process.store.stable_position().0);
+            let waiting = process.jobs.len() + process.in_flight.len();
             if let Some(Job::Batch(batch)) = process.jobs.back_mut() {
                 release(outside, &self.disk, at, batch, stable);
-            }
-            // Of what is for the partner only CONTACT overtakes.
-            let (waiting, last) = (process.jobs.len() + process.in_flight.len(), process.jobs.pop_back());
-            if let Some(Job::Batch(mut batch)) = last {
+                // Of what is for the partner only CONTACT overtakes.
                 if waiting == 1 {
-                    partner::release_to_partner(process, outside, at, &mut batch, stable);
+                    partner::release_to_partner(&mut process.engine, outside, at, batch, stable);
                 } else {
-                    partner::release_contacts(process, outside, at, &mut batch);
+                    partner::release_contacts(&mut process.engine, outside, at, batch);
                 }
-                process.jobs.push_back(Job::Batch(batch));
             }
         }
         queues.batches = (process.jobs.iter().filter(|job| matches!(job, Job::Batch(_))).count(), BATCHES);
@@ -468,19 +471,19 @@ fn release(outside: &mut Outside, disk: &VirtualDisk, at: At, batch: &mut Batch,
     }
 }
 
-fn count_decisions(outside: &mut Outside, before: &engine::counter::Counters, process: &Process) {
-    let counted = [
-        (Counter::Expiry, Count::Expiries),
-        (Counter::Reallocation, Count::Reallocations),
-        (Counter::OfferLapsed, Count::OffersLapsed),
-        (Counter::AbandonedFreed, Count::AbandonedFreed),
-        (Counter::Decline, Count::Declines),
-        (Counter::AckInform, Count::Informs),
-        (Counter::DroppedTooOld, Count::TooOld),
-    ];
-    for (counter, count) in counted {
-        outside.counts.add(count, process.engine.counters().get(counter) - before.get(counter));
-    }
+/// What is counted of a turn.
+const DECISIONS: [(Counter, Count); 7] = [
+    (Counter::Expiry, Count::Expiries),
+    (Counter::Reallocation, Count::Reallocations),
+    (Counter::OfferLapsed, Count::OffersLapsed),
+    (Counter::AbandonedFreed, Count::AbandonedFreed),
+    (Counter::Decline, Count::Declines),
+    (Counter::AckInform, Count::Informs),
+    (Counter::DroppedTooOld, Count::TooOld),
+];
+
+fn decisions(engine: &Engine) -> [u64; DECISIONS.len()] {
+    DECISIONS.map(|(counter, _)| engine.counters().get(counter))
 }
 
 fn all_views(engine: &Engine) -> Vec<LeaseView> {

@@ -28,6 +28,8 @@ pub struct Store<D: Disk> {
     pub(crate) end: End,
     stable: Position,
     pub(crate) active: u64,
+    /// Its name.
+    name: String,
     offset: u64,
     reserve: Option<u64>,
     /// The last attempt to set a segment aside failed.
@@ -93,6 +95,7 @@ impl<D: Disk> Store<D> {
             stable: recovered.end.position,
             end: recovered.end,
             active: recovered.active,
+            name: segment_name(recovered.active),
             offset: recovered.offset,
             reserve: None,
             starved: false,
@@ -185,7 +188,7 @@ impl<D: Disk> Store<D> {
         if self.offset + size > self.options.segment_size {
             self.next_segment().map_err(|trouble| self.append_failed(trouble))?;
         }
-        let written = self.disk.write(&segment_name(self.active), self.offset, &self.frame);
+        let written = self.disk.write(&self.name, self.offset, &self.frame);
         written.map_err(|error| self.append_failed(error.into()))?;
         self.offset += size;
         self.log_bytes += size;
@@ -200,7 +203,7 @@ impl<D: Disk> Store<D> {
     pub fn sync(&mut self) -> Result<Position, SyncFailed> {
         self.usable()?;
         if self.stable < self.end.position {
-            sync(&mut self.disk, &segment_name(self.active)).map_err(|failed| self.poison(failed))?;
+            sync(&mut self.disk, &self.name).map_err(|failed| self.poison(failed))?;
             self.stable = self.end.position;
         }
         Ok(self.stable)
@@ -256,7 +259,7 @@ impl<D: Disk> Store<D> {
         };
         self.sync()?;
         self.reserve = None;
-        self.active = number;
+        (self.active, self.name) = (number, segment_name(number));
         self.offset = FILE_HEAD;
         Ok(())
     }

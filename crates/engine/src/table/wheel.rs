@@ -117,9 +117,7 @@ impl Wheel {
     fn next_bucket(&self) -> Option<(Tick, u32, u32)> {
         (0..LEVELS).find_map(|level| {
             let at = self.current >> (8 * level) & 0xff;
-            let bucket = (at + 1..BUCKETS).find(|bucket| {
-                self.occupied[level as usize][(bucket / 64) as usize] & (1 << (bucket % 64)) != 0
-            })?;
+            let bucket = first_after(&self.occupied[level as usize], at)?;
             // The ticks above this level stay, the one of this level is the bucket's, those below are zero.
             let above =
                 if level == LEVELS - 1 { 0 } else { self.current >> (8 * (level + 1)) << (8 * (level + 1)) };
@@ -138,6 +136,16 @@ impl Wheel {
     fn moving(&self) -> ListId {
         ListId(self.first + LEVELS * BUCKETS + 1)
     }
+}
+
+/// The first bit behind `at` that is set; bits are numbered from 0 on.
+fn first_after(bits: &[u64; 4], at: u32) -> Option<u32> {
+    let from = at + 1;
+    (from / 64..4).find_map(|word| {
+        let below = if word == from / 64 { from % 64 } else { 0 };
+        let rest = bits[word as usize] >> below << below;
+        (rest != 0).then(|| word * 64 + rest.trailing_zeros())
+    })
 }
 
 #[cfg(test)]
@@ -223,5 +231,16 @@ mod tests {
         assert_eq!(wheel.next(&lists), Some(100));
         assert_eq!(run(&mut wheel, &mut lists, 100, &[Tick::MAX, 7]), [1]);
         assert_eq!(wheel.next(&lists), None);
+    }
+    #[test]
+    fn the_first_bit_behind_a_place_is_found_in_every_word() {
+        for set in 0..256_u32 {
+            let mut bits = [0_u64; 4];
+            bits[(set / 64) as usize] |= 1 << (set % 64);
+            for at in 0..256 {
+                assert_eq!(first_after(&bits, at), (at < set).then_some(set), "{set} behind {at}");
+            }
+        }
+        assert_eq!(first_after(&[1, 0, 1 << 5, u64::MAX], 0), Some(133));
     }
 }

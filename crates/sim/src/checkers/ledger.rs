@@ -368,6 +368,10 @@ impl Ledger {
     pub(super) fn sealed(&mut self, at: At, batch: &Batch, records: &[Seen]) -> Verdicts {
         self.sees(at);
         let server = at.server;
+        if batch.records().1 == 0 && batch.events().0.is_empty() {
+            self.end_batch(at, batch);
+            return Verdicts::new();
+        }
         let changes = batch.events().0.iter().filter_map(|event| match event {
             Event::StateChanged { from, to, .. } => Some((*from, *to)),
             _ => None,
@@ -421,14 +425,19 @@ impl Ledger {
                 book.lost = None;
             }
         }
+        book.waiting.push_back((batch.end().0, records.to_vec(), stored));
+        self.end_batch(at, batch);
+        verdicts
+    }
+
+    fn end_batch(&mut self, at: At, batch: &Batch) {
+        let book = &mut self.books[at.server];
         while book.states.len() > 2 && book.states[1].0 < at.engine.minus(DECIDED_BEFORE) {
             book.states.pop_front();
         }
         book.position = batch.end().0;
-        book.waiting.push_back((batch.end().0, records.to_vec(), stored));
         book.end_turn();
         self.have_been_normal |= self.books.iter().all(|book| book.state() == FailoverState::Normal);
-        verdicts
     }
 
     /// All records up to this one are stable.
@@ -605,17 +614,15 @@ impl Ledger {
         self.sees(at);
         let mut stream = self.streams.remove(&(link, at.server)).unwrap_or_default();
         stream.extend_from_slice(bytes);
-        let mut verdicts = Verdicts::new();
-        while let Ok(Some(length)) = frame_length(&stream) {
-            if stream.len() < length {
-                break;
-            }
-            let rest = stream.split_off(length);
-            if let Ok(Parsed::Message(envelope)) = self.codec.parse(&stream) {
+        let (mut verdicts, mut done) = (Verdicts::new(), 0);
+        while let Ok(Some(length)) = frame_length(&stream[done..]) {
+            let Some(frame) = stream.get(done..done + length) else { break };
+            if let Ok(Parsed::Message(envelope)) = self.codec.parse(frame) {
                 verdicts.extend(self.message(at, link, envelope.xid, &envelope.message, counts));
             }
-            stream = rest;
+            done += length;
         }
+        stream.drain(..done);
         self.streams.insert((link, at.server), stream);
         verdicts
     }

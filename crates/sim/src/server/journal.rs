@@ -81,10 +81,11 @@ impl Server {
             outside.checkers.judge("S4", verdict);
         }
         outside.checkers.synced(at.server, stable.0);
-        for mut batch in std::mem::take(&mut process.in_flight) {
+        for mut batch in process.in_flight.drain(..) {
             let stable = Position(stable.0);
             release(outside, &self.disk, at, &mut batch, stable);
-            partner::release_to_partner(process, outside, at, &mut batch, stable);
+            partner::release_to_partner(&mut process.engine, outside, at, &mut batch, stable);
+            process.spare.push(batch);
         }
         self.keep_house(outside)
     }

@@ -211,6 +211,7 @@ impl Server {
             replayed: Some((position, records)),
             jobs: VecDeque::new(),
             in_flight: Vec::new(),
+            spare: Vec::new(),
             journal: Journal::Idle,
             snapshot: None,
             owner_at: None,

@@ -4,7 +4,7 @@
 //! *May know:* what the shell of `server` does with a link.
 //! *Must not know:* what partners say to each other.
 
-use super::{Ending, Process, Server};
+use super::{Ending, Server};
 use crate::checkers::At;
 use crate::count::Count;
 use crate::disk::VirtualDisk;
@@ -14,7 +14,7 @@ use crate::outside::Outside;
 use crate::words::{brief, contents};
 use engine::config::RelationshipId;
 use engine::counter::Counter;
-use engine::{Batch, Commanded, EndpointView, Input, Link, LinkId, Position, ToPartner};
+use engine::{Batch, Commanded, EndpointView, Engine, Input, Link, LinkId, Position, ToPartner};
 use failover::endpoint::Command;
 use failover::message::MessageType;
 use failover::state::FailoverState;
@@ -161,54 +161,48 @@ impl Server {
 
 /// Lets go, in order, what is for the partner and rests on what is stable.
 pub(super) fn release_to_partner(
-    process: &mut Process,
+    engine: &mut Engine,
     outside: &mut Outside,
     at: At,
     batch: &mut Batch,
     stable: Position,
 ) {
-    let mut leaving = Vec::new();
-    batch.release_partners(stable, |to| leaving.push(to));
-    send(process, outside, at, leaving);
+    batch.release_partners(stable, |to| send(engine, outside, at, to));
 }
 
 /// Lets go the CONTACTs alone.
-pub(super) fn release_contacts(process: &mut Process, outside: &mut Outside, at: At, batch: &mut Batch) {
-    let mut leaving = Vec::new();
-    batch.release_contacts(|to| leaving.push(to));
-    send(process, outside, at, leaving);
+pub(super) fn release_contacts(engine: &mut Engine, outside: &mut Outside, at: At, batch: &mut Batch) {
+    batch.release_contacts(|to| send(engine, outside, at, to));
 }
 
-fn send(process: &mut Process, outside: &mut Outside, at: At, leaving: Vec<ToPartner>) {
-    for to in leaving {
-        let doing = match to {
-            ToPartner::Connect { .. } => Doing::Connect,
-            // No server of this world is configured for TLS.
-            ToPartner::StartTls { .. } => continue,
-            ToPartner::Close { link } => Doing::Close { link },
-            ToPartner::Send { link, outgoing } => {
-                let mut bytes = Vec::new();
-                if let Err(error) = process.engine.encode(at.engine, link, outgoing, &mut bytes) {
-                    outside.checkers.judge("S14", Err(format!("a message cannot be said: {error}")));
-                }
-                if bytes.is_empty() {
-                    continue;
-                }
-                outside.counts.one(Count::PartnerMessages);
-                let message = outside.next_message();
-                if let Some(said) = outside.checkers.said_to_partner(at, link, &bytes) {
-                    outside.record(|| What::Sends {
-                        message,
-                        from: Party::Server(at.server),
-                        to: vec![Party::Server(1 - at.server)],
-                        name: said.message_type().name(),
-                        brief: brief(&said),
-                        text: contents(link, &said),
-                    });
-                }
-                Doing::Send { link, bytes, message }
+fn send(engine: &mut Engine, outside: &mut Outside, at: At, to: ToPartner) {
+    let doing = match to {
+        ToPartner::Connect { .. } => Doing::Connect,
+        // No server of this world is configured for TLS.
+        ToPartner::StartTls { .. } => return,
+        ToPartner::Close { link } => Doing::Close { link },
+        ToPartner::Send { link, outgoing } => {
+            let mut bytes = Vec::new();
+            if let Err(error) = engine.encode(at.engine, link, outgoing, &mut bytes) {
+                outside.checkers.judge("S14", Err(format!("a message cannot be said: {error}")));
             }
-        };
-        outside.doings.push((at.server, doing));
-    }
+            if bytes.is_empty() {
+                return;
+            }
+            outside.counts.one(Count::PartnerMessages);
+            let message = outside.next_message();
+            if let Some(said) = outside.checkers.said_to_partner(at, link, &bytes) {
+                outside.record(|| What::Sends {
+                    message,
+                    from: Party::Server(at.server),
+                    to: vec![Party::Server(1 - at.server)],
+                    name: said.message_type().name(),
+                    brief: brief(&said),
+                    text: contents(link, &said),
+                });
+            }
+            Doing::Send { link, bytes, message }
+        }
+    };
+    outside.doings.push((at.server, doing));
 }

@@ -54,6 +54,9 @@ impl Pair {
 impl World {
     /// What the two did on their connections, and the ends of connections whose process ended.
     pub(super) fn carry_between(&mut self) {
+        if self.outside.doings.is_empty() && self.outside.ended.is_empty() {
+            return;
+        }
         for (server, doing) in std::mem::take(&mut self.outside.doings) {
             match doing {
                 Doing::Connect => self.connect(server),
