@@ -111,6 +111,10 @@ fn relationship(mut section: Section<'_>, all: &mut Relationships, report: &mut 
     if let Some(timer) = duration_of(&mut section, "receive-timer", report) {
         parts.receive_timer = timer;
     }
+    if let Some(interval) = duration_of(&mut section, "connect-interval", report) {
+        parts.connect_interval = interval;
+    }
+    parts.max_clock_difference = duration_of(&mut section, "max-clock-difference", report);
     parts.startup = duration_of(&mut section, "startup-wait", report);
     parts.safe_period = safe_period(&mut section, report);
     parts.start_alone = yes_of(&mut section, "start-alone", report);

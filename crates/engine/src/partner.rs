@@ -178,7 +178,7 @@ impl Endpoint {
             is_connecting: false,
             handshake: None,
             connect_at: Time::ZERO,
-            retry: Retry::default(),
+            retry: Retry::each(parts.connect_interval),
             is_refused: false,
             terms_differ: false,
             asked: BTreeMap::new(),

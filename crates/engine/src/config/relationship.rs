@@ -31,6 +31,10 @@ pub struct RelationshipParts {
     /// A partner that is silent for this long is lost (F07-12.18-01); 3 s to 10 min.
     /// F07-8.3-03.
     pub receive_timer: Interval,
+    /// How often a partner is called that is not there (F07-8.2-03); 1 s to 10 min.
+    pub connect_interval: Interval,
+    /// By how much the clocks of the two may differ (F07-7.8.2-08), from 5 s on; `None`: by anything, for times are corrected.
+    pub max_clock_difference: Option<Interval>,
     /// How long STARTUP looks for the partner (F07-9.3.2-05); `None`: 10 s after a stop shorter than MCLT, else 60 s.
     pub startup: Option<Interval>,
     /// How long until the partner that does not come back is taken to be down (F07 10); `None`, never.
@@ -71,6 +75,8 @@ impl RelationshipParts {
             split: 128,
             max_unacked: 64,
             receive_timer: Interval::from_seconds(20),
+            connect_interval: Interval::from_seconds(5),
+            max_clock_difference: None,
             startup: None,
             safe_period: None,
             start_alone: false,
@@ -79,6 +85,13 @@ impl RelationshipParts {
             secret: None,
             tls: None,
         }
+    }
+
+    /// The largest difference of clocks with which there is a connection: ours, and no more than the partner puts up with.
+    /// D12-11.1-03.
+    pub fn max_clock_difference(&self) -> Option<Interval> {
+        let both = [self.max_clock_difference, self.dialect.clock_limit()];
+        both.into_iter().flatten().min()
     }
 
     /// What is said of TLS in CONNECT and CONNECTACK (F07-11-02).

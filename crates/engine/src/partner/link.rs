@@ -245,7 +245,7 @@ impl Engine {
             mclt: parts.mclt,
             service: endpoint.service(),
             tls: parts.tls_policy(),
-            max_clock_difference: parts.dialect.clock_limit(),
+            max_clock_difference: parts.max_clock_difference(),
             handshake_wait: HANDSHAKE_WAIT,
             ack_wait: ACK_WAIT,
             tandem: TandemInfo { heard: endpoint.record.heard, ..endpoint.machine.tandem() },
