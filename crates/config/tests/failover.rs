@@ -3,10 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a broken test may stop")]
 
 use config::{Report, ServerConfig, Severity, parse};
+use engine::config::Addresses;
 use failover::dialect::Dialect;
 use failover::state::Role;
 use failover::time::Interval;
 use std::fs::{self, Permissions};
+use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt;
 
 const PAIR: &str = r#"interfaces = ["eth0"]
@@ -89,6 +91,10 @@ fn every_key_has_its_effect() {
     assert_eq!((parts.connect_interval, parts.max_clock_difference()), (seconds(5), Some(seconds(60))));
     let (config, _) = good(&with("partner-kind = \"dhcpd\"\nmax-clock-difference = \"20s\""));
     assert_eq!(config.engine.relationships()[0].max_clock_difference(), Some(seconds(20)));
+    let (config, _) = good(&with("dialect = \"draft-07\""));
+    let parts = &config.engine.relationships()[0];
+    let [own, partner] = [1, 2].map(|last| Ipv4Addr::new(192, 0, 2, last));
+    assert_eq!((parts.dialect, parts.addresses), (Dialect::Draft07, Some(Addresses { own, partner })));
     let (config, _) = good(&PAIR.replace("\"primary\"", "\"secondary\""));
     assert_eq!(config.engine.relationships()[0].role, Role::Secondary);
 }
@@ -114,7 +120,7 @@ fn each_mistake_has_its_line() {
     said(&with("start-alone = 1"), 9, 15, "true or false");
     said(&with("restart-alone = \"maybe\""), 9, 17, "write \"refuse\" or \"trust\"");
     said(&with("partner-kind = \"kea\""), 9, 16, "write \"tandem\" or \"dhcpd\"");
-    said(&with("dialect = \"draft-07\""), 9, 11, "does not speak draft-07");
+    said(&with("dialect = \"draft-13\""), 9, 11, "write \"draft-12\" or \"draft-07\"");
     said(&with("partner-kind = \"dhcpd\"\ndialect = \"draft-12\""), 10, 11, "remove the key");
     said(&with("partner-kind = \"dhcpd\"\nsecret-file = \"/nowhere\""), 10, 15, "neither signs");
     said(&with("tls = true"), 9, 7, "wanted is a table, [failover.tls]");
@@ -163,6 +169,7 @@ fn warnings_name_what_they_cost() {
         assert_eq!((warning.line, warning.column), (line, column));
         assert!(warning.message.contains(what), "{}", warning.message);
     };
+    warned(&with("dialect = \"draft-07\""), 9, 11, "its disk was lost");
     warned(&with("safe-period = \"12h\""), 9, 15, "trap T11");
     warned(&with("mclt = \"9h\""), 9, 8, "longer than lease-time");
     warned(&PAIR.replace("\"8h\"", "\"30m\""), 5, 8, "longer than lease-time");

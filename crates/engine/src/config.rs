@@ -11,7 +11,7 @@ mod relationship;
 
 pub use check::{Fault, Place, Problem};
 pub use options::{OptionSet, SET_BY_SERVER};
-pub use relationship::{CERTIFICATE_WARNING, RelationshipId, RelationshipParts, TlsParts};
+pub use relationship::{Addresses, CERTIFICATE_WARNING, RelationshipId, RelationshipParts, TlsParts};
 
 use dhcp::HardwareAddress;
 use failover::time::Interval;

@@ -208,6 +208,9 @@ pub enum Problem {
     /// A difference that the partner does not put up with.
     #[error("max-clock-difference is at most {0} with this partner, which refuses more")]
     ClockDifferenceOfPartner(Interval),
+    /// Draft-07, and no addresses.
+    #[error("in draft-07 two servers know each other by their addresses: name both")]
+    NoAddresses,
     /// A relationship that no pool names.
     #[error("no pool names the relationship \"{0}\": add `failover = \"{0}\"` to the pools that it shares")]
     UnusedRelationship(String),
@@ -324,6 +327,9 @@ impl Checker {
             }
             if let Some(most) = relationship.max_clock_difference {
                 self.clock_difference(place, most, relationship.dialect.clock_limit());
+            }
+            if relationship.addresses.is_none() && !relationship.dialect.has_relationship_name() {
+                self.fault(place, Problem::NoAddresses);
             }
             if !used.contains(&n) {
                 self.fault(place, Problem::UnusedRelationship(name.clone()));

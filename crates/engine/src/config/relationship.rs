@@ -1,17 +1,28 @@
 //! With whom pools are shared.
 //!
 //! *Lives here:* [`RelationshipParts`], one partner in one role (F07-5.1.1-02).
-//! *Must not know:* addresses and ports of partners, certificates and keys: a link is the shell's.
+//! *Must not know:* where partners listen, certificates and keys: a link is the shell's.
 
 use failover::connection::TlsPolicy;
 use failover::dialect::Dialect;
 use failover::digest::Secret;
 use failover::state::Role;
 use failover::time::{Interval, Time};
+use std::net::Ipv4Addr;
 
 /// Number of a relationship in [`super::Config`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RelationshipId(pub u32);
+
+/// By what two servers know each other where the protocol has no names: what each tells in sending-server-IP-address
+/// (F07-7.8.1-02).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Addresses {
+    /// Of this server.
+    pub own: Ipv4Addr,
+    /// Of the partner.
+    pub partner: Ipv4Addr,
+}
 
 /// A partner in one role, and on what terms.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +33,8 @@ pub struct RelationshipParts {
     pub role: Role,
     /// What the partner speaks.
     pub dialect: Dialect,
+    /// The addresses that both name; wanted where the dialect is draft-07, and of no use else.
+    pub addresses: Option<Addresses>,
     /// Maximum client lead time, from 10 s on; the primary's counts (F07-5.2.1-07).
     pub mclt: Interval,
     /// How many of the 256 hash buckets the primary serves; the primary's counts (F07-5.3-02).
@@ -71,6 +84,7 @@ impl RelationshipParts {
             name: name.to_owned(),
             role,
             dialect: Dialect::Draft12,
+            addresses: None,
             mclt,
             split: 128,
             max_unacked: 64,
