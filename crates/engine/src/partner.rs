@@ -69,6 +69,8 @@ pub(crate) struct Endpoint {
     is_refused: bool,
     /// The partner's configuration has another MCLT, other pools or other reservations (Q45).
     terms_differ: bool,
+    /// People were told, since the connection began, that it makes DNS updates.
+    dns_is_told: bool,
     /// Our requests for updates that are not answered.
     asked: BTreeMap<Ticket, RequestId>,
     /// What the machine was last told of trap T17.
@@ -181,6 +183,7 @@ impl Endpoint {
             retry: Retry::each(parts.connect_interval),
             is_refused: false,
             terms_differ: false,
+            dns_is_told: false,
             asked: BTreeMap::new(),
             handover_pending: false,
             outstanding: Outstanding::default(),

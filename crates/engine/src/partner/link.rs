@@ -384,6 +384,7 @@ impl Engine {
         let own = self.config.digest_of(relationship);
         let differ = established.tandem.is_some_and(|tandem| tandem.configuration != own);
         self.endpoint_mut(relationship).terms_differ = differ;
+        self.endpoint_mut(relationship).dns_is_told = false;
         if differ {
             outbox.event(Event::TermsDiffer { relationship: name, mclt: established.mclt });
         }
