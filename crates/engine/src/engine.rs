@@ -116,12 +116,13 @@ impl Engine {
     /// The replay is over: free lists and deadlines are built, and each endpoint is in STARTUP. What [`Engine::unsafe_changes`] finds
     /// is to be refused before.
     pub fn start(&mut self, now: Time, outbox: &mut Outbox) {
-        let moved = self.take_over_moved(now);
+        let mut changed = self.take_over_moved(now);
+        changed.extend(self.take_over_reservations(now));
         let orphans = self.table.start(&self.config, now);
         if orphans > 0 {
             outbox.event(Event::OrphansKept { count: usize::try_from(orphans).unwrap_or(usize::MAX) });
         }
-        for slot in moved {
+        for slot in changed {
             self.record(slot, outbox);
         }
         self.remember_pools(outbox);

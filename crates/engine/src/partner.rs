@@ -15,6 +15,7 @@ mod outstanding;
 mod permit;
 mod pools;
 mod receive;
+mod reserved;
 mod send;
 mod state;
 mod terms;
@@ -78,6 +79,12 @@ pub(crate) struct Endpoint {
     outstanding: Outstanding,
     /// What the partner refused, and when it is said again.
     refused: BTreeMap<Slot, Time>,
+    /// Of the primary: addresses that are reserved, or were when the secondary last heard of them.
+    reserved: BTreeSet<Slot>,
+    /// Those of them of which the secondary may have to hear.
+    unsettled: BTreeSet<Slot>,
+    /// Those of which the secondary said, on this connection, that it has no such reservation.
+    not_reserved: BTreeSet<Slot>,
     /// BACKUP addresses that the primary asks back.
     recalled: BTreeSet<Slot>,
     /// Addresses that were given on this connection and are not acknowledged yet.
@@ -188,6 +195,9 @@ impl Endpoint {
             handover_pending: false,
             outstanding: Outstanding::default(),
             refused: BTreeMap::new(),
+            reserved: BTreeSet::new(),
+            unsettled: BTreeSet::new(),
+            not_reserved: BTreeSet::new(),
             recalled: BTreeSet::new(),
             giving: BTreeSet::new(),
             unknown: BTreeSet::new(),

@@ -240,6 +240,12 @@ impl Dialect {
         matches!(self, Dialect::Dhcpd)
     }
 
+    /// Whether a reserved address is told as BACKUP with R, so that the secondary may give it too (F07-5.12-03). A dhcpd has its
+    /// reservations beside its leases: it says R with the status that it has itself, and gives what it has reserved.
+    pub const fn tells_reservations(self) -> bool {
+        !matches!(self, Dialect::Dhcpd)
+    }
+
     /// The largest difference of clocks that the partner puts up with, where it is known: beyond it the partner
     /// refuses the connection with reason 4, and does not correct what it receives.
     pub const fn clock_limit(self) -> Option<Interval> {

@@ -114,12 +114,6 @@ impl Engine {
         endpoint.machine.may_allocate(now, binding.status, binding.times(), false).is_ok()
     }
 
-    /// Whether the partner has the same reservations, as far as it was heard since the start (F07-5.12-05).
-    pub(crate) fn reserves_as_the_partner(&self, slot: Slot) -> bool {
-        let relationship = self.table.relationship(slot);
-        relationship.is_none_or(|relationship| !self.endpoint(relationship).terms_differ)
-    }
-
     /// What has been available for longest in this pool, the own list before the partner's.
     pub(crate) fn oldest_of_own(
         &self,
@@ -138,7 +132,8 @@ impl Engine {
     pub(crate) fn is_partners(&self, slot: Slot) -> bool {
         let binding = self.table.get(slot);
         self.table.relationship(slot).is_some_and(|relationship| {
-            !binding.reserved && binding.available() == Some(self.endpoint(relationship).partners())
+            !self.is_reserved_beside(slot)
+                && binding.available() == Some(self.endpoint(relationship).partners())
         })
     }
 

@@ -107,7 +107,8 @@ impl Engine {
             client_last_transaction_time: binding.heard().filter(|_| !older_wins),
             granted: binding.leased_for(),
             same_client: claim.client.is_some() && claim.client == binding.client,
-            reserved: binding.reserved,
+            // One whose reservations differ may have it for another client.
+            reserved: binding.reserved && !endpoint.terms_differ,
             outstanding: crosses && !forgot,
             untold: binding.flags.contains(Flags::UNSEEN) && !self.planted.releases_by_the_second,
             probation_over: binding.probation_end(self.config.decline_time()) <= now,
@@ -159,6 +160,7 @@ impl Engine {
             );
             binding.flags = if claim.bootp && has_client { Flags::BOOTP } else { Flags::NONE };
         });
+        self.reservation_heard(now, relationship, slot, received);
         if before.flags.contains(Flags::OWED) {
             // The partner knows what it said itself.
             self.settled(relationship);

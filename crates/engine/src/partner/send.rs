@@ -109,7 +109,7 @@ impl Engine {
         }
         let endpoint = self.endpoint(relationship);
         let binding = self.table.get(slot);
-        let mut update = describe(binding, endpoint.dialect);
+        let mut update = describe(binding, endpoint.role(), endpoint.dialect);
         if recalled {
             update.status = BindingStatus::Free;
         }

@@ -174,6 +174,7 @@ impl Binding {
         self.status != BindingStatus::Free
             || self.flags.durable() != Flags::NONE
             || self.client.is_some()
+            || self.reserved_for().is_some()
             || self.start_time_of_state != Stamp::NONE
     }
 
