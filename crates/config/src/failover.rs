@@ -10,7 +10,7 @@ use crate::reader::{Section, nearest};
 use crate::report::Report;
 use crate::tls::{self, PartnerTls};
 use crate::value::{duration_of, number_of, word_of, yes_of};
-use engine::config::{Parts, RelationshipParts};
+use engine::config::{Addresses, Parts, RelationshipParts};
 use failover::dialect::Dialect;
 use failover::digest::Secret;
 use failover::state::Role;
@@ -111,6 +111,10 @@ fn relationship(mut section: Section<'_>, all: &mut Relationships, report: &mut 
     if let Some(timer) = duration_of(&mut section, "receive-timer", report) {
         parts.receive_timer = timer;
     }
+    if let Some(interval) = duration_of(&mut section, "connect-interval", report) {
+        parts.connect_interval = interval;
+    }
+    parts.max_clock_difference = duration_of(&mut section, "max-clock-difference", report);
     parts.startup = duration_of(&mut section, "startup-wait", report);
     parts.safe_period = safe_period(&mut section, report);
     parts.start_alone = yes_of(&mut section, "start-alone", report);
@@ -122,6 +126,7 @@ fn relationship(mut section: Section<'_>, all: &mut Relationships, report: &mut 
         parts.secret = secret(&mut section, report);
     }
     let addresses = addresses(&mut section, &parts, all, report);
+    parts.addresses = Some(Addresses { own: *addresses.listen.ip(), partner: *addresses.partner.ip() });
     let partner = Some(*addresses.partner.ip()).filter(|address| !address.is_unspecified());
     let tls = tls::read(&mut section, (role, partner), report);
     let tls = tls.map(|(decided, tls)| {
@@ -159,10 +164,11 @@ fn dialect(section: &mut Section<'_>, report: &mut Report) -> Dialect {
             Dialect::Dhcpd
         }
         (_, 1, Some(span)) => {
-            let message = "this version does not speak draft-07, where partners are known by their addresses: write \
-                           \"draft-12\", or remove the key";
-            report.error(span, message.to_owned(), "here");
-            Dialect::Draft12
+            let message = "in draft-07 one Tandem cannot tell the other of its store, its reservations and its pools: that \
+                           its disk was lost is then known to itself alone, and a message that is repeated is not \
+                           noticed. Between two Tandems remove the key";
+            report.warning(span, message.to_owned(), "here");
+            Dialect::Draft07
         }
         _ => Dialect::Draft12,
     }

@@ -86,9 +86,11 @@ pub(crate) const SHARED_NETWORK: TableKeys =
 pub(crate) const FAILOVER: TableKeys = TableKeys {
     name: "[[failover]]",
     keys: &[
+        "connect-interval",
         "delayed-service",
         "dialect",
         "listen",
+        "max-clock-difference",
         "max-unacked",
         "mclt",
         "name",

@@ -64,6 +64,8 @@ impl Spans {
             Problem::MaxUnacked => &["max-unacked"],
             Problem::Split => &["split"],
             Problem::ReceiveTimer => &["receive-timer"],
+            Problem::ConnectInterval => &["connect-interval"],
+            Problem::ClockDifference | Problem::ClockDifferenceOfPartner(_) => &["max-clock-difference"],
             _ => &[],
         };
         keys.iter().find_map(|key| self.keys.get(key)).unwrap_or(&self.part).clone()

@@ -3,10 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a broken test may stop")]
 
 use config::{Report, ServerConfig, Severity, parse};
+use engine::config::Addresses;
 use failover::dialect::Dialect;
 use failover::state::Role;
 use failover::time::Interval;
 use std::fs::{self, Permissions};
+use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt;
 
 const PAIR: &str = r#"interfaces = ["eth0"]
@@ -68,12 +70,13 @@ fn little_must_be_said_of_a_partner() {
     assert_eq!(shared, [true, false]);
 }
 
-/// F07-5.2.1-06, F07-9.3.2-05.
+/// F07-5.2.1-06, F07-8.2-03, F07-9.3.2-05, D12-11.1-03.
 #[test]
 fn every_key_has_its_effect() {
     let (config, _) = good(&with(
         "mclt = \"30m\"\nsplit = 256\nmax-unacked = 10\nreceive-timer = \"5s\"\nstartup-wait = \"7s\"\n\
-         start-alone = true\nrestart-alone = \"trust\"\ndelayed-service = \"3s\"\nsafe-period = \"12h\"",
+         start-alone = true\nrestart-alone = \"trust\"\ndelayed-service = \"3s\"\nsafe-period = \"12h\"\n\
+         connect-interval = \"30s\"\nmax-clock-difference = \"5m\"",
     ));
     let parts = &config.engine.relationships()[0];
     let seconds = Interval::from_seconds;
@@ -81,9 +84,17 @@ fn every_key_has_its_effect() {
     assert_eq!((parts.receive_timer, parts.startup), (seconds(5), Some(seconds(7))));
     assert_eq!((parts.safe_period, parts.delayed_service), (Some(seconds(43_200)), Some(3)));
     assert!(parts.start_alone && parts.trusts_restart);
+    assert_eq!((parts.connect_interval, parts.max_clock_difference()), (seconds(30), Some(seconds(300))));
     let (config, _) = good(&with("restart-alone = \"refuse\"\npartner-kind = \"dhcpd\""));
     let parts = &config.engine.relationships()[0];
     assert_eq!((parts.trusts_restart, parts.dialect), (false, Dialect::Dhcpd));
+    assert_eq!((parts.connect_interval, parts.max_clock_difference()), (seconds(5), Some(seconds(60))));
+    let (config, _) = good(&with("partner-kind = \"dhcpd\"\nmax-clock-difference = \"20s\""));
+    assert_eq!(config.engine.relationships()[0].max_clock_difference(), Some(seconds(20)));
+    let (config, _) = good(&with("dialect = \"draft-07\""));
+    let parts = &config.engine.relationships()[0];
+    let [own, partner] = [1, 2].map(|last| Ipv4Addr::new(192, 0, 2, last));
+    assert_eq!((parts.dialect, parts.addresses), (Dialect::Draft07, Some(Addresses { own, partner })));
     let (config, _) = good(&PAIR.replace("\"primary\"", "\"secondary\""));
     assert_eq!(config.engine.relationships()[0].role, Role::Secondary);
 }
@@ -101,11 +112,15 @@ fn each_mistake_has_its_line() {
     said(&with("mclt = \"9s\""), 9, 8, "mclt must be from");
     said(&with("receive-timer = \"1s\""), 9, 17, "from 3s to 10m");
     said(&with("safe-period = \"10s\""), 9, 15, "restart");
+    said(&with("connect-interval = \"0s\""), 9, 20, "from 1s to 10m");
+    said(&with("connect-interval = \"11m\""), 9, 20, "from 1s to 10m");
+    said(&with("max-clock-difference = \"4s\""), 9, 24, "at least 5s");
+    said(&with("partner-kind = \"dhcpd\"\nmax-clock-difference = \"61s\""), 10, 24, "at most 1m");
     said(&with("delayed-service = \"5m\""), 9, 19, "from 1s to 255s");
     said(&with("start-alone = 1"), 9, 15, "true or false");
     said(&with("restart-alone = \"maybe\""), 9, 17, "write \"refuse\" or \"trust\"");
     said(&with("partner-kind = \"kea\""), 9, 16, "write \"tandem\" or \"dhcpd\"");
-    said(&with("dialect = \"draft-07\""), 9, 11, "does not speak draft-07");
+    said(&with("dialect = \"draft-13\""), 9, 11, "write \"draft-12\" or \"draft-07\"");
     said(&with("partner-kind = \"dhcpd\"\ndialect = \"draft-12\""), 10, 11, "remove the key");
     said(&with("partner-kind = \"dhcpd\"\nsecret-file = \"/nowhere\""), 10, 15, "neither signs");
     said(&with("tls = true"), 9, 7, "wanted is a table, [failover.tls]");
@@ -154,6 +169,7 @@ fn warnings_name_what_they_cost() {
         assert_eq!((warning.line, warning.column), (line, column));
         assert!(warning.message.contains(what), "{}", warning.message);
     };
+    warned(&with("dialect = \"draft-07\""), 9, 11, "its disk was lost");
     warned(&with("safe-period = \"12h\""), 9, 15, "trap T11");
     warned(&with("mclt = \"9h\""), 9, 8, "longer than lease-time");
     warned(&PAIR.replace("\"8h\"", "\"30m\""), 5, 8, "longer than lease-time");

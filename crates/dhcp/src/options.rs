@@ -43,6 +43,10 @@ pub mod code {
     pub const VENDOR_CLASS_IDENTIFIER: u8 = 60;
     /// Client identifier.
     pub const CLIENT_IDENTIFIER: u8 = 61;
+    /// RFC 3004: which kind of user, as the client says.
+    pub const USER_CLASS: u8 = 77;
+    /// RFC 4702: by which name a client is to be found in DNS.
+    pub const CLIENT_FQDN: u8 = 81;
     /// Relay agent information (RFC 3046).
     pub const RELAY_AGENT_INFORMATION: u8 = 82;
     /// IPv6-only preferred (RFC 8925).

@@ -11,7 +11,7 @@ mod relationship;
 
 pub use check::{Fault, Place, Problem};
 pub use options::{OptionSet, SET_BY_SERVER};
-pub use relationship::{CERTIFICATE_WARNING, RelationshipId, RelationshipParts, TlsParts};
+pub use relationship::{Addresses, CERTIFICATE_WARNING, RelationshipId, RelationshipParts, TlsParts};
 
 use dhcp::HardwareAddress;
 use failover::time::Interval;
@@ -136,6 +136,47 @@ pub enum ReservationKey {
     Hardware(HardwareAddress),
     /// By its client-identifier (option 61), byte for byte.
     ClientIdentifier(Vec<u8>),
+}
+
+impl ReservationKey {
+    /// A digest of whom it names: it only has to differ where they do.
+    pub fn digest(&self) -> [u8; 8] {
+        let mut digest = Digest::new();
+        digest.add_key(self);
+        digest.finish()
+    }
+}
+
+/// FNV-1a.
+struct Digest(u64);
+
+impl Digest {
+    fn new() -> Digest {
+        Digest(0xcbf2_9ce4_8422_2325)
+    }
+
+    fn add(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+
+    fn add_key(&mut self, key: &ReservationKey) {
+        match key {
+            ReservationKey::Hardware(hardware) => {
+                self.add(&[0, hardware.htype()]);
+                self.add(hardware.as_bytes());
+            }
+            ReservationKey::ClientIdentifier(identifier) => {
+                self.add(&[1]);
+                self.add(identifier);
+            }
+        }
+    }
+
+    fn finish(&self) -> [u8; 8] {
+        self.0.to_be_bytes()
+    }
 }
 
 /// Number of a shared network in [`Config`].
@@ -263,21 +304,15 @@ impl Config {
     /// A digest of what both configurations of a relationship must agree on: its MCLT, its pools and what is reserved in them
     /// (F07-5.12-01, Q45).
     pub fn digest_of(&self, id: RelationshipId) -> [u8; 8] {
-        // FNV-1a: it only has to differ where they do.
-        let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-        let mut add = |bytes: &[u8]| {
-            for byte in bytes {
-                hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-            }
-        };
-        add(&self.relationship(id).mclt.as_millis().to_be_bytes());
+        let mut digest = Digest::new();
+        digest.add(&self.relationship(id).mclt.as_millis().to_be_bytes());
         let mut pools: Vec<_> = self.pools.iter().filter(|pool| pool.failover == Some(id)).collect();
         pools.sort_unstable_by_key(|pool| pool.first);
         for pool in pools {
-            add(&pool.first.octets());
-            add(&pool.last.octets());
+            digest.add(&pool.first.octets());
+            digest.add(&pool.last.octets());
             if pool.dynamic_bootp {
-                add(&[1]);
+                digest.add(&[1]);
             }
         }
         let shared = |address: Ipv4Addr| {
@@ -287,19 +322,10 @@ impl Config {
         let mut reserved: Vec<_> = self.reservations.iter().filter(|of| shared(of.address)).collect();
         reserved.sort_unstable_by_key(|reservation| reservation.address);
         for reservation in reserved {
-            add(&reservation.address.octets());
-            match &reservation.key {
-                ReservationKey::Hardware(hardware) => {
-                    add(&[0, hardware.htype()]);
-                    add(hardware.as_bytes());
-                }
-                ReservationKey::ClientIdentifier(identifier) => {
-                    add(&[1]);
-                    add(identifier);
-                }
-            }
+            digest.add(&reservation.address.octets());
+            digest.add_key(&reservation.key);
         }
-        hash.to_be_bytes()
+        digest.finish()
     }
 
     /// All shared networks, by number.

@@ -18,6 +18,7 @@ use crate::request;
 use crate::table::{Binding, Due, Slot, Table};
 use crate::view::{LeaseFilter, LeaseView, PoolView, Status};
 use failover::binding::BindingStatus;
+use failover::message::Ddns;
 use failover::time::{Interval, Time};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -115,12 +116,13 @@ impl Engine {
     /// The replay is over: free lists and deadlines are built, and each endpoint is in STARTUP. What [`Engine::unsafe_changes`] finds
     /// is to be refused before.
     pub fn start(&mut self, now: Time, outbox: &mut Outbox) {
-        let moved = self.take_over_moved(now);
+        let mut changed = self.take_over_moved(now);
+        changed.extend(self.take_over_reservations(now));
         let orphans = self.table.start(&self.config, now);
         if orphans > 0 {
             outbox.event(Event::OrphansKept { count: usize::try_from(orphans).unwrap_or(usize::MAX) });
         }
-        for slot in moved {
+        for slot in changed {
             self.record(slot, outbox);
         }
         self.remember_pools(outbox);
@@ -415,6 +417,7 @@ impl Engine {
     }
 
     fn lease_view(&self, slot: Slot, binding: &Binding) -> LeaseView {
+        let details = binding.details();
         LeaseView {
             address: binding.ip(),
             status: binding.status,
@@ -425,9 +428,14 @@ impl Engine {
             lease_expiration: binding.lease_expiration.time(),
             reserved: binding.reserved,
             orphan: self.table.subnet(slot).is_none(),
-            host_name: binding.host_name().to_vec(),
-            relay_agent_information: binding.relay_agent_information().to_vec(),
-            vendor_class: binding.vendor_class().to_vec(),
+            host_name: details.host_name.to_vec(),
+            relay_agent_information: details.relay_agent_information.to_vec(),
+            vendor_class: details.vendor_class.to_vec(),
+            user_class: details.user_class.to_vec(),
+            client_fqdn: details.client_fqdn.to_vec(),
+            subnet_selection: details.subnet_selection.to_vec(),
+            ddns: Ddns::from_bytes(details.ddns),
+            reply_options: details.reply_options.to_vec(),
         }
     }
 }

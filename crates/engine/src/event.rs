@@ -144,6 +144,11 @@ pub enum Event {
         /// relationship-name.
         relationship: String,
     },
+    /// The partner makes DNS updates, and this server makes none.
+    PartnerUpdatesDns {
+        /// relationship-name.
+        relationship: String,
+    },
     /// The state of an endpoint changed.
     StateChanged {
         /// relationship-name.
@@ -262,13 +267,14 @@ impl Event {
             Event::CertificateExpires { .. } => 28,
             Event::CertificateExpired { .. } => 29,
             Event::AddressReset { .. } => 30,
+            Event::PartnerUpdatesDns { .. } => 31,
         };
         &CATALOGUE[number]
     }
 }
 
 /// All entries; the manual's chapter is made from them.
-pub static CATALOGUE: [Entry; 31] = [
+pub static CATALOGUE: [Entry; 32] = [
     Entry {
         id: "TDM-1001",
         name: "lease-granted",
@@ -514,6 +520,15 @@ pub static CATALOGUE: [Entry; 31] = [
         what_to_do: "Nothing: somebody said `tandem reset`. A shared address stays RESET until the partner agrees; where that \
                      lasts, look at `tandem failover status`.",
     },
+    Entry {
+        id: "TDM-2021",
+        name: "partner-updates-dns",
+        level: Level::Warning,
+        section: "F07 5.11",
+        what_to_do: "Names that the partner made stay in DNS when a lease ends here, until the partner itself removes them; and \
+                     clients that this server leases to get none. Let another program make the names of all clients, or end the \
+                     DNS updates of the partner (`ddns-update-style none` in a dhcpd).",
+    },
 ];
 
 /// A rejection, in the partner's own words where it has some (F07-7.2.2-03).
@@ -573,6 +588,9 @@ impl Event {
             }
             Event::CertificateExpired { relationship } => {
                 write!(f, "{relationship}: the certificate of this server has expired")
+            }
+            Event::PartnerUpdatesDns { relationship } => {
+                write!(f, "{relationship}: the partner makes DNS updates, and this server makes none")
             }
             Event::PartnerNotAuthenticated { relationship, cause } => {
                 write!(f, "{relationship}: the partner is not authenticated: {cause}")

@@ -294,6 +294,7 @@ fn leave(binding: &mut Binding, now: Time, stay: Option<PartnerDown>) {
         }
     }
     binding.flags = Flags::NONE;
+    binding.set_reserved_for(None);
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ mod outstanding;
 mod permit;
 mod pools;
 mod receive;
+mod reserved;
 mod send;
 mod state;
 mod terms;
@@ -69,6 +70,8 @@ pub(crate) struct Endpoint {
     is_refused: bool,
     /// The partner's configuration has another MCLT, other pools or other reservations (Q45).
     terms_differ: bool,
+    /// People were told, since the connection began, that it makes DNS updates.
+    dns_is_told: bool,
     /// Our requests for updates that are not answered.
     asked: BTreeMap<Ticket, RequestId>,
     /// What the machine was last told of trap T17.
@@ -76,6 +79,12 @@ pub(crate) struct Endpoint {
     outstanding: Outstanding,
     /// What the partner refused, and when it is said again.
     refused: BTreeMap<Slot, Time>,
+    /// Of the primary: addresses that are reserved, or were when the secondary last heard of them.
+    reserved: BTreeSet<Slot>,
+    /// Those of them of which the secondary may have to hear.
+    unsettled: BTreeSet<Slot>,
+    /// Those of which the secondary said, on this connection, that it has no such reservation.
+    not_reserved: BTreeSet<Slot>,
     /// BACKUP addresses that the primary asks back.
     recalled: BTreeSet<Slot>,
     /// Addresses that were given on this connection and are not acknowledged yet.
@@ -178,13 +187,17 @@ impl Endpoint {
             is_connecting: false,
             handshake: None,
             connect_at: Time::ZERO,
-            retry: Retry::default(),
+            retry: Retry::each(parts.connect_interval),
             is_refused: false,
             terms_differ: false,
+            dns_is_told: false,
             asked: BTreeMap::new(),
             handover_pending: false,
             outstanding: Outstanding::default(),
             refused: BTreeMap::new(),
+            reserved: BTreeSet::new(),
+            unsettled: BTreeSet::new(),
+            not_reserved: BTreeSet::new(),
             recalled: BTreeSet::new(),
             giving: BTreeSet::new(),
             unknown: BTreeSet::new(),

@@ -9,13 +9,15 @@
 //!
 //! | kind | bytes |
 //! | --- | --- |
-//! | 1 binding | kind, version, status, flags, address (4), six stamps (24), htype, hlen, chaddr, identity length (2), identity, then items: tag (1), length (2), bytes; 1 host name, 2 option 82, 3 vendor class, 4 until when nobody is believed about it |
+//! | 1 binding | kind, version, status, flags, address (4), six stamps (24), htype, hlen, chaddr, identity length (2), identity, then items: tag (1), length (2), bytes; 1 option 12, 2 option 82, 3 option 60, 4 until when nobody is believed about it, 5 option 77, 6 option 81, 7 option 118, 8 DDNS of the partner, 9 its client-reply-options, 10 for whom the two know it to be reserved (8); what is not there is empty |
 //! | 2 clock | kind, version, engine time (8), since boot (8), wall (8), boot identity (16), synchronised (1) |
 //! | 3 endpoint | kind, version, flags, delayed service, name length (2), name, last operation (8), alive (8), MCLT (8), time of the last CONNECT (4), then what the flags name: buckets (32), what the state machine stores (flags, three states, four times, loss), what was heard of the partner's store (identity (16), generation (8), time (4)), last operation vouched for (8), a longer MCLT of before (8) and until when it is waited for (8) |
 //! | 4 pool | kind, version, first address (4), last address (4), name of the relationship that shares it (the rest); none: nobody does |
 
+mod details;
 mod endpoint;
 
+pub use details::{ClientDetails, MAX_EXTRA};
 pub use endpoint::EndpointRecord;
 
 use crate::clock::{BootId, ClockStamp};
@@ -23,9 +25,6 @@ use dhcp::HardwareAddress;
 use failover::binding::BindingStatus;
 use failover::time::{Interval, Time};
 use std::net::Ipv4Addr;
-
-/// Longest host name, option 82 or vendor class that is kept with a binding, in bytes; a longer one is not kept.
-pub const MAX_EXTRA: usize = 1024;
 
 /// Longest record in bytes: what bounds a reader's buffer.
 pub const MAX_RECORD: usize = 4096;
@@ -35,10 +34,8 @@ const KIND_BINDING: u8 = 1;
 const KIND_CLOCK: u8 = 2;
 const KIND_ENDPOINT: u8 = 3;
 const KIND_POOL: u8 = 4;
-const ITEM_HOST_NAME: u8 = 1;
-const ITEM_RELAY: u8 = 2;
-const ITEM_VENDOR_CLASS: u8 = 3;
 const ITEM_DOUBTED_UNTIL: u8 = 4;
+const ITEM_RESERVED_FOR: u8 = 10;
 
 /// A whole second between 2020 and 2156 in four bytes, as bindings keep it. Zero is "none", all ones "never".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -195,12 +192,11 @@ pub struct BindingRecord<'a> {
     pub hardware: Option<HardwareAddress>,
     /// The client, or the last one: bytes of a `ClientIdentity`; empty for none.
     pub identity: &'a [u8],
-    /// Option 12 as the client sent it; empty for none.
-    pub host_name: &'a [u8],
-    /// Option 82 as the relay sent it; empty for none.
-    pub relay_agent_information: &'a [u8],
-    /// Option 60 as the client sent it; empty for none.
-    pub vendor_class: &'a [u8],
+    /// What client, relay and partner said along.
+    pub details: ClientDetails<'a>,
+    /// A digest of the client for whom the secondary may give it although the primary may too (F07-5.12-03): told by the primary,
+    /// taken by the secondary. `None`: it belongs to one of the two, as its status says.
+    pub reserved_for: Option<[u8; 8]>,
 }
 
 /// Why bytes are not a record that this version understands.
@@ -322,11 +318,11 @@ impl<'a> BindingRecord<'a> {
             out.push(ITEM_DOUBTED_UNTIL);
             push_sized(out, &self.doubted_until.0.to_le_bytes());
         }
-        for (tag, value) in [
-            (ITEM_HOST_NAME, self.host_name),
-            (ITEM_RELAY, self.relay_agent_information),
-            (ITEM_VENDOR_CLASS, self.vendor_class),
-        ] {
+        if let Some(key) = &self.reserved_for {
+            out.push(ITEM_RESERVED_FOR);
+            push_sized(out, key);
+        }
+        for (tag, value) in self.details.items() {
             if !value.is_empty() && value.len() <= MAX_EXTRA {
                 out.push(tag);
                 push_sized(out, value);
@@ -360,22 +356,24 @@ impl<'a> BindingRecord<'a> {
             doubted_until: Stamp::NONE,
             hardware: if htype == 0 && hlen == 0 { None } else { hardware },
             identity,
-            host_name: &[],
-            relay_agent_information: &[],
-            vendor_class: &[],
+            details: ClientDetails::default(),
+            reserved_for: None,
         };
         while !reader.0.is_empty() {
             let tag = reader.byte()?;
             let value = reader.sized()?;
             match tag {
-                ITEM_HOST_NAME => binding.host_name = value,
-                ITEM_RELAY => binding.relay_agent_information = value,
-                ITEM_VENDOR_CLASS => binding.vendor_class = value,
                 ITEM_DOUBTED_UNTIL => {
                     let bytes =
                         value.try_into().map_err(|_| RecordError::Nonsense("a time of another length"))?;
                     binding.doubted_until = Stamp(u32::from_le_bytes(bytes));
                 }
+                ITEM_RESERVED_FOR => {
+                    let key =
+                        value.try_into().map_err(|_| RecordError::Nonsense("a digest of another length"))?;
+                    binding.reserved_for = Some(key);
+                }
+                tag if binding.details.set(tag, value) => {}
                 _ => return Err(RecordError::Nonsense("an unknown item of a binding")),
             }
         }
@@ -440,10 +438,51 @@ mod tests {
             doubted_until: Stamp(9),
             hardware: HardwareAddress::new(1, &[2, 0, 0, 0, 0, 1]),
             identity: &[1, 1, 2, 0, 0, 0, 0, 1],
-            host_name: b"laptop",
-            relay_agent_information: &[1, 2, 0, 7],
-            vendor_class: b"",
+            details: ClientDetails {
+                host_name: b"laptop",
+                relay_agent_information: &[1, 2, 0, 7],
+                ..ClientDetails::default()
+            },
+            reserved_for: None,
         }
+    }
+
+    /// Each item has a number of its own.
+    #[test]
+    fn all_that_was_said_along_round_trips() {
+        let details = ClientDetails {
+            host_name: b"1",
+            relay_agent_information: b"2",
+            vendor_class: b"3",
+            client_fqdn: b"6",
+            user_class: b"5",
+            subnet_selection: b"7",
+            ddns: b"8",
+            reply_options: b"9",
+        };
+        let binding = BindingRecord { details, reserved_for: Some([10; 8]), ..binding() };
+        let bytes = bytes_of(&Record::Binding(binding));
+        assert_eq!(Record::decode(&bytes), Ok(Record::Binding(binding)));
+        for (number, value) in details.items() {
+            assert!(bytes.windows(4).any(|item| item == [number, 1, 0, value[0]] && value[0] == b'0' + number));
+        }
+        let mut unknown = bytes.clone();
+        unknown.extend([11, 0, 0]);
+        assert!(matches!(Record::decode(&unknown), Err(RecordError::Nonsense(_))));
+    }
+
+    /// As a version before options 77, 81 and 118 wrote it: what it has is read, and the rest is not there.
+    #[test]
+    fn a_record_of_an_earlier_version_is_read() {
+        let hex = "010102000a010203010000000200000003000000 04000000ffffffff00000000 0106020000000001 0800 0101020000000001 \
+                   04 0400 09000000 01 0600 6c6170746f70 02 0400 01020007 03 0100 76";
+        let digits: Vec<char> = hex.chars().filter(|c| !c.is_whitespace()).collect();
+        let bytes: Vec<u8> = digits
+            .chunks(2)
+            .map(|pair| u8::from_str_radix(&pair.iter().collect::<String>(), 16).unwrap())
+            .collect();
+        let details = ClientDetails { vendor_class: b"v", ..binding().details };
+        assert_eq!(Record::decode(&bytes), Ok(Record::Binding(BindingRecord { details, ..binding() })));
     }
 
     fn bytes_of(record: &Record<'_>) -> Vec<u8> {

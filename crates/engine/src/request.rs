@@ -173,10 +173,8 @@ pub(crate) fn standing(engine: &Engine, now: Time, request: &Request<'_>, slot: 
             Some(offer) if offer.client != request.client => {
                 Standing::Denied("the address is offered to another client")
             }
-            // A reservation is this client's alone, so that either server may give it (F07-5.12-03), if both have it.
-            _ if binding.reserved && engine.reserves_as_the_partner(slot)
-                || engine.may_allocate(now, slot) =>
-            {
+            // F07-5.12-05: a reservation alone lets nobody give what is the partner's.
+            _ if engine.is_reserved_beside(slot) || engine.may_allocate(now, slot) => {
                 Standing::Available { former: own }
             }
             _ => Standing::Partners,

@@ -219,6 +219,21 @@ impl Table {
         changed
     }
 
+    /// The same for one address. Before [`Table::start`] only.
+    pub(crate) fn change_one_before_start(&mut self, slot: Slot, change: impl FnOnce(&mut Binding)) {
+        change(&mut self.slots[slot.0 as usize]);
+    }
+
+    /// All addresses.
+    pub(crate) fn all_slots(&self) -> impl Iterator<Item = Slot> + use<> {
+        (0..count(self.slots.len())).map(Slot)
+    }
+
+    /// Notes for whom the two know an address to be reserved; that moves it into no other list.
+    pub(crate) fn set_reserved_for(&mut self, slot: Slot, key: Option<[u8; 8]>) {
+        self.slots[slot.0 as usize].set_reserved_for(key);
+    }
+
     /// All records are in: builds what is not durable. Returns how many bindings have no place in the configuration.
     pub(crate) fn start(&mut self, config: &Config, now: Time) -> u64 {
         self.adopt_strangers();

@@ -8,6 +8,7 @@ use crate::input::StorageHealth;
 use crate::partner::EndpointView;
 use dhcp::{ClientIdentity, HardwareAddress};
 use failover::binding::BindingStatus;
+use failover::message::Ddns;
 use failover::time::Time;
 use std::net::Ipv4Addr;
 
@@ -38,6 +39,16 @@ pub struct LeaseView {
     pub relay_agent_information: Vec<u8>,
     /// Option 60 as the client sent it.
     pub vendor_class: Vec<u8>,
+    /// Option 77 as the client sent it.
+    pub user_class: Vec<u8>,
+    /// Option 81 as the client sent it.
+    pub client_fqdn: Vec<u8>,
+    /// Option 118 as the client sent it.
+    pub subnet_selection: Vec<u8>,
+    /// What the partner said of its DNS updates.
+    pub ddns: Option<Ddns>,
+    /// Options that the partner said it answered, behind their magic number.
+    pub reply_options: Vec<u8>,
 }
 
 /// Which bindings are wanted.

@@ -187,6 +187,7 @@ enum Phase {
 pub struct Connection {
     settings: Settings,
     phase: Phase,
+    opener: Opener,
     /// The secondary opened it to be called back (D12-8.2-02).
     is_stimulus: bool,
     /// Whom TLS proved the partner to be; `None` while in clear.
@@ -226,6 +227,7 @@ impl Connection {
         let first_xid = if settings.codec.has_secret() { first_xid(now) } else { 1 };
         let mut connection = Connection {
             phase: Phase::Handshake { until },
+            opener,
             is_stimulus: false,
             tls_peer: None,
             connected_once: false,
@@ -448,10 +450,21 @@ impl Connection {
         let silent = matches!(self.phase, Phase::Handshake { .. }) && self.buffer.is_empty();
         let cause = match self.settings.role {
             _ if self.is_stimulus => Cause::Stimulus,
+            // The primary goes on with its own (F07-8.2-07).
+            Role::Secondary
+                if silent && self.opener == Opener::Us && self.dialect().has_one_call_at_a_time() =>
+            {
+                Cause::Stimulus
+            }
             Role::Secondary if silent && self.tls_peer.is_none() => Cause::NoConnect,
             _ => Cause::Lost,
         };
         self.end(cause, out);
+    }
+
+    /// The partner called at the same time, and its call is the one that counts (F07-8.2-06).
+    pub fn given_up(&mut self, out: &mut Vec<Output>) {
+        self.end(Cause::Stimulus, out);
     }
 
     fn dialect(&self) -> Dialect {

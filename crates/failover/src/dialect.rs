@@ -227,10 +227,23 @@ impl Dialect {
         matches!(self, Dialect::Draft12)
     }
 
+    /// Whether CONNECT may go over a connection that either opened, so that of two at once the primary's is the one: it closes the
+    /// secondary's, calls nobody who called it, and the secondary drops its own (F07-8.2-05 to -07). A dhcpd keeps
+    /// the one on which the handshake is complete first.
+    pub const fn has_one_call_at_a_time(self) -> bool {
+        matches!(self, Dialect::Draft07)
+    }
+
     /// Whether each of the two gives of what it has too much, unasked or on POOLREQ, which the primary sends as well (Q42); else the
     /// primary alone moves addresses, and a POOLREQ from it is an error of the partner (F07-7.6.2-06).
     pub const fn each_gives_its_surplus(self) -> bool {
         matches!(self, Dialect::Dhcpd)
+    }
+
+    /// Whether a reserved address is told as BACKUP with R, so that the secondary may give it too (F07-5.12-03). A dhcpd has its
+    /// reservations beside its leases: it says R with the status that it has itself, and gives what it has reserved.
+    pub const fn tells_reservations(self) -> bool {
+        !matches!(self, Dialect::Dhcpd)
     }
 
     /// The largest difference of clocks that the partner puts up with, where it is known: beyond it the partner

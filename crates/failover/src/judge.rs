@@ -168,8 +168,9 @@ pub fn judge(update: &Update, ours: Option<&Binding>, role: Role, now: Time) -> 
     if role == Role::Primary && ours.outstanding {
         return Verdict::Reject(RejectReason::LESS_CRITICAL_BINDING_INFORMATION);
     }
-    // D12-7.1.3-02.
-    if update.reserved && update.status == BindingStatus::Backup && !ours.reserved {
+    // D12-7.1.3-02. Said by the secondary it is its own all the same, and asked back.
+    let is_given = role == Role::Secondary;
+    if is_given && update.reserved && update.status == BindingStatus::Backup && !ours.reserved {
         return Verdict::Reject(RejectReason::NOT_RESERVED);
     }
     // A lease that is over is EXPIRED, whether or not anybody got round to say so (last rule of table 1.11).

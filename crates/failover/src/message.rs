@@ -346,6 +346,33 @@ pub struct Ddns {
     pub name: Vec<u8>,
 }
 
+impl Ddns {
+    /// The value of the option: two bytes of flags, then the name; `None` without flags.
+    /// F07-12.9-01.
+    pub fn from_bytes(value: &[u8]) -> Option<Ddns> {
+        let (flags, name) = value.split_first_chunk::<2>()?;
+        // F07-12.9-03.
+        let flags = u16::from_be_bytes(*flags);
+        Some(Ddns {
+            name_done: flags & 1 != 0,
+            controls_name: flags & 2 != 0,
+            address_done: flags & 4 != 0,
+            controls_address: flags & 8 != 0,
+            name: name.to_vec(),
+        })
+    }
+
+    /// The value of the option.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        // F07-12.9-02.
+        let flags = u8::from(self.name_done)
+            | u8::from(self.controls_name) << 1
+            | u8::from(self.address_done) << 2
+            | u8::from(self.controls_address) << 3;
+        [&[0, flags][..], &self.name].concat()
+    }
+}
+
 /// client-request-options or client-reply-options (F07 12.7, 12.8).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientOptions {

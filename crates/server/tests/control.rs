@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a broken test may stop")]
 
-use engine::record::{BindingRecord, Flags, Record, Stamp};
+use engine::record::{BindingRecord, ClientDetails, Flags, Record, Stamp};
 use engine::{Engine, Interface, InterfaceId, Outbox};
 use failover::binding::BindingStatus;
 use failover::endpoint::{Command, Refusal};
@@ -59,9 +59,8 @@ fn declined() -> Vec<u8> {
         doubted_until: Stamp::NONE,
         hardware: None,
         identity: &[],
-        host_name: &[],
-        relay_agent_information: &[],
-        vendor_class: &[],
+        details: ClientDetails::default(),
+        reserved_for: None,
     })
     .encode(&mut bytes);
     bytes

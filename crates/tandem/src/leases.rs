@@ -11,7 +11,7 @@ use crate::exit::{Code, Stop};
 use crate::output::{Output, Tone};
 use crate::table::moment;
 use server::control::MAX_PAGE;
-use server::control::json::{Lease, Leases, Moment, Octets};
+use server::control::json::{DnsUpdates, Lease, Leases, Moment, Octets};
 use std::net::Ipv4Addr;
 
 /// Asks and prints.
@@ -188,6 +188,10 @@ fn full(lease: &Lease) -> Vec<String> {
         ("host-name", &lease.host_name),
         ("vendor-class-identifier", &lease.vendor_class_identifier),
         ("relay-agent-information", &lease.relay_agent_information),
+        ("client-FQDN", &lease.client_fqdn),
+        ("user-class", &lease.user_class),
+        ("subnet-selection", &lease.subnet_selection),
+        ("client-reply-options", &lease.client_reply_options),
     ];
     lines.extend(
         bytes
@@ -195,10 +199,24 @@ fn full(lease: &Lease) -> Vec<String> {
             .filter(|(_, bytes)| bytes.is_some())
             .map(|(name, bytes)| named(name, &octets(bytes.as_ref()))),
     );
+    lines.extend(lease.ddns.as_ref().map(|ddns| named("DDNS of the partner", &dns_updates(ddns))));
     if !notes(lease).is_empty() {
         lines.push(named("notes", &notes(lease).join(", ")));
     }
     lines
+}
+
+/// The name, and by the letters of F07 12.9 what the partner has done and what it controls.
+fn dns_updates(ddns: &DnsUpdates) -> String {
+    let flags = [
+        (ddns.name_done, "C"),
+        (ddns.controls_name, "A"),
+        (ddns.address_done, "D"),
+        (ddns.controls_address, "P"),
+    ];
+    let set: Vec<&str> = flags.iter().filter(|(is, _)| *is).map(|(_, letter)| *letter).collect();
+    let name = ddns.name.as_deref().unwrap_or("no name");
+    if set.is_empty() { name.to_owned() } else { format!("{name} ({})", set.join(" ")) }
 }
 
 fn named(name: &str, value: &str) -> String {
@@ -246,6 +264,17 @@ mod tests {
             host_name: Some(Octets { hex: "7072".to_owned(), text: Some("printer".to_owned()) }),
             vendor_class_identifier: None,
             relay_agent_information: Some(Octets { hex: "0104".to_owned(), text: None }),
+            client_fqdn: Some(Octets { hex: "00".to_owned(), text: Some("printer.example.".to_owned()) }),
+            user_class: Some(Octets { hex: "0175".to_owned(), text: None }),
+            subnet_selection: Some(Octets { hex: "0a010000".to_owned(), text: Some("10.1.0.0".to_owned()) }),
+            ddns: Some(DnsUpdates {
+                name: Some("printer.example.".to_owned()),
+                name_done: true,
+                controls_name: true,
+                address_done: false,
+                controls_address: true,
+            }),
+            client_reply_options: Some(Octets { hex: "638253633a".to_owned(), text: None }),
         }
     }
 
@@ -256,6 +285,8 @@ mod tests {
         bare.client_hardware_address = None;
         bare.lease_expiration_time = Some(Moment { time: "never".to_owned(), seconds: None });
         (bare.host_name, bare.reserved, bare.orphan) = (None, false, true);
+        (bare.client_fqdn, bare.user_class, bare.subnet_selection) = (None, None, None);
+        (bare.ddns, bare.client_reply_options) = (None, None);
         let shown =
             [vec![short(&lease()), short(&bare)], full(&lease()), full(&bare)].map(|lines| lines.join("\n"));
         insta::assert_snapshot!(shown.join("\n\n"));

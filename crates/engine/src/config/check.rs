@@ -203,6 +203,21 @@ pub enum Problem {
          dynamic-bootp, or reserve addresses for BOOTP clients (F07 5.13)"
     )]
     BootpBesideDhcpd,
+    /// A partner that is called too often, or too seldom.
+    #[error("connect-interval must be from 1s to 10m: so often a partner is called that is not there")]
+    ConnectInterval,
+    /// A difference that two good clocks may seem to have.
+    #[error(
+        "max-clock-difference must be at least 5s: the way of a message and whole seconds look like a difference, too. \
+         Leave it out to correct any difference"
+    )]
+    ClockDifference,
+    /// A difference that the partner does not put up with.
+    #[error("max-clock-difference is at most {0} with this partner, which refuses more")]
+    ClockDifferenceOfPartner(Interval),
+    /// Draft-07, and no addresses.
+    #[error("in draft-07 two servers know each other by their addresses: name both")]
+    NoAddresses,
     /// A relationship that no pool names.
     #[error("no pool names the relationship \"{0}\": add `failover = \"{0}\"` to the pools that it shares")]
     UnusedRelationship(String),
@@ -314,9 +329,27 @@ impl Checker {
             if !(3..=600).contains(&relationship.receive_timer.as_seconds()) {
                 self.fault(place, Problem::ReceiveTimer);
             }
+            if !(1..=600).contains(&relationship.connect_interval.as_seconds()) {
+                self.fault(place, Problem::ConnectInterval);
+            }
+            if let Some(most) = relationship.max_clock_difference {
+                self.clock_difference(place, most, relationship.dialect.clock_limit());
+            }
+            if relationship.addresses.is_none() && !relationship.dialect.has_relationship_name() {
+                self.fault(place, Problem::NoAddresses);
+            }
             if !used.contains(&n) {
                 self.fault(place, Problem::UnusedRelationship(name.clone()));
             }
+        }
+    }
+
+    fn clock_difference(&mut self, place: Place, most: Interval, partner: Option<Interval>) {
+        if most < Interval::from_seconds(5) {
+            self.fault(place, Problem::ClockDifference);
+        }
+        if let Some(limit) = partner.filter(|limit| most > *limit) {
+            self.fault(place, Problem::ClockDifferenceOfPartner(limit));
         }
     }
 

@@ -1,17 +1,28 @@
 //! With whom pools are shared.
 //!
 //! *Lives here:* [`RelationshipParts`], one partner in one role (F07-5.1.1-02).
-//! *Must not know:* addresses and ports of partners, certificates and keys: a link is the shell's.
+//! *Must not know:* where partners listen, certificates and keys: a link is the shell's.
 
 use failover::connection::TlsPolicy;
 use failover::dialect::Dialect;
 use failover::digest::Secret;
 use failover::state::Role;
 use failover::time::{Interval, Time};
+use std::net::Ipv4Addr;
 
 /// Number of a relationship in [`super::Config`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RelationshipId(pub u32);
+
+/// By what two servers know each other where the protocol has no names: what each tells in sending-server-IP-address
+/// (F07-7.8.1-02).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Addresses {
+    /// Of this server.
+    pub own: Ipv4Addr,
+    /// Of the partner.
+    pub partner: Ipv4Addr,
+}
 
 /// A partner in one role, and on what terms.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +33,8 @@ pub struct RelationshipParts {
     pub role: Role,
     /// What the partner speaks.
     pub dialect: Dialect,
+    /// The addresses that both name; wanted where the dialect is draft-07, and of no use else.
+    pub addresses: Option<Addresses>,
     /// Maximum client lead time, from 10 s on; the primary's counts (F07-5.2.1-07).
     pub mclt: Interval,
     /// How many of the 256 hash buckets the primary serves; the primary's counts (F07-5.3-02).
@@ -31,6 +44,10 @@ pub struct RelationshipParts {
     /// A partner that is silent for this long is lost (F07-12.18-01); 3 s to 10 min.
     /// F07-8.3-03.
     pub receive_timer: Interval,
+    /// How often a partner is called that is not there (F07-8.2-03); 1 s to 10 min.
+    pub connect_interval: Interval,
+    /// By how much the clocks of the two may differ (F07-7.8.2-08), from 5 s on; `None`: by anything, for times are corrected.
+    pub max_clock_difference: Option<Interval>,
     /// How long STARTUP looks for the partner (F07-9.3.2-05); `None`: 10 s after a stop shorter than MCLT, else 60 s.
     pub startup: Option<Interval>,
     /// How long until the partner that does not come back is taken to be down (F07 10); `None`, never.
@@ -67,10 +84,13 @@ impl RelationshipParts {
             name: name.to_owned(),
             role,
             dialect: Dialect::Draft12,
+            addresses: None,
             mclt,
             split: 128,
             max_unacked: 64,
             receive_timer: Interval::from_seconds(20),
+            connect_interval: Interval::from_seconds(5),
+            max_clock_difference: None,
             startup: None,
             safe_period: None,
             start_alone: false,
@@ -79,6 +99,13 @@ impl RelationshipParts {
             secret: None,
             tls: None,
         }
+    }
+
+    /// The largest difference of clocks with which there is a connection: ours, and no more than the partner puts up with.
+    /// D12-11.1-03.
+    pub fn max_clock_difference(&self) -> Option<Interval> {
+        let both = [self.max_clock_difference, self.dialect.clock_limit()];
+        both.into_iter().flatten().min()
     }
 
     /// What is said of TLS in CONNECT and CONNECTACK (F07-11-02).

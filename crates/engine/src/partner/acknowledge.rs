@@ -108,6 +108,7 @@ impl Engine {
             self.counters.count(Counter::Freed);
         }
         self.table.set_flags(slot, Flags::UNSEEN.with(Flags::UNAGREED), false);
+        self.reservation_agreed(now, relationship, slot, sent.status);
         self.record(slot, outbox);
     }
 
@@ -152,16 +153,22 @@ impl Engine {
         if sent.changed {
             return;
         }
+        let not_reserved = rejection.reason == RejectReason::NOT_RESERVED
+            && self.table.get(slot).reserved_for().is_some();
         if is_unknown && was_given {
             // It was ours until now, and one that does not have it cannot have leased it: it is ours again.
             self.set_status(now, slot, BindingStatus::Free);
             self.table.set_flags(slot, Flags::UNSEEN.with(Flags::UNAGREED), false);
             self.record(slot, outbox);
+        } else if not_reserved {
+            // It is told at once that the address is FREE.
+            self.reservation_rejected(relationship, slot);
+            self.record(slot, outbox);
         } else {
             self.endpoint_mut(relationship).refused.insert(slot, now.plus(RETRY));
         }
-        if is_unknown && self.endpoint(relationship).terms_differ {
-            // Once for all of them: the pools differ.
+        if (is_unknown || not_reserved) && self.endpoint(relationship).terms_differ {
+            // Once for all of them: the pools or the reservations differ.
             return;
         }
         let name = self.config.relationship(relationship).name.clone();

@@ -5,7 +5,7 @@
 //! *Must not know:* sockets; what a message does: one room each.
 
 use super::Endpoint;
-use crate::config::RelationshipId;
+use crate::config::{Addresses, RelationshipId, RelationshipParts};
 use crate::counter::Counter;
 use crate::engine::Engine;
 use crate::event::Event;
@@ -16,6 +16,7 @@ use failover::connection::{
 };
 use failover::endpoint::Event as Happening;
 use failover::message::{Codec, EncodeError, Message, Relationship, RelationshipName, TandemInfo, Xid};
+use failover::state::Role;
 use failover::time::{Interval, Time};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -77,6 +78,11 @@ impl Engine {
         match *link {
             Link::Connected { link, relationship } => {
                 self.endpoint_mut(relationship).is_connecting = false;
+                if self.is_called(relationship) {
+                    // F07-8.2-05.
+                    outbox.partner_at_once(ToPartner::Close { link });
+                    return;
+                }
                 self.open(now, relationship, link, Opener::Us, outbox);
                 if self.links.get(link).is_some_and(|connection| !connection.is_over()) {
                     self.endpoint_mut(relationship).handshake = Some(link);
@@ -87,9 +93,7 @@ impl Engine {
                 endpoint.is_connecting = false;
                 endpoint.connect_at = endpoint.retry.next(now, &Cause::Lost, false);
             }
-            Link::Accepted { link, relationship } => {
-                self.open(now, relationship, link, Opener::Partner, outbox);
-            }
+            Link::Accepted { link, relationship } => self.called(now, relationship, link, outbox),
             Link::Received { link, at, bytes } => {
                 self.on_link(now, link, outbox, |connection, outputs| connection.receive(at, bytes, outputs));
             }
@@ -106,6 +110,37 @@ impl Engine {
                 self.links.0.remove(&link);
             }
         }
+    }
+
+    /// The partner opened a connection.
+    fn called(&mut self, now: Time, relationship: RelationshipId, link: LinkId, outbox: &mut Outbox) {
+        let endpoint = self.endpoint(relationship);
+        if !endpoint.dialect.has_one_call_at_a_time() {
+            self.open(now, relationship, link, Opener::Partner, outbox);
+            return;
+        }
+        let own = endpoint.handshake;
+        if endpoint.role() == Role::Primary
+            && (endpoint.is_connecting || own.is_some() || endpoint.link.is_some())
+        {
+            // F07-8.2-07.
+            outbox.partner_at_once(ToPartner::Close { link });
+            return;
+        }
+        // F07-8.2-06.
+        if let Some(own) = own {
+            self.on_link(now, own, outbox, Connection::given_up);
+        }
+        self.open(now, relationship, link, Opener::Partner, outbox);
+        if self.links.get(link).is_some_and(|connection| !connection.is_over()) {
+            self.endpoint_mut(relationship).handshake = Some(link);
+        }
+    }
+
+    /// The partner called, so that a call of ours is one too many (F07-8.2-05).
+    fn is_called(&self, relationship: RelationshipId) -> bool {
+        let endpoint = self.endpoint(relationship);
+        endpoint.dialect.has_one_call_at_a_time() && (endpoint.handshake.is_some() || endpoint.link.is_some())
     }
 
     /// The bytes of what is for a partner, made at the moment of sending; nothing if its connection is gone (F07-8.6-02).
@@ -232,20 +267,20 @@ impl Engine {
         let patience =
             if self.planted.patient_with_silence { Interval::from_seconds(900) } else { Interval::ZERO };
         let receive_timer = parts.receive_timer.max(patience);
-        // A name is checked to have 1 to 255 bytes; draft-07 has addresses instead, which come with its configuration.
-        let name = RelationshipName::new(parts.name.as_bytes())
-            .map_or(Relationship::Address(Ipv4Addr::UNSPECIFIED), Relationship::Name);
+        let [relationship, partner] = names(parts);
+        let own = parts.addresses.map_or(Ipv4Addr::UNSPECIFIED, |addresses| addresses.own);
         Settings {
             role: parts.role,
-            codec: Codec::new(parts.dialect, Ipv4Addr::UNSPECIFIED).with_secret(parts.secret.clone()),
-            relationship: name.clone(),
-            partner: name,
+            // F07-12.21-01.
+            codec: Codec::new(parts.dialect, own).with_secret(parts.secret.clone()),
+            relationship,
+            partner,
             max_unacked_bndupd: parts.max_unacked,
             receive_timer,
             mclt: parts.mclt,
             service: endpoint.service(),
             tls: parts.tls_policy(),
-            max_clock_difference: parts.dialect.clock_limit(),
+            max_clock_difference: parts.max_clock_difference(),
             handshake_wait: HANDSHAKE_WAIT,
             ack_wait: ACK_WAIT,
             tandem: TandemInfo { heard: endpoint.record.heard, ..endpoint.machine.tandem() },
@@ -349,6 +384,7 @@ impl Engine {
         let own = self.config.digest_of(relationship);
         let differ = established.tandem.is_some_and(|tandem| tandem.configuration != own);
         self.endpoint_mut(relationship).terms_differ = differ;
+        self.endpoint_mut(relationship).dns_is_told = false;
         if differ {
             outbox.event(Event::TermsDiffer { relationship: name, mclt: established.mclt });
         }
@@ -433,6 +469,17 @@ impl Engine {
             }
         }
         self.tell_partner(relationship, outbox);
+    }
+}
+
+/// How the relationship is told by this server, and by the partner (F07-7.8.1-02, D12-12.22-01). Both are checked: a name has 1
+/// to 255 bytes, and draft-07 has addresses.
+fn names(parts: &RelationshipParts) -> [Relationship; 2] {
+    let name = RelationshipName::new(parts.name.as_bytes()).filter(|_| parts.dialect.has_relationship_name());
+    match (name, parts.addresses) {
+        (Some(name), _) => [name.clone(), name].map(Relationship::Name),
+        (None, Some(Addresses { own, partner })) => [own, partner].map(Relationship::Address),
+        (None, None) => [Ipv4Addr::UNSPECIFIED; 2].map(Relationship::Address),
     }
 }
 

@@ -116,12 +116,6 @@ impl Engine {
         endpoint.machine.may_allocate(now, binding.status, binding.times(), bootp).is_ok()
     }
 
-    /// Whether the partner has the same reservations, as far as it was heard since the start (F07-5.12-05).
-    pub(crate) fn reserves_as_the_partner(&self, slot: Slot) -> bool {
-        let relationship = self.table.relationship(slot);
-        relationship.is_none_or(|relationship| !self.endpoint(relationship).terms_differ)
-    }
-
     /// Whether the partner of this address, if it has one, can be told of something now.
     pub(crate) fn partner_is_in_contact(&self, slot: Slot) -> bool {
         let relationship = self.table.relationship(slot);
@@ -153,7 +147,8 @@ impl Engine {
     pub(crate) fn is_partners(&self, slot: Slot) -> bool {
         let binding = self.table.get(slot);
         self.table.relationship(slot).is_some_and(|relationship| {
-            !binding.reserved && binding.available() == Some(self.endpoint(relationship).partners())
+            !self.is_reserved_beside(slot)
+                && binding.available() == Some(self.endpoint(relationship).partners())
         })
     }
 

@@ -20,13 +20,13 @@ use failover::time::{Interval, Time};
 pub(super) const INTERVAL: Interval = Interval::from_seconds(30);
 
 /// Addresses that one look moves at most: work per call is bounded, and the next look goes on.
-const AT_ONCE: u32 = 200;
+pub(super) const AT_ONCE: u32 = 200;
 
 /// Addresses that one look considers at most.
 const LOOKS: usize = 1000;
 
 /// How soon the next look goes on, where one did not move all.
-const GO_ON: Interval = Interval::from_millis(100);
+pub(super) const GO_ON: Interval = Interval::from_millis(100);
 
 impl Engine {
     /// The partner asks for addresses: how many it gets is said at once, which they are comes by BNDUPD (F07-7.6.2-01).
@@ -62,6 +62,7 @@ impl Engine {
                 self.endpoint_mut(relationship).look_at_pools = now.plus(GO_ON);
             }
             Role::Primary => {
+                self.settle_reservations(now, relationship, outbox);
                 let goes_on = self.endpoint(relationship).is_giving;
                 let occasion = if goes_on { Occasion::PoolReq } else { Occasion::Change };
                 self.balance(now, relationship, occasion, outbox);
@@ -202,14 +203,25 @@ impl Engine {
                 self.changed(slot, outbox);
                 continue;
             }
-            if self.endpoint_mut(relationship).recalled.insert(slot) {
-                self.table.set_flags(slot, Flags::UNSEEN, true);
-                self.record(slot, outbox);
-                self.tell_of(relationship, slot);
-                self.counters.count(Counter::Recalled);
-                recalled += 1;
-            }
+            recalled += u32::from(self.recall_one(relationship, slot, outbox));
         }
+    }
+
+    /// Asks one back; false where that is under way.
+    pub(super) fn recall_one(
+        &mut self,
+        relationship: RelationshipId,
+        slot: Slot,
+        outbox: &mut Outbox,
+    ) -> bool {
+        let is_new = self.endpoint_mut(relationship).recalled.insert(slot);
+        if is_new {
+            self.table.set_flags(slot, Flags::UNSEEN, true);
+            self.record(slot, outbox);
+            self.tell_of(relationship, slot);
+            self.counters.count(Counter::Recalled);
+        }
+        is_new
     }
 
     /// Addresses of a list: those first whose last client the receiver serves, and of these what has been available for longest

@@ -10,7 +10,7 @@ use crate::counter::Counter;
 use crate::engine::Engine;
 use crate::event::Event;
 use crate::outbox::Outbox;
-use crate::record::{Flags, Stamp};
+use crate::record::{ClientDetails, Flags, Stamp};
 use crate::table::{Binding, Slot};
 use failover::binding::BindingStatus;
 use failover::judge::{self, Apply, Client, Update, Verdict, judge};
@@ -31,6 +31,7 @@ impl Engine {
     ) {
         let mut acks = updates.malformed.clone();
         let dialect = self.endpoint(relationship).dialect;
+        self.note_dns_updates(relationship, &updates.updates, outbox);
         // F07-6.3-02.
         for update in &updates.updates {
             let received = Update::received(update, delta, dialect);
@@ -64,6 +65,22 @@ impl Engine {
         self.tell_handover(now, relationship, outbox);
     }
 
+    /// Who makes no DNS updates says so once when its partner does (F07-5.11-03).
+    fn note_dns_updates(
+        &mut self,
+        relationship: RelationshipId,
+        updates: &[BindingUpdate],
+        outbox: &mut Outbox,
+    ) {
+        let are_made = updates.iter().filter_map(|update| update.ddns.as_ref()).any(|ddns| {
+            ddns.name_done || ddns.controls_name || ddns.address_done || ddns.controls_address
+        });
+        if are_made && !std::mem::replace(&mut self.endpoint_mut(relationship).dns_is_told, true) {
+            let name = self.config.relationship(relationship).name.clone();
+            outbox.event(Event::PartnerUpdatesDns { relationship: name });
+        }
+    }
+
     fn judged(
         &self,
         now: Time,
@@ -90,7 +107,8 @@ impl Engine {
             client_last_transaction_time: binding.heard().filter(|_| !older_wins),
             granted: binding.leased_for(),
             same_client: claim.client.is_some() && claim.client == binding.client,
-            reserved: binding.reserved,
+            // One whose reservations differ may have it for another client.
+            reserved: binding.reserved && !endpoint.terms_differ,
             outstanding: crosses && !forgot,
             untold: binding.flags.contains(Flags::UNSEEN) && !self.planted.releases_by_the_second,
             probation_over: binding.probation_end(self.config.decline_time()) <= now,
@@ -142,6 +160,7 @@ impl Engine {
             );
             binding.flags = if claim.bootp && has_client { Flags::BOOTP } else { Flags::NONE };
         });
+        self.reservation_heard(now, relationship, slot, received);
         if before.flags.contains(Flags::OWED) {
             // The partner knows what it said itself.
             self.settled(relationship);
@@ -231,21 +250,14 @@ fn take_client(binding: &mut Binding, received: &Update, claim: &Claim, apply: &
             if claim.client.is_some() {
                 binding.client.clone_from(&claim.client);
             }
-            // Of the same client, what was heard last stays.
+            let before = if same { binding.clone() } else { Binding::unused(binding.address) };
             if !same || received.client_last_transaction_time >= binding.heard() {
                 // F07-7.1.4-01.
-                let details = if claim.says_details || !same {
-                    [
-                        claim.host_name.clone(),
-                        claim.relay_agent_information.clone(),
-                        claim.vendor_class.clone(),
-                    ]
-                } else {
-                    [binding.host_name(), binding.relay_agent_information(), binding.vendor_class()]
-                        .map(<[u8]>::to_vec)
-                };
-                let [host_name, relay, vendor_class] = &details;
-                binding.set_client_details(claim.hardware, host_name, relay, vendor_class);
+                binding.set_client_details(claim.hardware, claim.details(before.details()));
+            } else {
+                // Of the same client, what was heard last stays; but DNS is the partner's work alone.
+                let ddns = claim.details(before.details()).ddns;
+                binding.set_client_details(before.hardware(), ClientDetails { ddns, ..before.details() });
             }
         }
     }

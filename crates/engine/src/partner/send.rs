@@ -109,7 +109,7 @@ impl Engine {
         }
         let endpoint = self.endpoint(relationship);
         let binding = self.table.get(slot);
-        let mut update = describe(binding, endpoint.dialect);
+        let mut update = describe(binding, endpoint.role(), endpoint.dialect);
         if recalled {
             update.status = BindingStatus::Free;
         }
@@ -127,7 +127,7 @@ impl Engine {
     }
 }
 
-/// Largest transaction: every option of table 1.9, with identifiers and client options at their bounds.
+/// Largest transaction: every option of table 1.9, with identifiers at their bounds, and [`super::transaction::MAX_DETAILS`].
 const MAX_UPDATE: usize = 1000;
 
 fn size_of_update(update: &BindingUpdate) -> usize {
@@ -143,5 +143,7 @@ fn size_of_update(update: &BindingUpdate) -> usize {
         + 8 * times.iter().flatten().count()
         + sized(update.client_identifier.as_ref().map(Vec::len))
         + sized(update.hardware.as_ref().map(|hardware| 1 + hardware.address.len()))
+        + sized(update.ddns.as_ref().map(|ddns| 2 + ddns.name.len()))
         + sized(update.request_options.as_ref().map(|options| 4 + options.options.len()))
+        + sized(update.reply_options.as_ref().map(|options| 4 + options.options.len()))
 }

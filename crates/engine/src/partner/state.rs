@@ -126,6 +126,7 @@ impl Engine {
         endpoint.recalled.clear();
         endpoint.giving.clear();
         endpoint.unknown.clear();
+        endpoint.not_reserved.clear();
         let under_way = endpoint.outstanding.abandon();
         let refused = std::mem::take(&mut endpoint.refused).into_keys();
         for slot in under_way.into_iter().chain(refused) {
@@ -342,6 +343,7 @@ impl Engine {
         let endpoint = self.endpoint_mut(relationship);
         if to == FailoverState::Normal {
             endpoint.look_at_pools = now.plus(STAMP_EVERY);
+            self.look_at_reservations(relationship);
         } else {
             endpoint.recalled.clear();
         }

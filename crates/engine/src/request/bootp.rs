@@ -33,10 +33,12 @@ pub(crate) fn bootp(
     reply::grant_for_ever(engine, now, request, slot, answers, outbox)
 }
 
-/// Whether nobody else gets the address: it is reserved for this client on both servers, there is no partner that could give it, or
-/// the partner knows.
+/// Whether nobody else gets the address: both know it to be reserved for this client, there is no partner that could give it, or the
+/// partner knows.
 fn is_certain(engine: &Engine, now: Time, request: &Request<'_>, slot: Slot) -> bool {
-    let is_reserved = engine.table.get(slot).reserved && engine.reserves_as_the_partner(slot);
+    let binding = engine.table.get(slot);
+    let is_reserved =
+        binding.reserved && (binding.reserved_for().is_some() || engine.is_reserved_beside(slot));
     let longest = engine.longest_lease(now, slot, &request.client);
     is_reserved || engine.partner_is_down(slot) || longest.is_none_or(|longest| longest == Interval::INFINITE)
 }

@@ -10,7 +10,7 @@ use crate::counter::Counter;
 use crate::engine::Engine;
 use crate::event::Event;
 use crate::outbox::{Destination, Outbox, Position};
-use crate::record::{Flags, MAX_EXTRA, Stamp};
+use crate::record::{ClientDetails, Flags, MAX_EXTRA, Stamp};
 use crate::table::{Binding, Slot};
 use dhcp::{MessageType, OptionValue, ReplyHeader, Writer, code};
 use failover::binding::BindingStatus;
@@ -155,6 +155,8 @@ fn record_lease(
     let heard = heard_of(before, same_client, is_renewal, now);
     let outlive = engine.planted.times_outlive_client;
     let extras = Extras::of(request);
+    // What the partner made known of the client in DNS is its own work, and stays while the client does (F07-5.11.2-03).
+    let ddns = if same_client { before.details().ddns.to_vec() } else { Vec::new() };
     engine.table.withdraw_offer_to(request.place.network, &request.client);
     engine.table.change(slot, |binding| {
         if !is_renewal {
@@ -175,12 +177,7 @@ fn record_lease(
         // F07-7.1.1-07: stable before the BNDUPD that says it, by resting on this very record.
         binding.sent_potential_expiration = binding.sent_potential_expiration.max(terms.potential);
         binding.client_last_transaction_time = heard;
-        binding.set_client_details(
-            request.hardware(),
-            extras.host_name(),
-            extras.relay(),
-            extras.vendor_class(),
-        );
+        binding.set_client_details(request.hardware(), extras.with(&ddns));
     });
     engine.changed(slot, outbox);
     Granted { is_renewal, is_reallocation }
@@ -497,11 +494,15 @@ fn destination(engine: &Engine, request: &Request<'_>, address: Ipv4Addr) -> Des
     }
 }
 
-/// What is kept of a request for people and hooks, without allocation: values that lie in one piece are borrowed.
+/// What is kept of a request for people and hooks, without allocation: values that lie in one piece are borrowed
+/// (F07-7.1.1-15).
 struct Extras<'a> {
     host_name: Kept<'a>,
     relay: Kept<'a>,
     vendor_class: Kept<'a>,
+    client_fqdn: Kept<'a>,
+    user_class: Kept<'a>,
+    subnet_selection: Kept<'a>,
 }
 
 enum Kept<'a> {
@@ -512,23 +513,29 @@ enum Kept<'a> {
 
 impl<'a> Extras<'a> {
     fn of(request: &Request<'a>) -> Extras<'a> {
+        let option = |code| Kept::of(request.message.option(code));
         Extras {
             host_name: Kept::of(request.message.host_name()),
-            relay: Kept::of(request.message.option(code::RELAY_AGENT_INFORMATION)),
+            relay: option(code::RELAY_AGENT_INFORMATION),
             vendor_class: Kept::of(request.message.vendor_class()),
+            client_fqdn: option(code::CLIENT_FQDN),
+            user_class: option(code::USER_CLASS),
+            subnet_selection: option(code::SUBNET_SELECTION),
         }
     }
 
-    fn host_name(&self) -> &[u8] {
-        self.host_name.bytes()
-    }
-
-    fn relay(&self) -> &[u8] {
-        self.relay.bytes()
-    }
-
-    fn vendor_class(&self) -> &[u8] {
-        self.vendor_class.bytes()
+    /// These, and what the partner told of DNS. What it answered the client is over: this server answered later.
+    fn with<'k>(&'k self, ddns: &'k [u8]) -> ClientDetails<'k> {
+        ClientDetails {
+            host_name: self.host_name.bytes(),
+            relay_agent_information: self.relay.bytes(),
+            vendor_class: self.vendor_class.bytes(),
+            client_fqdn: self.client_fqdn.bytes(),
+            user_class: self.user_class.bytes(),
+            subnet_selection: self.subnet_selection.bytes(),
+            ddns,
+            reply_options: &[],
+        }
     }
 }
 

@@ -4,8 +4,8 @@
 //! *Must not know:* lists, wheels, indexes.
 
 use super::Available;
-use super::extras::{Extra, Extras};
-use crate::record::{BindingRecord, Flags, Stamp};
+use super::extras::{Extras, Pieces};
+use crate::record::{BindingRecord, ClientDetails, Flags, Stamp};
 use dhcp::{ClientIdentity, HardwareAddress};
 use failover::binding::BindingStatus;
 use failover::lease::Times;
@@ -80,38 +80,43 @@ impl Binding {
         match self.hardware {
             SmallHardware::None => None,
             SmallHardware::Ethernet(bytes) => Some(HardwareAddress::ethernet(bytes)),
-            SmallHardware::Long => match self.extra(Extra::Hardware) {
+            SmallHardware::Long => match self.pieces().hardware {
                 [htype, address @ ..] => HardwareAddress::new(*htype, address),
                 [] => None,
             },
         }
     }
 
-    pub(crate) fn host_name(&self) -> &[u8] {
-        self.extra(Extra::HostName)
+    /// What client, relay and partner said along.
+    pub(crate) fn details(&self) -> ClientDetails<'_> {
+        self.pieces().details
     }
 
-    pub(crate) fn relay_agent_information(&self) -> &[u8] {
-        self.extra(Extra::RelayAgentInformation)
+    /// See [`BindingRecord::reserved_for`].
+    pub(crate) fn reserved_for(&self) -> Option<[u8; 8]> {
+        self.pieces().reserved_for
     }
 
-    pub(crate) fn vendor_class(&self) -> &[u8] {
-        self.extra(Extra::VendorClass)
+    fn pieces(&self) -> Pieces<'_> {
+        self.extras.as_ref().map_or_else(Pieces::default, Extras::pieces)
     }
 
-    fn extra(&self, extra: Extra) -> &[u8] {
-        self.extras.as_ref().map_or(&[], |extras| extras.get(extra))
+    pub(crate) fn set_reserved_for(&mut self, key: Option<[u8; 8]>) {
+        if self.reserved_for() != key {
+            let before = self.extras.clone();
+            let pieces = before.as_ref().map_or_else(Pieces::default, Extras::pieces);
+            Extras::replace(&mut self.extras, &Pieces { reserved_for: key, ..pieces });
+        }
     }
 
-    /// Keeps what the client's last request said of it; allocates only where the whole has another length than before.
+    /// Keeps what was said along with the last word of the client; allocates only where the whole has another length than before.
     /// F07-7.1.1-14.
     pub(crate) fn set_client_details(
         &mut self,
         hardware: Option<HardwareAddress>,
-        host_name: &[u8],
-        relay_agent_information: &[u8],
-        vendor_class: &[u8],
+        details: ClientDetails<'_>,
     ) {
+        let reserved_for = self.reserved_for();
         let mut long = [0; 1 + HardwareAddress::MAX_LENGTH];
         let mut length = 0;
         self.hardware = match &hardware {
@@ -128,8 +133,7 @@ impl Binding {
                 }
             }
         };
-        let pieces = [host_name, relay_agent_information, vendor_class, &long[..length]];
-        Extras::replace(&mut self.extras, pieces);
+        Extras::replace(&mut self.extras, &Pieces { details, hardware: &long[..length], reserved_for });
     }
 
     /// The times of F07 7.1.5 belong to an address *and* a client: they end with it (trap T14).
@@ -170,6 +174,7 @@ impl Binding {
         self.status != BindingStatus::Free
             || self.flags.durable() != Flags::NONE
             || self.client.is_some()
+            || self.reserved_for().is_some()
             || self.start_time_of_state != Stamp::NONE
     }
 
@@ -230,9 +235,8 @@ impl Binding {
             doubted_until: self.doubted_until,
             hardware: self.hardware(),
             identity: self.client.as_ref().map_or(&[], ClientIdentity::as_bytes),
-            host_name: self.host_name(),
-            relay_agent_information: self.relay_agent_information(),
-            vendor_class: self.vendor_class(),
+            details: self.details(),
+            reserved_for: self.reserved_for(),
         }
     }
 
@@ -248,12 +252,8 @@ impl Binding {
         self.received_potential_expiration = record.received_potential_expiration;
         self.doubted_until = record.doubted_until;
         self.client = ClientIdentity::from_bytes(record.identity);
-        self.set_client_details(
-            record.hardware,
-            record.host_name,
-            record.relay_agent_information,
-            record.vendor_class,
-        );
+        self.set_client_details(record.hardware, record.details);
+        self.set_reserved_for(record.reserved_for);
     }
 }
 
@@ -271,7 +271,9 @@ mod tests {
         let mut binding = Binding::unused(0x0a01_0203);
         binding.status = BindingStatus::Active;
         binding.client = ClientIdentity::from_client_identifier(b"a client with a very long identifier");
-        binding.set_client_details(HardwareAddress::new(32, &[7; 16]), b"name", &[1, 1, 9], b"");
+        let details = ClientDetails { host_name: b"name", ddns: &[0, 1, 0], ..ClientDetails::default() };
+        binding.set_client_details(HardwareAddress::new(32, &[7; 16]), details);
+        binding.set_reserved_for(Some([3; 8]));
         binding.lease_expiration = Stamp::NEVER;
         binding.was_given_back(Time::from_seconds(1_800_000_000), Interval::from_seconds(60));
         let mut restored = Binding::unused(0x0a01_0203);
@@ -279,8 +281,9 @@ mod tests {
         assert_eq!(restored.record(), binding.record());
         assert_eq!(restored.hardware(), HardwareAddress::new(32, &[7; 16]));
         for hardware in [HardwareAddress::new(32, &[7; 16]), HardwareAddress::new(1, &[7; 6]), None] {
-            restored.set_client_details(hardware, b"", b"", b"");
-            assert_eq!((restored.hardware(), restored.host_name()), (hardware, &b""[..]));
+            restored.set_client_details(hardware, ClientDetails::default());
+            let kept = (restored.hardware(), restored.details(), restored.reserved_for());
+            assert_eq!(kept, (hardware, ClientDetails::default(), Some([3; 8])), "it is no word of the client");
         }
     }
 }

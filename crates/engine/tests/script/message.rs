@@ -12,6 +12,7 @@ use failover::message::{
     StateMessage, TandemInfo, TlsRequest, VENDOR_CLASS,
 };
 use failover::time::{Interval, WireTime};
+use std::net::Ipv4Addr;
 
 /// What the partner says where the script leaves it out.
 #[derive(Clone)]
@@ -20,6 +21,10 @@ pub struct Defaults {
     pub mclt: Interval,
     /// Another Tandem, and what it tells of itself.
     pub tandem: Option<TandemInfo>,
+    /// TLS runs: it is not negotiated again.
+    pub has_tls: bool,
+    /// By which it is known where the dialect has no names.
+    pub address: Option<Ipv4Addr>,
 }
 
 impl Defaults {
@@ -228,7 +233,11 @@ fn read_rejection(fields: &mut Fields) -> Outcome<Option<Rejection>> {
     }))
 }
 
-fn read_relationship(fields: &mut Fields) -> Outcome<Relationship> {
+fn read_relationship(fields: &mut Fields, defaults: &Defaults) -> Outcome<Relationship> {
+    if let Some(address) = defaults.address {
+        let told = fields.take("sending-server-IP-address").map(|text| number(&text)).transpose()?;
+        return Ok(Relationship::Address(told.unwrap_or(address)));
+    }
     let name = fields.take("relationship-name").unwrap_or_else(|| "campus".to_owned());
     RelationshipName::new(name.as_bytes())
         .map(Relationship::Name)
@@ -236,23 +245,25 @@ fn read_relationship(fields: &mut Fields) -> Outcome<Relationship> {
 }
 
 fn read_connect(fields: &mut Fields, defaults: &Defaults) -> Outcome<Connect> {
-    let request = match fields.number("TLS-request")?.unwrap_or(0) {
-        0 => TlsRequest::No,
-        1 => TlsRequest::Desired,
-        2 => TlsRequest::Required,
-        other => return Err(format!("TLS-request is 0, 1 or 2, not {other}")),
+    let usual = (!defaults.has_tls).then_some(0);
+    let request = match fields.number("TLS-request")?.or(usual) {
+        None => None,
+        Some(0) => Some(TlsRequest::No),
+        Some(1) => Some(TlsRequest::Desired),
+        Some(2) => Some(TlsRequest::Required),
+        Some(other) => return Err(format!("TLS-request is 0, 1 or 2, not {other}")),
     };
     let buckets = match fields.take("hash-bucket-assignment") {
         Some(text) => number(text.strip_prefix("split ").ok_or("hash-bucket-assignment split N")?)?,
         None => 128,
     };
     Ok(Connect {
-        relationship: read_relationship(fields)?,
+        relationship: read_relationship(fields, defaults)?,
         max_unacked_bndupd: fields.number("max-unacked-bndupd")?.unwrap_or(10),
         receive_timer: fields.interval("receive-timer")?.unwrap_or(Interval::from_seconds(60)),
         vendor_class: vendor_class(fields, defaults),
         protocol_version: fields.number("protocol-version")?.unwrap_or(PROTOCOL_VERSION),
-        tls_request: Some(request),
+        tls_request: request,
         mclt: fields.interval("MCLT")?.unwrap_or(defaults.mclt),
         buckets: HashBucketAssignment::from_split(buckets),
         delayed_service: fields.number("delayed-service-parameter")?,
@@ -265,10 +276,12 @@ fn vendor_class(fields: &mut Fields, defaults: &Defaults) -> Vec<u8> {
 }
 
 fn read_connect_ack(fields: &mut Fields, defaults: &Defaults) -> Outcome<ConnectAck> {
-    let tls_reply = match fields.number("TLS-reply")?.unwrap_or(0) {
-        0 => Some(false),
-        1 => Some(true),
-        other => return Err(format!("TLS-reply is 0 or 1, not {other}")),
+    let usual = (!defaults.has_tls).then_some(0);
+    let tls_reply = match fields.number("TLS-reply")?.or(usual) {
+        None => None,
+        Some(0) => Some(false),
+        Some(1) => Some(true),
+        Some(other) => return Err(format!("TLS-reply is 0 or 1, not {other}")),
     };
     let answer = match read_rejection(fields)? {
         Some(why) => Err(why),
@@ -280,7 +293,7 @@ fn read_connect_ack(fields: &mut Fields, defaults: &Defaults) -> Outcome<Connect
         }),
     };
     Ok(ConnectAck {
-        relationship: read_relationship(fields)?,
+        relationship: read_relationship(fields, defaults)?,
         protocol_version: fields.number("protocol-version")?.unwrap_or(PROTOCOL_VERSION),
         tls_reply,
         answer,

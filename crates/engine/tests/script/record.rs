@@ -5,7 +5,7 @@ use super::words::{
     status, take_client, time,
 };
 use dhcp::ClientIdentity;
-use engine::record::{BindingRecord, EndpointRecord, Flags, PoolRecord, Record, Stamp};
+use engine::record::{BindingRecord, ClientDetails, EndpointRecord, Flags, PoolRecord, Record, Stamp};
 use failover::balance::HashBucketAssignment;
 use failover::endpoint::Stored;
 use failover::message::HeardStore;
@@ -49,10 +49,17 @@ fn show_binding(binding: &BindingRecord<'_>) -> String {
             fields.push(format!("{name} {}", show_time(stamp.time())));
         }
     }
+    let details = &binding.details;
+    fields.extend(binding.reserved_for.map(|_| "reserved-for-both".to_owned()));
     for (name, bytes) in [
-        ("host-name", binding.host_name),
-        ("relay-agent-information", binding.relay_agent_information),
-        ("vendor-class", binding.vendor_class),
+        ("host-name", details.host_name),
+        ("relay-agent-information", details.relay_agent_information),
+        ("vendor-class", details.vendor_class),
+        ("client-FQDN", details.client_fqdn),
+        ("user-class", details.user_class),
+        ("subnet-selection", details.subnet_selection),
+        ("DDNS", details.ddns),
+        ("client-reply-options", details.reply_options),
     ] {
         if !bytes.is_empty() {
             fields.push(format!("{name} {}", hex(bytes)));
@@ -165,9 +172,8 @@ fn read_binding(head: &str, mut fields: Fields, out: &mut Vec<u8>) -> Outcome<()
         doubted_until: stamp("doubted-until")?,
         hardware,
         identity: identity.as_ref().map_or(&[], |identity| identity.as_bytes()),
-        host_name: &host_name,
-        relay_agent_information: &[],
-        vendor_class: &[],
+        details: ClientDetails { host_name: &host_name, ..ClientDetails::default() },
+        reserved_for: None,
     };
     for (name, flag) in FLAGS {
         if fields.flag(name) {

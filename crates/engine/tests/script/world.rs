@@ -4,7 +4,7 @@ use super::super::common::{INTERFACE, Reply, START, records, seconds};
 use super::crash::Start;
 use super::log::Log;
 use super::message::{self, Defaults};
-use super::setup::parts;
+use super::setup::{addresses_of, parts};
 use super::visited::Visited;
 use super::words::{Fields, Outcome, number, show_time, time};
 use super::{record, reply};
@@ -20,7 +20,7 @@ use failover::endpoint::Command;
 use failover::message::{
     BindingAck, BindingUpdate, Codec, Envelope, Message, MessageType, Parsed, TandemInfo, Xid, frame_length,
 };
-use failover::state::{FailoverState, Role};
+use failover::state::FailoverState;
 use failover::time::{ClockDelta, Interval, Time, WireTime};
 use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -39,6 +39,8 @@ struct Partner {
     is_tandem: bool,
     /// It sends CONTACT; one that is silent does not.
     contact_at: Option<Time>,
+    /// TLS runs on the newest connection.
+    has_tls: bool,
     /// What it was asked and has not answered.
     asked: VecDeque<(Envelope, LinkId)>,
 }
@@ -73,14 +75,14 @@ impl World {
         let parts = parts(text)?;
         let config = Config::check(&parts).map_err(|faults| format!("{faults:?}"))?;
         let relationship = &parts.relationships[0];
-        let codec = Codec::new(relationship.dialect, Ipv4Addr::UNSPECIFIED);
-        let own = if relationship.role == Role::Primary { 1 } else { 2 };
+        let [own, other] = addresses_of(relationship.role);
+        let codec = Codec::new(relationship.dialect, other);
         Ok(World {
             engine: Engine::new(config.clone(), 7),
             config,
             outbox: Outbox::new(Position::START),
             now: Time::from_seconds(START),
-            own: Ipv4Addr::new(10, 0, 0, own),
+            own,
             log: Log::default(),
             crashes: true,
             is_news: false,
@@ -95,6 +97,7 @@ impl World {
                 next_xid: 101,
                 is_tandem: false,
                 contact_at: None,
+                has_tls: false,
                 asked: VecDeque::new(),
             },
             parts,
@@ -327,6 +330,7 @@ impl World {
                 return Err("the server says what cannot be read".to_owned());
             };
             self.is_stable(&envelope)?;
+            self.names_its_sender(frame)?;
             let to = self.which(link);
             self.lines.push(format!("< {}{to}", message::show(&envelope)));
             if !envelope.message.message_type().is_response() {
@@ -334,6 +338,15 @@ impl World {
             }
         }
         Ok(())
+    }
+
+    /// What is signed in draft-07 has the address of its sender (F07-12.21-01).
+    fn names_its_sender(&self, frame: &[u8]) -> Outcome<()> {
+        let mut option = vec![0, 21, 0, 4];
+        option.extend(self.own.octets());
+        let is_wanted = self.codec.has_secret() && !self.codec.dialect().has_relationship_name();
+        let has_it = frame.windows(option.len()).any(|bytes| bytes == option);
+        if has_it || !is_wanted { Ok(()) } else { Err("the message does not name its sender".to_owned()) }
     }
 
     /// What is told of the own state (F07-9.2-01), and what is acknowledged (F07-7.2-01), is on stable storage first.
@@ -405,6 +418,7 @@ impl World {
                 let link = LinkId(self.next_link);
                 self.links.push(link);
                 self.partner.next_xid = 101;
+                self.partner.has_tls = false;
                 let relationship = CAMPUS;
                 self.hand(Input::Link(match what {
                     "accepts" => Link::Connected { link, relationship },
@@ -416,6 +430,15 @@ impl World {
                 let link = *self.links.last().ok_or("there is no connection")?;
                 self.forget(link);
                 self.hand(Input::Link(Link::Closed { link }))
+            }
+            "begins TLS" => {
+                let link = *self.links.last().ok_or("there is no connection")?;
+                self.partner.has_tls = true;
+                self.hand(Input::Link(Link::TlsStarted { link, peer: "partner.example" }))
+            }
+            "fails TLS" => {
+                let link = *self.links.last().ok_or("there is no connection")?;
+                self.hand(Input::Link(Link::TlsFailed { link, why: "the certificate has expired" }))
             }
             "is silent" => {
                 self.partner.contact_at = None;
@@ -465,6 +488,7 @@ impl World {
             None => (text, None),
         };
         let configuration = self.config.digest_of(CAMPUS);
+        let [_, other] = addresses_of(self.parts.relationships[0].role);
         let tandem = TandemInfo {
             store_identity: [2; 16],
             store_generation: 1,
@@ -475,6 +499,8 @@ impl World {
             now: self.partner_time(),
             mclt: self.parts.relationships[0].mclt,
             tandem: self.partner.is_tandem.then_some(tandem),
+            has_tls: self.partner.has_tls,
+            address: if self.codec.dialect().has_relationship_name() { None } else { Some(other) },
         };
         let (message, xid) = message::read(text, &defaults)?;
         let kind = message.as_ref().map_or(MessageType::BndAck, Message::message_type);

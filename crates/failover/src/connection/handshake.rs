@@ -8,7 +8,7 @@ use super::{Cause, Connection, LONGEST_SILENCE, Output, PartnerClock, Phase};
 use crate::balance::Service;
 use crate::message::{
     Connect, ConnectAccepted, ConnectAck, Envelope, Message, PROTOCOL_VERSION, RejectReason, Rejection,
-    TandemInfo, TlsRequest, VENDOR_CLASS, Xid,
+    Relationship, TandemInfo, TlsRequest, VENDOR_CLASS, Xid,
 };
 use crate::state::Role;
 use crate::time::{ClockDelta, Interval, Time, WireTime};
@@ -210,8 +210,7 @@ impl Connection {
         }
         // F07-7.8.2-07.
         if connect.relationship != settings.partner {
-            let text = "the two give the relationship different names: set the same `name` on both servers";
-            return Some(Rejection::saying(RejectReason::INVALID_PARTNER, text.to_owned()));
+            return Some(Rejection::saying(RejectReason::INVALID_PARTNER, self.another(&connect.relationship)));
         }
         if settings.codec.has_secret() && !self.connected_once && sent <= settings.last_connect {
             let text =
@@ -223,6 +222,17 @@ impl Connection {
             return Some(Rejection::because(RejectReason::TIME_MISMATCH));
         }
         self.wrong_vendor(&connect.vendor_class)
+    }
+
+    /// What is wrong when the partner tells this relationship.
+    fn another(&self, told: &Relationship) -> String {
+        match (told, &self.settings.partner) {
+            (Relationship::Address(told), Relationship::Address(known)) => format!(
+                "the partner has the address {told}, and is known here by {known}: set its `listen`, and `partner` here, to \
+                 the same"
+            ),
+            _ => "the two give the relationship different names: set the same `name` on both servers".to_owned(),
+        }
     }
 
     // F07-7.8.2-15.
@@ -285,7 +295,9 @@ impl Connection {
             return self.refuse(RejectReason::PROTOCOL_VERSION_MISMATCH, out);
         }
         if ack.relationship != self.settings.partner {
-            return self.refuse(RejectReason::INVALID_PARTNER, out);
+            let text = self.another(&ack.relationship);
+            let why = Rejection::saying(RejectReason::INVALID_PARTNER, text);
+            return self.end(Cause::RejectedByUs(why), out);
         }
         // In the same second it may be another one: its xid is that of our CONNECT, which no other connection has.
         if self.settings.codec.has_secret() && sent < self.settings.last_connect {

@@ -123,8 +123,8 @@ impl Cause {
     }
 }
 
-/// When the next connection is tried: at once after the loss of one that worked, then every few seconds, and after a
-/// refusal not before a minute (F07-8.2-03, -04, Q14).
+/// When the next connection is tried: at once after the loss of one that worked, then at the configured interval, and after a
+/// refusal not before a minute (F07-8.2-04, Q14).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retry {
     /// Between attempts that find nobody.
@@ -133,13 +133,16 @@ pub struct Retry {
     pub after_refusal: Interval,
 }
 
-impl Default for Retry {
-    fn default() -> Retry {
-        Retry { interval: Interval::from_seconds(5), after_refusal: Interval::from_seconds(60) }
-    }
-}
+/// A refusal is not repeated sooner than this, however often the partner is called else.
+const AFTER_REFUSAL: Interval = Interval::from_seconds(60);
 
 impl Retry {
+    /// A partner that is not there is called each `interval`; one that refused not sooner than a minute later.
+    /// F07-8.2-03.
+    pub fn each(interval: Interval) -> Retry {
+        Retry { interval, after_refusal: interval.max(AFTER_REFUSAL) }
+    }
+
     /// When to try after a connection ended, or could not be made, at `now`. `worked`: it had been established.
     /// F07-8.6-01.
     pub fn next(&self, now: Time, cause: &Cause, worked: bool) -> Time {
@@ -160,7 +163,7 @@ mod tests {
     /// F07-7.9-01, F07-7.12-02, F07-8.2-03, -04, F07-8.6-01.
     #[test]
     fn a_loss_is_mended_at_once_and_a_refusal_is_not_repeated_soon() {
-        let (retry, now) = (Retry::default(), Time::from_seconds(100));
+        let (retry, now) = (Retry::each(Interval::from_seconds(5)), Time::from_seconds(100));
         let after = |cause: &Cause, worked| retry.next(now, cause, worked).since(now).as_seconds();
         assert_eq!(after(&Cause::Lost, true), 0);
         assert_eq!(after(&Cause::Lost, false), 5);
@@ -169,6 +172,8 @@ mod tests {
         assert_eq!(after(&Cause::RejectedByPartner(why.clone()), false), 60);
         assert_eq!(after(&Cause::Disconnected(why), true), 60);
         assert_eq!(after(&Cause::Disconnected(Rejection::because(RejectReason::NO_TRAFFIC)), true), 5);
+        let slow = Retry::each(Interval::from_seconds(120));
+        assert_eq!((slow.interval, slow.after_refusal), (Interval::from_seconds(120), Interval::from_seconds(120)));
     }
 
     /// F07-7.9.2-03.

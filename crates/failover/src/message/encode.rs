@@ -231,14 +231,7 @@ impl Writer<'_> {
             return;
         }
         if let Some(ddns) = &update.ddns {
-            // F07-12.9-02.
-            let flags = u8::from(ddns.name_done)
-                | u8::from(ddns.controls_name) << 1
-                | u8::from(ddns.address_done) << 2
-                | u8::from(ddns.controls_address) << 3;
-            let mut value = vec![0, flags];
-            value.extend_from_slice(&ddns.name);
-            self.option(OptionKind::Ddns, &value);
+            self.option(OptionKind::Ddns, &ddns.to_bytes());
         }
         for (kind, options) in [
             (OptionKind::ClientRequestOptions, &update.request_options),

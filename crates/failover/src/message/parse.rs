@@ -437,7 +437,7 @@ impl<'a> Reader<'a> {
             potential_expiration: options.time(OptionKind::PotentialExpirationTime),
             start_time_of_state: options.time(OptionKind::StartTimeOfState),
             client_last_transaction_time: options.time(OptionKind::ClientLastTransactionTime),
-            ddns: options.get(OptionKind::Ddns).and_then(ddns),
+            ddns: options.get(OptionKind::Ddns).and_then(Ddns::from_bytes),
             request_options: options.get(OptionKind::ClientRequestOptions).and_then(client_options),
             reply_options: options.get(OptionKind::ClientReplyOptions).and_then(client_options),
         })
@@ -555,20 +555,6 @@ impl<'a> Reader<'a> {
             tandem: options.tandem(),
         })
     }
-}
-
-// F07-12.9-01.
-fn ddns(value: &[u8]) -> Option<Ddns> {
-    let (flags, name) = value.split_first_chunk::<2>()?;
-    // F07-12.9-03.
-    let flags = u16::from_be_bytes(*flags);
-    Some(Ddns {
-        name_done: flags & 1 != 0,
-        controls_name: flags & 2 != 0,
-        address_done: flags & 4 != 0,
-        controls_address: flags & 8 != 0,
-        name: name.to_vec(),
-    })
 }
 
 fn client_options(value: &[u8]) -> Option<ClientOptions> {

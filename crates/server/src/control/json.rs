@@ -6,8 +6,10 @@
 //! Who asks reads the answers by the same types. Bytes that a client sent are hexadecimal, and beside that text where every
 //! byte is printable ASCII: whatever a client sends, the answer is valid JSON, and harmless on a terminal.
 
+mod names;
 mod pair;
 
+pub use names::DnsUpdates;
 pub use pair::{Commanded, Relationship};
 
 use super::health::Health;
@@ -100,6 +102,21 @@ pub struct Lease {
     /// Option 82.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub relay_agent_information: Option<Octets>,
+    /// Option 81; its text is the name.
+    #[serde(rename = "client-FQDN", skip_serializing_if = "Option::is_none", default)]
+    pub client_fqdn: Option<Octets>,
+    /// Option 77.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub user_class: Option<Octets>,
+    /// Option 118; its text is the address.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub subnet_selection: Option<Octets>,
+    /// What the partner said of its DNS updates.
+    #[serde(rename = "DDNS", skip_serializing_if = "Option::is_none", default)]
+    pub ddns: Option<DnsUpdates>,
+    /// What the partner said that it answered: a magic number of four bytes, then options.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub client_reply_options: Option<Octets>,
 }
 
 /// One page of bindings, in the order of their addresses.
@@ -287,6 +304,11 @@ impl From<&LeaseView> for Lease {
             host_name: Octets::of(&view.host_name),
             vendor_class_identifier: Octets::of(&view.vendor_class),
             relay_agent_information: Octets::of(&view.relay_agent_information),
+            client_fqdn: names::fqdn(&view.client_fqdn),
+            user_class: Octets::of(&view.user_class),
+            subnet_selection: names::address(&view.subnet_selection),
+            ddns: view.ddns.as_ref().map(DnsUpdates::from),
+            client_reply_options: Octets::of(&view.reply_options),
         }
     }
 }
@@ -393,6 +415,11 @@ mod tests {
             host_name: b"\"\\\n\0\xff".to_vec(),
             relay_agent_information: vec![1, 1, b'"'],
             vendor_class: b"MSFT \"5.0\"".to_vec(),
+            user_class: vec![1, 0xff],
+            client_fqdn: b"\x04\0\0\x01\"\0".to_vec(),
+            subnet_selection: vec![10, 0, 0, 0],
+            ddns: failover::message::Ddns::from_bytes(b"\0\x03\x01\x1b\0"),
+            reply_options: vec![99, 130, 83, 99, 0xff],
         };
         let lease = Lease::from(&view);
         let text = serde_json::to_string(&lease).unwrap();
@@ -401,6 +428,8 @@ mod tests {
         assert_eq!(serde_json::from_str::<Lease>(&text).unwrap(), lease);
         assert_eq!(lease.vendor_class_identifier.unwrap().text.as_deref(), Some("MSFT \"5.0\""));
         assert_eq!(lease.host_name.unwrap().text, None);
+        assert!(text.contains("\"client-FQDN\":{\"hex\":\"040000012200\",\"text\":\"\\\\034.\"}"), "{text}");
+        assert!(text.contains("\"DDNS\":{\"name\":\"\\\\027.\",\"name-done\":true"), "{text}");
         assert_eq!(lease.client_hardware_address.as_deref(), Some("6/01:02:03"));
     }
 }

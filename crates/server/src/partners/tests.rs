@@ -169,6 +169,23 @@ fn nothing_is_said_before_the_disk_has_it_and_a_slow_disk_is_no_dead_partner() {
     assert!(run(&mut nodes, Duration::from_secs(5), are_normal));
 }
 
+/// F07-7.8.1-02.
+#[test]
+fn two_that_speak_draft_07_find_together() {
+    let start = Instant::now();
+    let node = |role| {
+        let (ours, theirs) = if role == Role::Primary { (1, 2) } else { (2, 1) };
+        // A first run cannot be told in draft-07: both wait for the MCLT.
+        Node::made(5, Made { ours, theirs, role, lines: "dialect = \"draft-07\"\nmclt = \"10s\"\n" }, start)
+    };
+    let mut nodes = vec![node(Role::Primary), node(Role::Secondary)];
+    let in_contact = |nodes: &[Node]| nodes.iter().all(|node| node.state().1);
+    assert!(run(&mut nodes, Duration::from_secs(10), in_contact), "{:?}", nodes[0].told);
+    assert!(run(&mut nodes, Duration::from_secs(40), are_normal), "{:?}", nodes[0].state());
+    let losses = nodes.iter().flat_map(|node| &node.told).filter(|(id, _)| *id == "TDM-2002").count();
+    assert_eq!(losses, 0, "{:?}", nodes.iter().map(|node| &node.told).collect::<Vec<_>>());
+}
+
 #[test]
 fn a_partner_that_goes_is_missed_at_once_and_found_again() {
     let mut nodes = pair(2);

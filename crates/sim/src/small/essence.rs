@@ -18,9 +18,7 @@ use std::net::Ipv4Addr;
 /// Fields that decide nothing: what people want to know, when a message left, and how often a store was opened.
 const IRRELEVANT: &[&str] = &[
     "hardware",
-    "host_name",
-    "relay_agent_information",
-    "vendor_class",
+    "details",
     "time",
     "store_identity",
     "store_generation",
