@@ -242,6 +242,12 @@ impl Dialect {
         }
     }
 
+    /// Whether the partner corrects the times that it is told by the difference of the clocks (F07-5.9-01). dhcpd takes each for a
+    /// time of its own clock: it is told them so. In the header it wants the wall clock of this machine, and refuses by it.
+    pub const fn corrects_times(self) -> bool {
+        !matches!(self, Dialect::Dhcpd)
+    }
+
     /// Whether the partner rejects an update that is older than what it knows (figure 7.1.3-1). dhcpd took EXPIRED over a lease that
     /// it had itself extended, while the BNDUPD about that was under way (`tests/captures/expired-over-a-running-lease.pcap`): it is
     /// told nothing on a connection before it has answered UPDREQ or UPDREQALL, which it does in every state.

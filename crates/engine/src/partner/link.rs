@@ -5,6 +5,7 @@
 //! *Must not know:* sockets; what a message does: one room each.
 
 use super::Endpoint;
+use crate::clock::ClockStamp;
 use crate::config::RelationshipId;
 use crate::counter::Counter;
 use crate::engine::Engine;
@@ -16,7 +17,7 @@ use failover::connection::{
 };
 use failover::endpoint::Event as Happening;
 use failover::message::{Codec, EncodeError, Message, Relationship, RelationshipName, TandemInfo, Xid};
-use failover::time::{Interval, Time};
+use failover::time::{Interval, Time, WallOffset};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::Ipv4Addr;
@@ -51,6 +52,13 @@ impl Links {
     pub(crate) fn own_clock_jumped(&mut self, by: Interval) {
         for (_, connection) in self.0.values_mut() {
             connection.own_clock_jumped(by);
+        }
+    }
+
+    /// The wall clock of this machine stands so to engine time.
+    pub(crate) fn wall_clock(&mut self, wall: WallOffset) {
+        for (_, connection) in self.0.values_mut() {
+            connection.wall_clock(wall);
         }
     }
 
@@ -246,6 +254,7 @@ impl Engine {
             service: endpoint.service(),
             tls: parts.tls_policy(),
             max_clock_difference: parts.dialect.clock_limit(),
+            wall: self.clock.as_ref().map_or(WallOffset::default(), ClockStamp::wall_offset),
             handshake_wait: HANDSHAKE_WAIT,
             ack_wait: ACK_WAIT,
             tandem: TandemInfo { heard: endpoint.record.heard, ..endpoint.machine.tandem() },
