@@ -83,7 +83,10 @@ fn every_key_has_its_effect() {
     assert!(parts.start_alone && parts.trusts_restart);
     let (config, _) = good(&with("restart-alone = \"refuse\"\npartner-kind = \"dhcpd\""));
     let parts = &config.engine.relationships()[0];
+    assert_eq!(parts.max_unacked, 10, "a dhcpd holds its BNDACKs until half as many wait");
     assert_eq!((parts.trusts_restart, parts.dialect), (false, Dialect::Dhcpd));
+    let (config, _) = good(&with("max-unacked = 30\npartner-kind = \"dhcpd\""));
+    assert_eq!(config.engine.relationships()[0].max_unacked, 30);
     let (config, _) = good(&PAIR.replace("\"primary\"", "\"secondary\""));
     assert_eq!(config.engine.relationships()[0].role, Role::Secondary);
 }

@@ -71,6 +71,8 @@ pub(crate) struct Endpoint {
     terms_differ: bool,
     /// Our requests for updates that are not answered.
     asked: BTreeMap<Ticket, RequestId>,
+    /// BNDUPDs of the partner that may take room from its window although nobody will ever answer them.
+    stuck: u32,
     /// What the machine was last told of trap T17.
     handover_pending: bool,
     outstanding: Outstanding,
@@ -182,6 +184,7 @@ impl Endpoint {
             is_refused: false,
             terms_differ: false,
             asked: BTreeMap::new(),
+            stuck: 0,
             handover_pending: false,
             outstanding: Outstanding::default(),
             refused: BTreeMap::new(),

@@ -345,3 +345,39 @@ fn a_loss_that_is_asked_about_twice_is_one() {
     talk.say(None, Message::UpdReqAll);
     assert_eq!(told(&talk), 2, "on another connection it may be another one");
 }
+
+/// What was under way when a connection broke off fills the window of a dhcpd until its state changes, and in PARTNER-DOWN it does
+/// not change: the transfer goes on only in what it is told to have room for on top of that.
+#[test]
+fn a_transfer_that_broke_off_gets_room_for_what_is_stuck() {
+    let room = |talk: &mut Talk| {
+        talk.heard.drain(..).find_map(|(_, message)| match message {
+            Message::ConnectAck(answer) => answer.answer.ok().map(|accepted| accepted.max_unacked_bndupd),
+            _ => None,
+        })
+    };
+    let mut talk = Talk::start(0);
+    talk.connect();
+    let usual = room(&mut talk).expect("CONNECTACK");
+    talk.state(FailoverState::PartnerDown);
+    for times in 2..5 {
+        talk.lose();
+        talk.call();
+        assert_eq!(room(&mut talk), Some(usual * times), "UPDREQALL was not answered");
+        talk.state(FailoverState::PartnerDown);
+    }
+    let asked = talk.heard.iter().find(|(_, message)| *message == Message::UpdReqAll).map(|(xid, _)| *xid);
+    talk.say(asked, Message::UpdDone);
+    talk.lose();
+    talk.call();
+    assert_eq!(room(&mut talk), Some(usual * 4), "what is stuck is so still");
+    talk.state(FailoverState::PartnerDown);
+    let asked = talk.heard.iter().find(|(_, message)| *message == Message::UpdReqAll).map(|(xid, _)| *xid);
+    talk.say(asked, Message::UpdDone);
+    talk.pass(MCLT + 60);
+    talk.state(FailoverState::Normal);
+    assert_eq!(talk.view().0, FailoverState::Normal);
+    talk.lose();
+    talk.call();
+    assert_eq!(room(&mut talk), Some(usual), "its state has changed");
+}

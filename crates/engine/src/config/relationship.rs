@@ -69,7 +69,7 @@ impl RelationshipParts {
             dialect: Dialect::Draft12,
             mclt,
             split: 128,
-            max_unacked: 64,
+            max_unacked: Dialect::Draft12.usual_max_unacked(),
             receive_timer: Interval::from_seconds(20),
             startup: None,
             safe_period: None,

@@ -6,7 +6,7 @@
 
 use super::Endpoint;
 use crate::clock::ClockStamp;
-use crate::config::RelationshipId;
+use crate::config::{MAX_UNACKED, RelationshipId};
 use crate::counter::Counter;
 use crate::engine::Engine;
 use crate::event::Event;
@@ -248,7 +248,7 @@ impl Engine {
             codec: Codec::new(parts.dialect, Ipv4Addr::UNSPECIFIED).with_secret(parts.secret.clone()),
             relationship: name.clone(),
             partner: name,
-            max_unacked_bndupd: parts.max_unacked,
+            max_unacked_bndupd: parts.max_unacked.saturating_add(endpoint.stuck).min(MAX_UNACKED),
             receive_timer,
             mclt: parts.mclt,
             service: endpoint.service(),
