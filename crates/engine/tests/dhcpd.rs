@@ -381,3 +381,30 @@ fn a_transfer_that_broke_off_gets_room_for_what_is_stuck() {
     talk.call();
     assert_eq!(room(&mut talk), Some(usual), "its state has changed");
 }
+
+/// Each opens a connection at the same time, and a primary dhcpd says CONNECT on both: if the second were taken in the place of the
+/// first, it would close that one too, for it is connected already.
+#[test]
+fn of_two_connections_at_once_one_is_enough() {
+    let ours = LinkId(2);
+    for connected_first in [false, true] {
+        let mut talk = Talk::start(0);
+        let connected = Input::Link(Link::Connected { link: ours, relationship: CAMPUS });
+        if connected_first {
+            talk.engine.handle(talk.now, connected, &mut talk.outbox);
+            talk.connect();
+        } else {
+            talk.connect();
+            talk.engine.handle(talk.now, connected, &mut talk.outbox);
+            talk.hear();
+        }
+        assert!(!talk.is_open, "ours is closed, when one stands: {connected_first}");
+        talk.heard.clear();
+        talk.link = ours;
+        talk.connect();
+        assert!(talk.heard.is_empty(), "{:?}", talk.heard);
+        talk.link = LINK;
+        talk.state(FailoverState::Recover);
+        assert!(talk.engine.endpoints(talk.now)[0].in_contact, "by the one that stood");
+    }
+}

@@ -459,6 +459,11 @@ impl Connection {
         self.end_with_disconnect(Cause::Asked(why), out);
     }
 
+    /// Another connection of the relationship was established meanwhile.
+    pub fn not_needed(&mut self, out: &mut Vec<Output>) {
+        self.end(Cause::Stimulus, out);
+    }
+
     /// TCP broke (F07-8.3-02).
     pub fn lost(&mut self, out: &mut Vec<Output>) {
         let silent = matches!(self.phase, Phase::Handshake { .. }) && self.buffer.is_empty();

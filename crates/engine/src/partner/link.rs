@@ -85,6 +85,10 @@ impl Engine {
         match *link {
             Link::Connected { link, relationship } => {
                 self.endpoint_mut(relationship).is_connecting = false;
+                if self.endpoint(relationship).has_enough_of_one() {
+                    outbox.partner_at_once(ToPartner::Close { link });
+                    return;
+                }
                 self.open(now, relationship, link, Opener::Us, outbox);
                 if self.links.get(link).is_some_and(|connection| !connection.is_over()) {
                     self.endpoint_mut(relationship).handshake = Some(link);
@@ -365,6 +369,11 @@ impl Engine {
         let endpoint = self.endpoint_mut(relationship);
         endpoint.link = Some(link);
         endpoint.handshake.take_if(|own| *own == link);
+        if endpoint.has_enough_of_one()
+            && let Some(other) = endpoint.handshake
+        {
+            self.on_link(now, other, outbox, Connection::not_needed);
+        }
     }
 
     fn closed(
@@ -446,6 +455,12 @@ impl Engine {
 }
 
 impl Endpoint {
+    /// Whether one that we opened ourselves is of no use any more, where the partner may use either: a dhcpd that is asked by one
+    /// says CONNECT on it at once, also when it is connected, and then closes both.
+    fn has_enough_of_one(&self) -> bool {
+        self.link.is_some() && !self.dialect.connects_on_own_connection_only()
+    }
+
     /// Whether another BNDUPD may be sent now: communications are OK (Q29), and the partner takes it (F07-7.3.2-08).
     pub(super) fn window_is_open(&self, links: &Links) -> bool {
         let room = self.link.and_then(|link| links.get(link)).map_or(0, Connection::room);

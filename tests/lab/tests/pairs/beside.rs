@@ -11,6 +11,10 @@ use std::time::Duration;
 /// In order where the two did not hear each other: a dhcpd tells the end of a lease that the other has extended, and is told no.
 pub const OVERTAKEN: &str = "rejected: outdated binding information";
 
+/// In order where both heard the same message of a client: of updates that cross the primary refuses the one that it is told (trap
+/// T22).
+pub const CROSSED: &str = "rejected: less critical binding information";
+
 /// In order where Tandem was asked to end: it says PAUSED, and closes the connection.
 pub const PAUSED: &str = "Failover DISCONNECT from campus: Unknown Error.";
 

@@ -160,7 +160,9 @@ fn lease_expires_in_partner_down(tandem: Side) {
         member.server.addresses(&member.node).get(&address).map(|lease| lease.status.clone())
     };
     for address in forgotten {
-        assert_eq!(status(&pair, address).as_deref(), Some("active"));
+        assert_eq!(status(&pair, address).as_deref(), Some("active"), "{address}");
+    }
+    for address in forgotten {
         lab::wait_for(&format!("{address} to be free"), seconds(200), || {
             status(&pair, address).filter(|status| status == "free" || status == "backup")
         });
