@@ -8,6 +8,7 @@ packages=(
     isc-dhcp-relay dnsmasq-base
     isc-dhcp-server kea-admin        # the other server; perfdhcp
     iptables                         # cuts what the two dhcpd of interop/ say to each other
+    faketime                         # clocks of servers that do not agree
     openssl                          # certificates, as README makes them
     gcc libc6-dev                    # the shim before fdatasync, the sender of raw frames
     "$@"

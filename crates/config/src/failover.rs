@@ -105,9 +105,9 @@ fn relationship(mut section: Section<'_>, all: &mut Relationships, report: &mut 
     if let Some(split) = number_of(&mut section, "split", range, report) {
         parts.split = u16::try_from(split).unwrap_or(u16::MAX);
     }
-    if let Some(count) = number_of(&mut section, "max-unacked", range, report) {
-        parts.max_unacked = u32::try_from(count).unwrap_or(u32::MAX);
-    }
+    let count = number_of(&mut section, "max-unacked", range, report);
+    parts.max_unacked =
+        count.map_or(parts.dialect.usual_max_unacked(), |count| u32::try_from(count).unwrap_or(u32::MAX));
     if let Some(timer) = duration_of(&mut section, "receive-timer", report) {
         parts.receive_timer = timer;
     }
@@ -174,7 +174,7 @@ fn dialect(section: &mut Section<'_>, report: &mut Report) -> Dialect {
     }
 }
 
-/// What a dhcpd has no part of, and what it costs to have one as partner (docs/dhcpd.md).
+/// What a dhcpd has no part of, and what it costs to have one as partner (docs/dhcpd-partner.md).
 fn beside_dhcpd(section: &mut Section<'_>, report: &mut Report) {
     let mut span = |key: &'static str| section.get(key).map(toml::Spanned::span);
     if let Some(span) = span("delayed-service") {
@@ -182,9 +182,9 @@ fn beside_dhcpd(section: &mut Section<'_>, report: &mut Report) {
                        same";
         report.warning(span, message.to_owned(), "here");
     }
-    let message = "a dhcpd refuses a partner whose clock is more than 60 s away, and corrects no time that it is told: keep \
-                   both clocks synchronised. Where the partner down was not really down, and after a lost disk or an \
-                   untold renewal, it gives one address to two clients, whoever its partner is: read docs/dhcpd.md";
+    let message = "a dhcpd refuses a partner whose clock is more than 60 s away: keep both \
+                   clocks synchronised. Where the partner down was not really down, and after a lost disk or an \
+                   untold renewal, it gives one address to two clients, whoever its partner is: read docs/dhcpd-partner.md";
     report.warning(span("partner-kind").unwrap_or(0..0), message.to_owned(), "here");
 }
 

@@ -87,6 +87,7 @@ fn every_key_has_its_effect() {
     assert_eq!((parts.connect_interval, parts.max_clock_difference()), (seconds(30), Some(seconds(300))));
     let (config, _) = good(&with("restart-alone = \"refuse\"\npartner-kind = \"dhcpd\""));
     let parts = &config.engine.relationships()[0];
+    assert_eq!(parts.max_unacked, 10, "a dhcpd holds its BNDACKs until half as many wait");
     assert_eq!((parts.trusts_restart, parts.dialect), (false, Dialect::Dhcpd));
     assert_eq!((parts.connect_interval, parts.max_clock_difference()), (seconds(5), Some(seconds(60))));
     let (config, _) = good(&with("partner-kind = \"dhcpd\"\nmax-clock-difference = \"20s\""));
@@ -95,6 +96,8 @@ fn every_key_has_its_effect() {
     let parts = &config.engine.relationships()[0];
     let [own, partner] = [1, 2].map(|last| Ipv4Addr::new(192, 0, 2, last));
     assert_eq!((parts.dialect, parts.addresses), (Dialect::Draft07, Some(Addresses { own, partner })));
+    let (config, _) = good(&with("max-unacked = 30\npartner-kind = \"dhcpd\""));
+    assert_eq!(config.engine.relationships()[0].max_unacked, 30);
     let (config, _) = good(&PAIR.replace("\"primary\"", "\"secondary\""));
     assert_eq!(config.engine.relationships()[0].role, Role::Secondary);
 }

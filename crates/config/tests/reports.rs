@@ -83,7 +83,7 @@ fn good() -> ServerConfig {
         parse("tandem.toml", GOOD).unwrap_or_else(|report| panic!("{}", report.render(false)));
     // A dhcpd as partner is never without a word of warning.
     let said: Vec<&str> = report.diagnostics().iter().map(|found| found.message.as_str()).collect();
-    assert!(matches!(said[..], [one] if one.contains("docs/dhcpd.md")), "{said:?}");
+    assert!(matches!(said[..], [one] if one.contains("docs/dhcpd-partner.md")), "{said:?}");
     config
 }
 

@@ -73,7 +73,7 @@ fn said(text: &str) -> (Severity, usize, usize, String) {
     let report = match parse("tandem.toml", text) {
         Ok((_, report)) | Err(report) => report,
     };
-    let of_dhcpd = |found: &&Diagnostic| found.message.contains("read docs/dhcpd.md");
+    let of_dhcpd = |found: &&Diagnostic| found.message.contains("read docs/dhcpd-partner.md");
     let others: Vec<&Diagnostic> = report.diagnostics().iter().filter(|found| !of_dhcpd(found)).collect();
     let [found] = others[..] else { panic!("{}", report.render(false)) };
     (found.severity, found.line, found.column, found.message.clone())

@@ -8,7 +8,7 @@
 //! trap T21). Within one boot it never follows a step of the wall clock, except forward when time was lost (a frozen
 //! machine). After a reboot it is taken from wall time, never behind the last stamp.
 
-use failover::time::{Interval, Time};
+use failover::time::{Interval, Time, WallOffset};
 
 /// Steps of the wall clock below this are not worth a word.
 const STEP: Interval = Interval::from_seconds(2);
@@ -41,6 +41,15 @@ pub struct ClockStamp {
     pub boot: BootId,
     /// Whether wall time was synchronised then.
     pub synchronised: bool,
+}
+
+impl ClockStamp {
+    /// How far wall time was ahead of engine time.
+    pub(crate) fn wall_offset(&self) -> WallOffset {
+        let millis = i128::from(self.wall.as_millis()) - i128::from(self.engine.as_millis());
+        let (half, second) = (500 * millis.signum(), 1000);
+        WallOffset(i64::try_from((millis + half) / second).unwrap_or(0))
+    }
 }
 
 /// Engine time, going on.

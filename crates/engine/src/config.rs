@@ -9,6 +9,7 @@ mod check;
 mod options;
 mod relationship;
 
+pub(crate) use check::MAX_UNACKED;
 pub use check::{Fault, Place, Problem};
 pub use options::{OptionSet, SET_BY_SERVER};
 pub use relationship::{Addresses, CERTIFICATE_WARNING, RelationshipId, RelationshipParts, TlsParts};

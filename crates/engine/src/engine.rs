@@ -52,7 +52,7 @@ pub struct Engine {
     pub(crate) store: ([u8; 16], u64),
     /// What the store was last run with.
     pub(crate) former: Former,
-    clock: Option<ClockStamp>,
+    pub(crate) clock: Option<ClockStamp>,
     /// Due work was left over at the last call.
     pub(crate) more: bool,
 }
@@ -174,6 +174,7 @@ impl Engine {
     /// counts from then, and keeps the address for that much longer. In a new boot nothing was counted: if the last one never
     /// knew the right time, all that passed since its last stamp may have been lost.
     fn take_clock(&mut self, stamp: ClockStamp) {
+        self.links.wall_clock(stamp.wall_offset());
         let before = self.clock.replace(stamp);
         let Some(before) = before.filter(|before| before.boot == stamp.boot || !before.synchronised) else {
             return;

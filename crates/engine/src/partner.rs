@@ -74,6 +74,8 @@ pub(crate) struct Endpoint {
     dns_is_told: bool,
     /// Our requests for updates that are not answered.
     asked: BTreeMap<Ticket, RequestId>,
+    /// BNDUPDs of the partner that may take room from its window although nobody will ever answer them.
+    stuck: u32,
     /// What the machine was last told of trap T17.
     handover_pending: bool,
     outstanding: Outstanding,
@@ -192,6 +194,7 @@ impl Endpoint {
             terms_differ: false,
             dns_is_told: false,
             asked: BTreeMap::new(),
+            stuck: 0,
             handover_pending: false,
             outstanding: Outstanding::default(),
             refused: BTreeMap::new(),

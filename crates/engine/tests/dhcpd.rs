@@ -6,6 +6,7 @@ mod common;
 mod link;
 
 use common::{INTERFACE, START, ip, seconds};
+use engine::clock::{BootId, ClockStamp};
 use engine::config::{Config, Parts};
 use engine::{Batch, Engine, Input, Interface, Link, LinkId, Outbox, Position, ToPartner};
 use failover::balance::HashBucketAssignment;
@@ -40,6 +41,8 @@ struct Talk {
     heard: Vec<(Xid, Message)>,
     is_open: bool,
     link: LinkId,
+    /// Numbers of the events that were logged.
+    events: Vec<&'static str>,
 }
 
 impl Talk {
@@ -53,7 +56,17 @@ impl Talk {
         let interfaces = [Interface { id: INTERFACE, addresses: vec![ip("10.0.0.2")] }];
         engine.handle(now, Input::Interfaces(&interfaces), &mut outbox);
         engine.handle(now, Input::Link(Link::Accepted { link: LINK, relationship: CAMPUS }), &mut outbox);
-        Talk { engine, outbox, now, ahead, next_xid: 1, heard: Vec::new(), is_open: true, link: LINK }
+        Talk {
+            engine,
+            outbox,
+            now,
+            ahead,
+            next_xid: 1,
+            heard: Vec::new(),
+            is_open: true,
+            link: LINK,
+            events: Vec::new(),
+        }
     }
 
     fn codec() -> Codec {
@@ -76,6 +89,7 @@ impl Talk {
     /// What is recorded is stable at once.
     fn hear(&mut self) {
         let mut batch = self.outbox.seal(Batch::default());
+        self.events.extend(batch.events().0.iter().map(|event| event.entry().id));
         let end = batch.end();
         batch.release(end, self.now, |_, _| {});
         let mut out = Vec::new();
@@ -164,6 +178,18 @@ impl Talk {
                 self.say(None, Message::Contact);
             }
         }
+    }
+
+    /// The wall clock of this machine is looked at, and is this far ahead of engine time.
+    fn look_at_wall_clock(&mut self, ahead: u32) {
+        let stamp = ClockStamp {
+            engine: self.now,
+            since_boot: seconds(self.now.as_seconds() - START),
+            wall: self.now.plus(seconds(ahead.into())),
+            boot: BootId([1; 16]),
+            synchronised: false,
+        };
+        self.engine.note_clock(stamp, &mut self.outbox);
     }
 
     /// The connection breaks.
@@ -281,4 +307,104 @@ fn a_lease_that_it_extended_meanwhile_is_not_told_to_be_over() {
     talk.acknowledge();
     talk.pass(100);
     assert!(talk.told().contains(&(extended, BindingStatus::Expired)), "now it is over: {:?}", talk.told());
+}
+
+/// The clock of this machine was wrong, and is set right by hand: engine time does not follow, and dhcpd compares wall clocks.
+#[test]
+fn a_clock_that_was_mended_is_no_reason_to_refuse_a_dhcpd() {
+    let mut talk = Talk::start(100);
+    talk.connect();
+    assert!(!talk.is_open, "100 s apart");
+    talk.look_at_wall_clock(100);
+    talk.call();
+    assert!(talk.is_open, "the wall clock is right again");
+    talk.state(FailoverState::Recover);
+    let asked = talk.heard.iter().find(|(_, message)| *message == Message::UpdReqAll).map(|(xid, _)| *xid);
+    talk.say(asked, Message::UpdDone);
+    let since = talk.heard.iter().rev().find_map(|(_, message)| match message {
+        Message::State(state) if state.state == FailoverState::RecoverWait => Some(state.since),
+        _ => None,
+    });
+    assert_eq!(since, Some(WireTime(talk.now.to_wire().0 + 100)), "told by the clock of the dhcpd");
+}
+
+/// A dhcpd in RECOVER asks by UPDREQALL, and once more as soon as it hears STATE: that is one loss.
+#[test]
+fn a_loss_that_is_asked_about_twice_is_one() {
+    let mut talk = Talk::start(0);
+    talk.connect();
+    talk.state(FailoverState::Recover);
+    talk.say(None, Message::UpdReqAll);
+    talk.say(None, Message::UpdReqAll);
+    let told = |talk: &Talk| talk.events.iter().filter(|event| **event == "TDM-2012").count();
+    assert_eq!(talk.heard.iter().filter(|(_, message)| *message == Message::UpdDone).count(), 2);
+    assert_eq!(told(&talk), 1);
+    talk.lose();
+    talk.call();
+    talk.state(FailoverState::Recover);
+    talk.say(None, Message::UpdReqAll);
+    assert_eq!(told(&talk), 2, "on another connection it may be another one");
+}
+
+/// What was under way when a connection broke off fills the window of a dhcpd until its state changes, and in PARTNER-DOWN it does
+/// not change: the transfer goes on only in what it is told to have room for on top of that.
+#[test]
+fn a_transfer_that_broke_off_gets_room_for_what_is_stuck() {
+    let room = |talk: &mut Talk| {
+        talk.heard.drain(..).find_map(|(_, message)| match message {
+            Message::ConnectAck(answer) => answer.answer.ok().map(|accepted| accepted.max_unacked_bndupd),
+            _ => None,
+        })
+    };
+    let mut talk = Talk::start(0);
+    talk.connect();
+    let usual = room(&mut talk).expect("CONNECTACK");
+    talk.state(FailoverState::PartnerDown);
+    for times in 2..5 {
+        talk.lose();
+        talk.call();
+        assert_eq!(room(&mut talk), Some(usual * times), "UPDREQALL was not answered");
+        talk.state(FailoverState::PartnerDown);
+    }
+    let asked = talk.heard.iter().find(|(_, message)| *message == Message::UpdReqAll).map(|(xid, _)| *xid);
+    talk.say(asked, Message::UpdDone);
+    talk.lose();
+    talk.call();
+    assert_eq!(room(&mut talk), Some(usual * 4), "what is stuck is so still");
+    talk.state(FailoverState::PartnerDown);
+    let asked = talk.heard.iter().find(|(_, message)| *message == Message::UpdReqAll).map(|(xid, _)| *xid);
+    talk.say(asked, Message::UpdDone);
+    talk.pass(MCLT + 60);
+    talk.state(FailoverState::Normal);
+    assert_eq!(talk.view().0, FailoverState::Normal);
+    talk.lose();
+    talk.call();
+    assert_eq!(room(&mut talk), Some(usual), "its state has changed");
+}
+
+/// Each opens a connection at the same time, and a primary dhcpd says CONNECT on both: if the second were taken in the place of the
+/// first, it would close that one too, for it is connected already.
+#[test]
+fn of_two_connections_at_once_one_is_enough() {
+    let ours = LinkId(2);
+    for connected_first in [false, true] {
+        let mut talk = Talk::start(0);
+        let connected = Input::Link(Link::Connected { link: ours, relationship: CAMPUS });
+        if connected_first {
+            talk.engine.handle(talk.now, connected, &mut talk.outbox);
+            talk.connect();
+        } else {
+            talk.connect();
+            talk.engine.handle(talk.now, connected, &mut talk.outbox);
+            talk.hear();
+        }
+        assert!(!talk.is_open, "ours is closed, when one stands: {connected_first}");
+        talk.heard.clear();
+        talk.link = ours;
+        talk.connect();
+        assert!(talk.heard.is_empty(), "{:?}", talk.heard);
+        talk.link = LINK;
+        talk.state(FailoverState::Recover);
+        assert!(talk.engine.endpoints(talk.now)[0].in_contact, "by the one that stood");
+    }
 }

@@ -23,7 +23,7 @@ use crate::message::{
     RejectReason, Rejection, Relationship, StateMessage, TandemInfo, Xid, frame_length,
 };
 use crate::state::Role;
-use crate::time::{ClockDelta, Interval, Time, WireTime};
+use crate::time::{ClockDelta, Interval, Time, WallOffset, WireTime};
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -56,6 +56,8 @@ pub struct Settings {
     pub tls: TlsPolicy,
     /// How far the clocks may differ; `None`: as far as they like (F07-5.9-01, -02).
     pub max_clock_difference: Option<Interval>,
+    /// How our wall clock stands to the time that we are called with.
+    pub wall: WallOffset,
     /// How long CONNECT or CONNECTACK is waited for (dhcpd: 15 s).
     pub handshake_wait: Interval,
     /// How long BNDUPDs may go unanswered while none is answered.
@@ -350,9 +352,11 @@ impl Connection {
     pub fn encode(&mut self, now: Time, outgoing: Outgoing, out: &mut Vec<u8>) -> Result<(), EncodeError> {
         let message_type = outgoing.message.message_type();
         let xid = outgoing.reply_to.unwrap_or(Xid(self.next_xid));
-        // Rounded down: the partner takes the difference to its receipt for delay (F07-6.1-08).
-        let time = WireTime(u32::try_from(now.as_seconds()).unwrap_or(u32::MAX));
-        self.settings.codec.encode(&Envelope { time, xid, message: outgoing.message }, out)?;
+        let mut message = outgoing.message;
+        if !self.dialect().corrects_times() {
+            message.tell_by_clock_of_partner(self.clock_delta());
+        }
+        self.settings.codec.encode(&Envelope { time: self.header_time(now), xid, message }, out)?;
         if outgoing.reply_to.is_none() {
             // F07-6.1-11.
             self.next_xid = self.next_xid.saturating_add(1);
@@ -371,6 +375,18 @@ impl Connection {
             self.send_by = now.plus(self.send_interval);
         }
         Ok(())
+    }
+
+    /// The time of a message that is sent at `now`. Rounded down: the partner takes the difference to its receipt for delay
+    /// (F07-6.1-08).
+    fn header_time(&self, now: Time) -> WireTime {
+        let seconds = i128::from(now.as_seconds()) + i128::from(self.wall().0);
+        WireTime(u32::try_from(seconds.max(1)).unwrap_or(u32::MAX))
+    }
+
+    /// How the clock by which the partner compares itself with us stands to engine time.
+    fn wall(&self) -> WallOffset {
+        if self.dialect().corrects_times() { WallOffset::default() } else { self.settings.wall }
     }
 
     /// Takes bytes from TCP, as they come. Keeps less than one message (F07-8.3-04).
@@ -443,6 +459,11 @@ impl Connection {
     /// Closes because the engine wants it so: DISCONNECT, when the connection was established (F07-8.6-05).
     pub fn disconnect(&mut self, why: Rejection, out: &mut Vec<Output>) {
         self.end_with_disconnect(Cause::Asked(why), out);
+    }
+
+    /// Another connection of the relationship was established meanwhile.
+    pub fn not_needed(&mut self, out: &mut Vec<Output>) {
+        self.end(Cause::Stimulus, out);
     }
 
     /// TCP broke (F07-8.3-02).
@@ -617,6 +638,11 @@ impl Connection {
         }
     }
 
+    /// Our wall clock was looked at: it stands so to engine time.
+    pub fn wall_clock(&mut self, wall: WallOffset) {
+        self.settings.wall = wall;
+    }
+
     /// False when the clocks are further apart than allowed; then the connection is over.
     fn take_clock_sample(&mut self, now: Time, sent: WireTime, out: &mut Vec<Output>) -> bool {
         let Some(clock) = &mut self.clock else { return true };
@@ -635,7 +661,13 @@ impl Connection {
     }
 
     fn clock_is_allowed(&self, delta: ClockDelta) -> bool {
-        self.settings.max_clock_difference.is_none_or(|most| delta.0.unsigned_abs() <= most.as_seconds())
+        let apart = self.apart(delta).0.unsigned_abs();
+        self.settings.max_clock_difference.is_none_or(|most| apart <= most.as_seconds())
+    }
+
+    /// The difference of the two clocks as people see them.
+    fn apart(&self, delta: ClockDelta) -> ClockDelta {
+        ClockDelta(delta.0.saturating_add(self.wall().0))
     }
 
     /// Why a CONNECT that could not be read is rejected goes back in a CONNECTACK (F07 7.8.2).
@@ -671,6 +703,7 @@ mod tests {
             service: Service { buckets: HashBucketAssignment::ALL_PRIMARY, delayed_service: None },
             tls: TlsPolicy::No,
             max_clock_difference: None,
+            wall: WallOffset::default(),
             handshake_wait: Interval::from_seconds(15),
             ack_wait: Interval::from_seconds(30),
             tandem: TandemInfo::default(),

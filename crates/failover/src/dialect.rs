@@ -255,6 +255,29 @@ impl Dialect {
         }
     }
 
+    /// Whether the partner corrects the times that it is told by the difference of the clocks (F07-5.9-01). dhcpd takes each for a
+    /// time of its own clock: it is told them so. In the header it wants the wall clock of this machine, and refuses by it.
+    pub const fn corrects_times(self) -> bool {
+        !matches!(self, Dialect::Dhcpd)
+    }
+
+    /// max-unacked-bndupd, where nobody says another (F07-7.8.1-04). dhcpd keeps its BNDACKs until half as many wait for company,
+    /// or 2 s are over; as it takes 10 BNDUPDs itself in its examples, there would never be half of a large number, and 5 BNDUPDs a
+    /// second would be all.
+    pub const fn usual_max_unacked(self) -> u32 {
+        match self {
+            Dialect::Dhcpd => 10,
+            Dialect::Draft12 | Dialect::Draft07 => 64,
+        }
+    }
+
+    /// Whether what was under way when a connection broke off takes room from the partner's window as long as the partner's state does
+    /// not change. A dhcpd in PARTNER-DOWN whose answer to UPDREQALL broke off sends nothing more, on any connection, unless
+    /// max-unacked-bndupd is larger there than what is stuck.
+    pub const fn keeps_what_is_under_way(self) -> bool {
+        matches!(self, Dialect::Dhcpd)
+    }
+
     /// Whether the partner rejects an update that is older than what it knows (figure 7.1.3-1). dhcpd took EXPIRED over a lease that
     /// it had itself extended, while the BNDUPD about that was under way (`tests/captures/expired-over-a-running-lease.pcap`): it is
     /// told nothing on a connection before it has answered UPDREQ or UPDREQALL, which it does in every state.

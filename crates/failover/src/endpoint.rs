@@ -67,6 +67,8 @@ struct Link {
     owed: Vec<Xid>,
     /// The partner sent UPDREQ or UPDREQALL on this connection.
     partner_requested: bool,
+    /// A partner of another make sent UPDREQALL on this connection: the loss of which that tells is known.
+    told_of_loss: bool,
     /// We asked for its end: nothing more is told.
     closing: bool,
 }
@@ -168,7 +170,7 @@ impl Endpoint {
         let link = link.as_ref().map(|link| {
             let Link { partner, partner_tandem, last_told, requested, progress_by, owed, .. } = link;
             let forgot = partner_tandem.map(|tandem| tandem.storage_lost.is_some());
-            let flags = [link.partner_requested, link.closing, link.caught_up];
+            let flags = [link.partner_requested, link.told_of_loss, link.closing, link.caught_up];
             (partner, forgot, last_told, requested, progress_by, owed, flags)
         });
         let flags = [had_record, proven, entered_partner_down, handover_pending, &self.dirty];
@@ -384,6 +386,7 @@ impl Endpoint {
             caught_up: self.settings.dialect.judges_updates(),
             owed: Vec::new(),
             partner_requested: false,
+            told_of_loss: false,
             closing: false,
         });
         // A partner that has never been in contact says that nothing was lost here (D12-9.6.2-02), unless somebody knows better:
@@ -578,10 +581,11 @@ impl Endpoint {
                 self.dirty = true;
             }
             let loss = match (self.stored.owes_everything, self.stored.partner_loss) {
-                // The same loss, asked again after an interruption.
-                (true, Some(loss)) => loss,
+                // The same loss, asked again after an interruption, or at once: a dhcpd asks twice.
+                (owes, Some(loss)) if owes || link.told_of_loss => loss,
                 (_, loss) => loss.map_or(1, |loss| loss.wrapping_add(1)),
             };
+            link.told_of_loss = true;
             self.partner_lost(loss, out);
         }
         if all && !self.stored.owes_everything {

@@ -20,7 +20,7 @@ pub use vendor::{HeardStore, TandemInfo, VENDOR_CLASS};
 use crate::balance::HashBucketAssignment;
 use crate::binding::BindingStatus;
 use crate::state::FailoverState;
-use crate::time::{Interval, WireTime};
+use crate::time::{ClockDelta, Interval, WireTime};
 use std::fmt;
 use std::net::Ipv4Addr;
 
@@ -230,6 +230,27 @@ pub enum Message {
 }
 
 impl Message {
+    /// Puts every time of ours in it into the clock of a partner that does not do so itself
+    /// ([`crate::dialect::Dialect::corrects_times`]).
+    pub(crate) fn tell_by_clock_of_partner(&mut self, delta: ClockDelta) {
+        let tell = |time: &mut WireTime| *time = time.by_clock_of_partner(delta);
+        match self {
+            Message::State(state) => tell(&mut state.since),
+            Message::BndUpd(updates) => {
+                for update in &mut updates.updates {
+                    let times = [
+                        &mut update.lease_expiration,
+                        &mut update.potential_expiration,
+                        &mut update.start_time_of_state,
+                        &mut update.client_last_transaction_time,
+                    ];
+                    times.into_iter().flatten().for_each(tell);
+                }
+            }
+            _ => {}
+        }
+    }
+
     /// Its kind.
     pub const fn message_type(&self) -> MessageType {
         match self {

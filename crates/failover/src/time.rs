@@ -22,6 +22,11 @@ pub struct WireTime(pub u32);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct ClockDelta(pub i64);
 
+/// How far this machine's wall clock is ahead of engine time, in seconds. Engine time follows no step of it, so that the two may
+/// stay apart for as long as the machine runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct WallOffset(pub i64);
+
 impl Time {
     /// The start of 1970: "no time", for a field that was never set.
     pub const ZERO: Time = Time(0);
@@ -133,6 +138,17 @@ impl WireTime {
     /// "No end" (Q22).
     pub const NEVER: WireTime = WireTime(u32::MAX);
 
+    /// The time of ours that this is, in the clock of the partner: what [`WireTime::to_time`] undoes. 0 and all ones stay (Q22);
+    /// saturates.
+    #[must_use]
+    pub fn by_clock_of_partner(self, delta: ClockDelta) -> WireTime {
+        if matches!(self.0, 0 | u32::MAX) {
+            return self;
+        }
+        let theirs = i128::from(self.0) - i128::from(delta.0);
+        WireTime(u32::try_from(theirs.max(1)).unwrap_or(u32::MAX))
+    }
+
     /// In our clock. 0 ("none") and all ones ("never") are not corrected (Q22); the sum saturates.
     pub fn to_time(self, delta: ClockDelta) -> Time {
         match self.0 {
@@ -191,6 +207,10 @@ mod tests {
         assert_eq!(WireTime(0).to_time(ClockDelta(50)), Time::ZERO);
         assert_eq!(WireTime::NEVER.to_time(ClockDelta(-50)), Time::NEVER);
         assert_eq!(WireTime(10).to_time(ClockDelta(-30)), Time::from_seconds(1));
+        assert_eq!(WireTime(70).by_clock_of_partner(ClockDelta(-30)), WireTime(100));
+        assert_eq!(WireTime(0).by_clock_of_partner(ClockDelta(50)), WireTime(0));
+        assert_eq!(WireTime::NEVER.by_clock_of_partner(ClockDelta(50)), WireTime::NEVER);
+        assert_eq!(WireTime(10).by_clock_of_partner(ClockDelta(30)), WireTime(1));
     }
 
     /// F07-6.2-03.

@@ -6,15 +6,16 @@ mod ends;
 
 use ends::{End, PRIMARY, Pair, SECONDARY, contact, free, kinds, pair, seconds, settings, start};
 use failover::balance::{HashBucketAssignment, Service};
+use failover::binding::BindingStatus;
 use failover::connection::{Cause, Connection, Opener, Output, Received, Settings, Ticket, TlsPolicy};
 use failover::dialect::Dialect;
 use failover::digest::Secret;
 use failover::message::{
-    BindingAck, Codec, Message, MessageType, RejectReason, Rejection, Relationship, RelationshipName,
-    StateMessage,
+    BindingAck, BindingUpdate, Codec, Connect, Envelope, Message, MessageType, Parsed, RejectReason,
+    Rejection, Relationship, RelationshipName, StateMessage, TlsRequest, Xid, frame_length,
 };
 use failover::state::{FailoverState, Role};
-use failover::time::ClockDelta;
+use failover::time::{ClockDelta, WallOffset, WireTime};
 use proptest::prelude::*;
 use std::net::Ipv4Addr;
 
@@ -178,6 +179,94 @@ fn clocks_may_differ_unless_the_operator_says_otherwise() {
     pair.run(start());
     assert!(matches!(pair.primary.cause(), Some(Cause::RejectedByUs(why)) if why.reason.0 == 4));
     assert!(matches!(pair.secondary.cause(), Some(Cause::Disconnected(why)) if why.reason.0 == 4));
+}
+
+/// A secondary of ours to which a dhcpd says CONNECT. The clock of the dhcpd, and our wall clock, are ahead of engine time by so
+/// much.
+fn called_by_dhcpd(ahead: u64, wall: i64) -> End {
+    let mut settings = settings(Role::Secondary, Dialect::Dhcpd);
+    settings.max_clock_difference = Dialect::Dhcpd.clock_limit();
+    settings.wall = WallOffset(wall);
+    let connect = Connect {
+        relationship: settings.partner.clone(),
+        max_unacked_bndupd: 10,
+        receive_timer: seconds(20),
+        vendor_class: b"isc-4.4.3-P1".to_vec(),
+        protocol_version: 1,
+        tls_request: Some(TlsRequest::No),
+        mclt: settings.mclt,
+        buckets: settings.service.buckets,
+        delayed_service: None,
+        tandem: None,
+    };
+    let time = start().plus(seconds(ahead)).to_wire();
+    let mut bytes = Vec::new();
+    let envelope = Envelope { time, xid: Xid(1), message: Message::Connect(connect) };
+    settings.codec.encode(&envelope, &mut bytes).unwrap();
+    let mut end = End::new(settings, Opener::Partner);
+    end.receive(start(), &bytes);
+    end
+}
+
+/// What this end sent last.
+fn last_sent(end: &mut End) -> Envelope {
+    let bytes = std::mem::take(&mut end.to_send);
+    let mut rest = &bytes[..];
+    let mut last = None;
+    while let Ok(Some(length)) = frame_length(rest) {
+        let (frame, after) = rest.split_at(length);
+        (last, rest) = (Some(frame), after);
+    }
+    match Codec::new(Dialect::Dhcpd, SECONDARY).parse(last.unwrap()) {
+        Ok(Parsed::Message(envelope)) => envelope,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// dhcpd corrects nothing: every time that it is told is one of its own clock (F07-5.9-01).
+#[test]
+fn a_dhcpd_is_told_times_by_its_own_clock() {
+    let mut end = called_by_dhcpd(59, 0);
+    assert_eq!(end.established().delta, ClockDelta(-59));
+    assert_eq!(last_sent(&mut end).time, start().to_wire(), "the header has the time of this machine");
+    let mut update = BindingUpdate::new(PRIMARY, BindingStatus::Active);
+    update.lease_expiration = Some(start().plus(seconds(1000)).to_wire());
+    update.potential_expiration = Some(WireTime::NEVER);
+    update.start_time_of_state = Some(start().to_wire());
+    update.client_last_transaction_time = Some(WireTime(0));
+    end.request(start(), Message::BndUpd(vec![update].into()));
+    let Message::BndUpd(told) = last_sent(&mut end).message else { panic!("another message") };
+    let told = told.updates.first().unwrap();
+    let by_its_clock = |after: u64| Some(start().plus(seconds(59 + after)).to_wire());
+    assert_eq!(told.lease_expiration, by_its_clock(1000));
+    assert_eq!(told.start_time_of_state, by_its_clock(0));
+    assert_eq!(told.potential_expiration, Some(WireTime::NEVER));
+    assert_eq!(told.client_last_transaction_time, Some(WireTime(0)));
+    let since = start().plus(seconds(7)).to_wire();
+    let state = StateMessage { state: FailoverState::Normal, startup: false, since, tandem: None };
+    end.request(start(), Message::State(state));
+    let Message::State(told) = last_sent(&mut end).message else { panic!("another message") };
+    assert_eq!(Some(told.since), by_its_clock(7));
+}
+
+/// It is the wall clocks that dhcpd compares: engine time, which follows no step of one, may stand where it stands.
+#[test]
+fn beside_a_dhcpd_the_wall_clocks_must_agree() {
+    let refused = |end: &End| matches!(end.cause(), Some(Cause::RejectedByUs(why)) if why.reason == RejectReason::TIME_MISMATCH);
+    for (ahead, wall, apart) in [(0, 0, 0), (60, 0, -60), (500, 500, 0), (500, 441, -59), (0, 60, 60)] {
+        let mut end = called_by_dhcpd(ahead, wall);
+        assert!(end.connection.is_established(), "{ahead} {wall}");
+        assert_eq!(end.established().delta, ClockDelta(apart), "{ahead} {wall}: as people see them");
+        let wall = u64::try_from(wall).unwrap();
+        assert_eq!(last_sent(&mut end).time, start().plus(seconds(wall)).to_wire());
+    }
+    for (ahead, wall) in [(61, 0), (0, 61), (0, -61), (500, 439), (500, 0)] {
+        assert!(refused(&called_by_dhcpd(ahead, wall)), "{ahead} {wall}");
+    }
+    let mut end = called_by_dhcpd(0, 0);
+    end.connection.wall_clock(WallOffset(-61));
+    end.receive(start(), &contact(&Codec::new(Dialect::Dhcpd, PRIMARY), start()));
+    assert!(refused(&end), "set while they were in contact");
 }
 
 /// F07-5.1-05, F07-7.8.1-05, F07-7.9.1-12, -14 to -16, F07-7.9.2-11, F07-7.12-01, F07-8.3-02, -03, F07-12.18-01.

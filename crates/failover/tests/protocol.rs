@@ -17,7 +17,7 @@ use failover::message::{
     VENDOR_CLASS, Xid, frame_length,
 };
 use failover::state::{FailoverState as S, Role};
-use failover::time::{ClockDelta, Interval, Time, WireTime};
+use failover::time::{ClockDelta, Interval, Time, WallOffset, WireTime};
 use std::net::Ipv4Addr;
 use world::{World, at, seconds, stored};
 
@@ -40,6 +40,7 @@ fn settings(role: Role, dialect: Dialect) -> Settings {
         service: Service { buckets: HashBucketAssignment::from_split(100), delayed_service: None },
         tls: TlsPolicy::No,
         max_clock_difference: None,
+        wall: WallOffset::default(),
         handshake_wait: seconds(15),
         ack_wait: seconds(30),
         tandem: TandemInfo::default(),

@@ -1,7 +1,7 @@
 //! ISC dhcpd as one of two partners.
 //!
 //! *Lives here:* its part of `dhcpd.conf` about the partner, its states by its file of leases, its states by command
-//! (omshell).
+//! (omshell), what it complains of in its log.
 //! *May know:* dhcpd's languages, the numbers of its states.
 //! *Must not know:* Tandem.
 
@@ -53,4 +53,66 @@ pub fn partner_down(node: &Node, relationship: &str) {
     let output = omshell.wait_with_output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(said.contains("local-state = 4"), "omshell: {said}");
+}
+
+/// What in a line of its log may be a complaint.
+const BAD: [&str; 20] = [
+    "reject",
+    "error",
+    "invalid",
+    "fatal",
+    "panic",
+    "unable",
+    "can't",
+    "cannot",
+    "failed",
+    "failure",
+    "mismatch",
+    "unexpected",
+    "unknown",
+    "dropping",
+    "too great",
+    "too large",
+    "corrupt",
+    "refused",
+    "no such",
+    "exceed",
+];
+
+/// What is in order in the log of every dhcpd: a partner that was not heard yet has this state.
+const IN_ORDER: [&str; 1] = ["peer moves from unknown-state to"];
+
+/// The lines of all logs of dhcpd in a folder in which there is a complaint, but for those in which one of these is.
+pub fn complaints(folder: &Path, in_order: &[&str]) -> Vec<String> {
+    let files = fs::read_dir(folder).unwrap().flatten().map(|entry| entry.path());
+    let mut logs: Vec<_> = files.filter(|file| file.to_string_lossy().ends_with("-dhcpd.log")).collect();
+    logs.sort();
+    let all = logs.iter().flat_map(|log| {
+        let text = String::from_utf8_lossy(&fs::read(log).unwrap()).into_owned();
+        complaints_in(&text, in_order)
+    });
+    all.collect()
+}
+
+fn complaints_in(log: &str, in_order: &[&str]) -> Vec<String> {
+    let is_bad = |line: &&str| {
+        let lower = line.to_lowercase();
+        BAD.iter().any(|word| lower.contains(word))
+            && !IN_ORDER.iter().chain(in_order).any(|phrase| line.contains(phrase))
+    };
+    log.lines().filter(is_bad).map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::complaints_in;
+
+    #[test]
+    fn a_complaint_is_found_unless_it_is_in_order() {
+        let log = "failover peer campus: peer moves from unknown-state to recover\n\
+                   bind update on 10.1.0.5 from campus rejected: outdated binding information\n\
+                   Both servers normal\nFailover CONNECT to campus rejected: Time offset too large\n";
+        assert_eq!(complaints_in(log, &[]).len(), 2);
+        assert_eq!(complaints_in(log, &["outdated binding information"]), [log.lines().last().unwrap()]);
+    }
 }

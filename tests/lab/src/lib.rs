@@ -16,6 +16,7 @@
 pub mod build;
 pub mod capture;
 pub mod client;
+pub mod clock;
 pub mod dhcpd;
 pub mod guest;
 pub mod load;
@@ -33,6 +34,7 @@ pub mod truth;
 
 pub use capture::{Capture, Seen};
 pub use client::{Client, ClientKind};
+pub use clock::FakeClock;
 pub use guest::{Guest, Guests};
 pub use network::Lab;
 pub use node::Node;

@@ -120,6 +120,8 @@ pub struct Pair {
     /// What went from server to server.
     pub link: Capture,
     start: Instant,
+    /// By how many seconds the clock of B is ahead of A's, where that is meant to be so.
+    pub b_ahead: i64,
     /// The network.
     pub lab: Lab,
 }
@@ -201,9 +203,20 @@ impl Pair {
     /// The same with configurations of one's own.
     #[track_caller]
     pub fn with_dhcpd_as(name: &str, tandem: Side, setup: impl Fn(Side) -> Setup) -> Pair {
+        Pair::with_dhcpd_in(name, tandem, setup, |_, _| Vec::new())
+    }
+
+    /// The same with variables in their environments.
+    #[track_caller]
+    pub fn with_dhcpd_in(
+        name: &str,
+        tandem: Side,
+        setup: impl Fn(Side) -> Setup,
+        environment: impl Fn(Side, &Node) -> Vec<(&'static str, String)>,
+    ) -> Pair {
         let mut kinds = [ServerKind::Dhcpd; 2];
         kinds[tandem as usize] = ServerKind::Tandem;
-        Pair::start_of(name, kinds, setup, |_, _| Vec::new())
+        Pair::start_of(name, kinds, setup, environment)
     }
 
     #[track_caller]
@@ -232,7 +245,7 @@ impl Pair {
             let server = Server::start_with(&node, kind, &setup, environment(side, &node));
             Member { server, node }
         });
-        Pair { members, clients, link, start, lab }
+        Pair { members, clients, link, start, b_ahead: 0, lab }
     }
 
     /// Says what happens, and when, for who reads along.
@@ -293,6 +306,19 @@ impl Pair {
         } else {
             "the link between A and B is whole again"
         });
+    }
+
+    /// Makes the link between the two so slow that an exchange of all bindings takes its time, or as it was.
+    pub fn slow_link(&self, slow: bool) {
+        for side in Side::BOTH {
+            let node = &self.of(side).node;
+            node.run(&if slow {
+                format!("tc qdisc replace dev {LINK} root tbf rate 64kbit burst 3kb latency 60s")
+            } else {
+                format!("tc qdisc del dev {LINK} root")
+            });
+        }
+        self.say(if slow { "the link between A and B is slow" } else { "the link is as fast as it was" });
     }
 
     /// Cuts one off from all clients, or mends that.
@@ -429,7 +455,9 @@ impl Pair {
         let differ = |address: &Ipv4Addr| {
             let (a, b) = (of_a.get(address).unwrap_or(&unknown), of_b.get(address).unwrap_or(&unknown));
             let same = a.status == b.status
-                && (a.status != "active" || a.hardware == b.hardware && a.ends.abs_diff(b.ends) <= 2);
+                && (a.status != "active"
+                    || a.hardware == b.hardware
+                        && a.ends.saturating_add_signed(self.b_ahead).abs_diff(b.ends) <= 2);
             (!same).then(|| format!("{address}: A {a:?}, B {b:?}"))
         };
         addresses.iter().filter_map(differ).collect()
@@ -456,6 +484,12 @@ impl Pair {
             );
             std::thread::sleep(Duration::from_millis(300));
         }
+    }
+
+    /// What any dhcpd of the two complained of in its logs, but for lines in which one of these is.
+    pub fn complaints(&self, in_order: &[&str]) -> Vec<String> {
+        let of = |side| dhcpd::complaints(self.of(side).node.folder(), in_order);
+        Side::BOTH.into_iter().flat_map(of).collect()
     }
 
     /// Whether a line of the log of one has this in it.

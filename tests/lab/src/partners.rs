@@ -38,6 +38,8 @@ pub struct Said {
     pub xid: u32,
     /// server-state of a STATE.
     pub state: Option<u8>,
+    /// reject-reason.
+    pub reject: Option<u8>,
     /// Whether a STATE has the flag STARTUP.
     pub startup: bool,
 }
@@ -89,9 +91,10 @@ fn messages(layers: &serde_json::Value) -> Vec<(Said, Option<String>)> {
         let whole = message.to_string();
         let state = field(&whole, "dhcpfo.serverstatus").and_then(|state| state.parse().ok());
         let startup = field(&whole, "dhcpfo.serverflag").is_some_and(|flags| flags != "0");
+        let reject = field(&whole, "dhcpfo.rejectreason").and_then(|reason| reason.parse().ok());
         let is_bad = kind == "UNKNOWN" || is_objected_to(message);
         let objection = malformed.clone().or_else(|| is_bad.then(|| whole.clone()));
-        (Said { at, from, kind, xid, state, startup }, objection)
+        (Said { at, from, kind, xid, state, reject, startup }, objection)
     };
     match &layers["dhcpfo"] {
         serde_json::Value::Array(many) => many.iter().map(one).collect(),

@@ -392,7 +392,10 @@ fn tandem_leases(text: &str) -> BTreeMap<Ipv4Addr, Lease> {
 fn dhcpd_leases(text: &str) -> BTreeMap<Ipv4Addr, Lease> {
     let mut found = BTreeMap::new();
     for entry in text.split("\nlease ").skip(1) {
-        let (address, body) = entry.split_once(' ').unwrap();
+        // What is still being written has no end yet.
+        let Some((address, body)) = entry.split_once(' ').filter(|(_, body)| body.contains("\n}")) else {
+            continue;
+        };
         let value = |key: &str| {
             let line = body.lines().find_map(|line| line.trim().strip_prefix(key));
             line.map(|rest| rest.trim().split([';', ' ']).next().unwrap_or_default().to_owned())

@@ -87,7 +87,7 @@ impl RelationshipParts {
             addresses: None,
             mclt,
             split: 128,
-            max_unacked: 64,
+            max_unacked: Dialect::Draft12.usual_max_unacked(),
             receive_timer: Interval::from_seconds(20),
             connect_interval: Interval::from_seconds(5),
             max_clock_difference: None,

@@ -5,7 +5,8 @@
 //! *Must not know:* sockets; what a message does: one room each.
 
 use super::Endpoint;
-use crate::config::{Addresses, RelationshipId, RelationshipParts};
+use crate::clock::ClockStamp;
+use crate::config::{Addresses, MAX_UNACKED, RelationshipId, RelationshipParts};
 use crate::counter::Counter;
 use crate::engine::Engine;
 use crate::event::Event;
@@ -17,7 +18,7 @@ use failover::connection::{
 use failover::endpoint::Event as Happening;
 use failover::message::{Codec, EncodeError, Message, Relationship, RelationshipName, TandemInfo, Xid};
 use failover::state::Role;
-use failover::time::{Interval, Time};
+use failover::time::{Interval, Time, WallOffset};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::Ipv4Addr;
@@ -55,6 +56,13 @@ impl Links {
         }
     }
 
+    /// The wall clock of this machine stands so to engine time.
+    pub(crate) fn wall_clock(&mut self, wall: WallOffset) {
+        for (_, connection) in self.0.values_mut() {
+            connection.wall_clock(wall);
+        }
+    }
+
     pub(super) fn get(&self, link: LinkId) -> Option<&Connection> {
         self.0.get(&link).map(|(_, connection)| connection)
     }
@@ -78,7 +86,7 @@ impl Engine {
         match *link {
             Link::Connected { link, relationship } => {
                 self.endpoint_mut(relationship).is_connecting = false;
-                if self.is_called(relationship) {
+                if self.is_called(relationship) || self.endpoint(relationship).has_enough_of_one() {
                     // F07-8.2-05.
                     outbox.partner_at_once(ToPartner::Close { link });
                     return;
@@ -275,12 +283,13 @@ impl Engine {
             codec: Codec::new(parts.dialect, own).with_secret(parts.secret.clone()),
             relationship,
             partner,
-            max_unacked_bndupd: parts.max_unacked,
+            max_unacked_bndupd: parts.max_unacked.saturating_add(endpoint.stuck).min(MAX_UNACKED),
             receive_timer,
             mclt: parts.mclt,
             service: endpoint.service(),
             tls: parts.tls_policy(),
             max_clock_difference: parts.max_clock_difference(),
+            wall: self.clock.as_ref().map_or(WallOffset::default(), ClockStamp::wall_offset),
             handshake_wait: HANDSHAKE_WAIT,
             ack_wait: ACK_WAIT,
             tandem: TandemInfo { heard: endpoint.record.heard, ..endpoint.machine.tandem() },
@@ -392,6 +401,11 @@ impl Engine {
         let endpoint = self.endpoint_mut(relationship);
         endpoint.link = Some(link);
         endpoint.handshake.take_if(|own| *own == link);
+        if endpoint.has_enough_of_one()
+            && let Some(other) = endpoint.handshake
+        {
+            self.on_link(now, other, outbox, Connection::not_needed);
+        }
     }
 
     fn closed(
@@ -484,6 +498,12 @@ fn names(parts: &RelationshipParts) -> [Relationship; 2] {
 }
 
 impl Endpoint {
+    /// Whether one that we opened ourselves is of no use any more, where the partner may use either: a dhcpd that is asked by one
+    /// says CONNECT on it at once, also when it is connected, and then closes both.
+    fn has_enough_of_one(&self) -> bool {
+        self.link.is_some() && !self.dialect.connects_on_own_connection_only()
+    }
+
     /// Whether another BNDUPD may be sent now: communications are OK (Q29), and the partner takes it (F07-7.3.2-08).
     pub(super) fn window_is_open(&self, links: &Links) -> bool {
         let room = self.link.and_then(|link| links.get(link)).map_or(0, Connection::room);

@@ -4,7 +4,7 @@
 //! *Must not know:* which state follows which: `failover::endpoint` does.
 
 use super::{Endpoint, STAMP_EVERY, settings, terms};
-use crate::config::RelationshipId;
+use crate::config::{MAX_UNACKED, RelationshipId};
 use crate::engine::Engine;
 use crate::event::Event;
 use crate::input::StorageHealth;
@@ -118,8 +118,12 @@ impl Engine {
     /// Communications failed: what was under way is to be told again (F07-8.6-02, T9).
     pub(super) fn lost_contact(&mut self, now: Time, relationship: RelationshipId, outbox: &mut Outbox) {
         self.note_heard(relationship);
+        let window = self.config.relationship(relationship).max_unacked;
         let endpoint = self.endpoint_mut(relationship);
         endpoint.link = None;
+        if endpoint.dialect.keeps_what_is_under_way() && !endpoint.asked.is_empty() {
+            endpoint.stuck = endpoint.stuck.saturating_add(window).min(MAX_UNACKED);
+        }
         // F07-6.1-13.
         endpoint.asked.clear();
         endpoint.transfer = None;
@@ -343,6 +347,7 @@ impl Engine {
         let endpoint = self.endpoint_mut(relationship);
         if to == FailoverState::Normal {
             endpoint.look_at_pools = now.plus(STAMP_EVERY);
+            endpoint.stuck = 0;
             self.look_at_reservations(relationship);
         } else {
             endpoint.recalled.clear();

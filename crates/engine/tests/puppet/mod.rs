@@ -24,7 +24,7 @@ use failover::message::{
     RelationshipName, StateMessage, TandemInfo, Xid, frame_length,
 };
 use failover::state::{FailoverState, Role};
-use failover::time::{Interval, Time, WireTime};
+use failover::time::{Interval, Time, WallOffset, WireTime};
 use std::net::{Ipv4Addr, SocketAddrV4};
 
 const CAMPUS: RelationshipId = RelationshipId(0);
@@ -80,6 +80,7 @@ impl Puppet {
             service: Service { buckets: HashBucketAssignment::from_split(128), delayed_service: None },
             tls: TlsPolicy::No,
             max_clock_difference: None,
+            wall: WallOffset::default(),
             handshake_wait: seconds(15),
             ack_wait: seconds(3600),
             tandem: TandemInfo { store_identity: [9; 16], store_generation: 1, ..TandemInfo::default() },

@@ -27,7 +27,7 @@ pub struct Established {
     pub tandem: Option<TandemInfo>,
     /// How long the partner hears nothing before it says that communications failed.
     pub receive_timer: Interval,
-    /// Difference of the clocks.
+    /// Difference of the clocks; where the partner corrects no times, of its clock and our wall clock.
     pub delta: ClockDelta,
     /// The time in the CONNECT, on a primary in the CONNECTACK, to be kept on stable storage where there is a secret
     /// (D12-11.1-01).
@@ -165,7 +165,7 @@ impl Connection {
                 vendor_class: connect.vendor_class,
                 tandem: connect.tandem,
                 receive_timer: connect.receive_timer,
-                delta: self.clock_delta(),
+                delta: self.apart(self.clock_delta()),
                 connect_time: sent,
                 tls_peer: self.tls_peer.clone(),
             }));
@@ -324,7 +324,7 @@ impl Connection {
             vendor_class: accepted.vendor_class,
             tandem: accepted.tandem,
             receive_timer: accepted.receive_timer,
-            delta: clock.delta(),
+            delta: self.apart(clock.delta()),
             connect_time: sent,
             tls_peer: self.tls_peer.clone(),
         }));

@@ -17,7 +17,7 @@ use failover::message::{
     BindingUpdate, Codec, Message, MessageType, Parsed, Relationship, RelationshipName, TandemInfo,
 };
 use failover::state::Role;
-use failover::time::{Interval, Time, WireTime};
+use failover::time::{Interval, Time, WallOffset, WireTime};
 use std::net::Ipv4Addr;
 
 pub const PRIMARY: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
@@ -48,6 +48,7 @@ pub fn settings(role: Role, dialect: Dialect) -> Settings {
         service: Service { buckets: HashBucketAssignment::from_split(100), delayed_service: Some(3) },
         tls: TlsPolicy::No,
         max_clock_difference: None,
+        wall: WallOffset::default(),
         handshake_wait: seconds(15),
         ack_wait: seconds(30),
         tandem: TandemInfo { store_generation: 5, ..TandemInfo::default() },

@@ -1,73 +1,12 @@
 //! Tandem as the partner of a real dhcpd, in both roles: each story is told twice.
 
-use crate::{nobody_noticed, nobody_shares, well_spoken};
+use crate::beside::{
+    ACK_CROSSED, CROSSED, FIRST, LIVES, MCLT, OVERTAKEN, PAUSED, balanced_with, client_of, ends_well,
+    is_whole, pair, stage, wait_for_balance, wait_for_status,
+};
 use dhcp::MessageType;
 use lab::pair::{usual, usual_beside_dhcpd};
-use lab::puppet::Given;
-use lab::{ClientKind, Guests, Node, Pair, Puppet, Side, seconds};
-use std::net::Ipv4Addr;
-use std::time::Duration;
-
-/// MCLT of these pairs, in seconds: as long as the leases.
-const MCLT: u32 = 60;
-
-/// Longer than the lease of each client.
-const LIVES: Duration = seconds(70);
-
-/// dhcpd is 15 s in STARTUP, and both wait for MCLT at their first meeting.
-const FIRST: u64 = 120;
-
-/// Both, in NORMAL, with equal databases.
-#[track_caller]
-fn pair(story: &str, tandem: Side, mclt: u32) -> Pair {
-    let pair = Pair::with_dhcpd(&format!("{story}-{}", tandem.name()), tandem, mclt);
-    pair.wait_for_normal(FIRST);
-    wait_for_balance(&pair, 60);
-    pair.wait_until_equal(30);
-    pair
-}
-
-/// Waits until each has its half of what is available, up to the misbalance of 15 % that both leave alone (D12-5.4-05).
-#[track_caller]
-fn wait_for_balance(pair: &Pair, within: u64) {
-    lab::wait_for("pools in balance at both", seconds(within), || {
-        let available = Side::BOTH.map(|side| pair.standing(side).map(|standing| standing.available));
-        let even = |of: &Option<(u64, u64)>| {
-            of.is_some_and(|(free, backup)| free.abs_diff(backup) * 10 <= (free + backup) * 3)
-        };
-        available.iter().all(even).then(|| pair.say(&format!("FREE and BACKUP: {available:?}")))
-    });
-}
-
-/// A node on which puppets speak.
-fn stage(pair: &Pair) -> Node {
-    let puppets = pair.lab.node("puppets");
-    pair.lab.connect("lan", &puppets, lab::client::INTERFACE, "");
-    puppets
-}
-
-/// The end of a story: NORMAL, one truth, nobody was harmed, all that was said is well-formed.
-#[track_caller]
-fn is_whole(pair: &mut Pair, guests: &mut Guests, within: u64) {
-    pair.wait_for_normal(within);
-    pair.wait_until_equal(60);
-    nobody_noticed(pair, guests);
-    well_spoken(pair);
-}
-
-/// Waits until both say this of an address.
-#[track_caller]
-fn wait_for_status(pair: &Pair, address: Ipv4Addr, statuses: &[&str], within: u64) {
-    let what = format!("{address} to be {statuses:?} at both");
-    lab::wait_for(&what, seconds(within), || {
-        let said = Side::BOTH.map(|side| {
-            let member = pair.of(side);
-            member.server.addresses(&member.node).get(&address).map(|lease| lease.status.clone())
-        });
-        said.iter().flatten().all(|status| statuses.contains(&status.as_str())).then_some(())
-    });
-    pair.say(&format!("both say that {address} is {}", statuses.join(" or ")));
-}
+use lab::{ClientKind, Guests, Pair, Puppet, Side, seconds};
 
 /// Each client is answered by exactly one of the two, and each of the two answers some (F07-5.3; Q4).
 fn balanced(tandem: Side) {
@@ -89,8 +28,7 @@ fn balanced(tandem: Side) {
         assert_eq!(offers.count(), 1, "client {number} got another number of offers than one");
     }
     pair.wait_until_equal(30);
-    nobody_shares(&mut pair);
-    well_spoken(&mut pair);
+    ends_well(&mut pair, &[]);
 }
 
 #[test]
@@ -114,7 +52,7 @@ fn renewed_by_the_other(tandem: Side, deaf: Side) {
     pair.cut_clients(deaf, true);
     guests.watch(LIVES, || false);
     pair.cut_clients(deaf, false);
-    is_whole(&mut pair, &mut guests, 30);
+    is_whole(&mut pair, &mut guests, 30, &[]);
 }
 
 #[test]
@@ -139,20 +77,15 @@ fn a_dhcpd_secondary_extends_leases_of_a_tandem() {
 
 /// One of the two has given away most of what it had, and gets of what the other has (F07-7.6; Q42).
 fn shared_anew(tandem: Side, short: Side) {
-    let mut pair =
-        Pair::with_dhcpd_as(&format!("short-{}-{}", short.name(), tandem.name()), tandem, |side| {
-            let mut setup = usual_beside_dhcpd(side, tandem, 600);
-            setup.subnets[0].times = (600, 300, 500);
-            if side != tandem {
-                // How often a dhcpd looks at it: from once a minute to once an hour is usual.
-                setup.failover.as_mut().unwrap().extra.push_str("min-balance 10; max-balance 30;");
-            }
-            setup
-        });
-    // Both are new: there is nothing to wait for.
-    pair.command(tandem, &["recover", "--first-run", "--yes-it-never-served"]);
-    pair.wait_for_normal(60);
-    wait_for_balance(&pair, 60);
+    let mut pair = balanced_with(&format!("short-{}", short.name()), tandem, |side| {
+        let mut setup = usual_beside_dhcpd(side, tandem, 600);
+        setup.subnets[0].times = (600, 300, 500);
+        if side != tandem {
+            // How often a dhcpd looks at it: from once a minute to once an hour is usual.
+            setup.failover.as_mut().unwrap().extra.push_str("min-balance 10; max-balance 30;");
+        }
+        setup
+    });
     let puppets = stage(&pair);
     let mut served = 0;
     for number in 0..=u8::MAX {
@@ -171,8 +104,7 @@ fn shared_anew(tandem: Side, short: Side) {
     let (free, backup) = pair.standing(tandem).unwrap().available;
     assert_eq!(free + backup, 66);
     pair.wait_until_equal(30);
-    nobody_shares(&mut pair);
-    well_spoken(&mut pair);
+    ends_well(&mut pair, &[]);
 }
 
 #[test]
@@ -193,20 +125,6 @@ fn a_tandem_primary_that_is_short_gets_of_what_a_dhcpd_has() {
 #[test]
 fn a_dhcpd_secondary_that_is_short_gets_of_what_tandem_has() {
     shared_anew(Side::A, Side::B);
-}
-
-/// A client of this server; numbers from `from` on are tried.
-#[track_caller]
-fn client_of(pair: &Pair, puppets: &Node, server: Side, from: u8) -> (Puppet, Given) {
-    for number in from..from + 30 {
-        let puppet = Puppet::new(number);
-        let given = puppet.bind(puppets, &pair.clients, 10);
-        if given.server == server.address() {
-            pair.say(&format!("{} is a client of {}", given.address, server.name()));
-            return (puppet, given);
-        }
-    }
-    panic!("30 clients, and none of {}", server.name());
 }
 
 /// What becomes of a lease that a client gives back, declines, or forgets, is the same at both.
@@ -230,8 +148,7 @@ fn given_back(tandem: Side) {
         wait_for_status(&pair, forgotten.address, &["free", "backup"], 120);
     }
     pair.wait_until_equal(120);
-    nobody_shares(&mut pair);
-    well_spoken(&mut pair);
+    ends_well(&mut pair, &[CROSSED]);
 }
 
 #[test]
@@ -257,7 +174,7 @@ fn killed(tandem: Side, dies: Side) {
     pair.restart(dies);
     pair.wait_for_normal(120);
     guests.add(&pair.lab, ClientKind::Udhcpc, "last", seconds(20));
-    is_whole(&mut pair, &mut guests, 30);
+    is_whole(&mut pair, &mut guests, 30, &[OVERTAKEN]);
 }
 
 #[test]
@@ -291,7 +208,7 @@ fn restarted(tandem: Side) {
         pair.restart(side);
         pair.wait_for_normal(120);
     }
-    is_whole(&mut pair, &mut guests, 30);
+    is_whole(&mut pair, &mut guests, 30, &[OVERTAKEN, PAUSED]);
 }
 
 #[test]
@@ -319,7 +236,7 @@ fn cut(tandem: Side) {
     }
     guests.watch(LIVES, || false);
     pair.cut_link(false);
-    is_whole(&mut pair, &mut guests, 120);
+    is_whole(&mut pair, &mut guests, 120, &[OVERTAKEN]);
 }
 
 #[test]
@@ -346,7 +263,7 @@ fn partner_down(tandem: Side, off: Side) {
     guests.watch(LIVES, || false);
     pair.restart(off);
     guests.watch(LIVES, || false);
-    is_whole(&mut pair, &mut guests, 120);
+    is_whole(&mut pair, &mut guests, 120, &[OVERTAKEN]);
 }
 
 #[test]
@@ -379,7 +296,7 @@ fn lost(tandem: Side, loses: Side) {
     pair.lose(loses);
     pair.restart(loses);
     guests.watch(LIVES, || false);
-    is_whole(&mut pair, &mut guests, 150);
+    is_whole(&mut pair, &mut guests, 150, &[ACK_CROSSED]);
 }
 
 #[test]
@@ -425,8 +342,7 @@ fn conflict(tandem: Side) {
     pair.cut_link(false);
     pair.wait_for_normal(180);
     pair.wait_until_equal(60);
-    nobody_shares(&mut pair);
-    well_spoken(&mut pair);
+    ends_well(&mut pair, &[OVERTAKEN]);
 }
 
 #[test]
@@ -439,9 +355,11 @@ fn a_conflict_with_a_dhcpd_secondary_is_resolved() {
     conflict(Side::A);
 }
 
-/// `docs/dhcpd.md`: in a pair of two dhcpd first the secondary, then the primary becomes a Tandem, and no client notices.
+/// `docs/dhcpd-partner.md`: in a pair of two dhcpd first the secondary, then the primary becomes a Tandem, and no client notices.
 #[test]
 fn a_pair_of_two_dhcpd_becomes_one_of_two_tandems() {
+    // Two dhcpd tell each other of the same addresses at the same time, and the primary refuses.
+    const BOTH_TELL: &str = "rejected: incoming update is less critical than outgoing update";
     let mut pair = Pair::two_dhcpd("join", 30);
     pair.wait_for_normal(FIRST);
     let mut guests = Guests::new();
@@ -459,5 +377,5 @@ fn a_pair_of_two_dhcpd_becomes_one_of_two_tandems() {
     pair.wait_for_normal(120);
     guests.add(&pair.lab, ClientKind::Udhcpc, "third", seconds(20));
     guests.watch(LIVES, || false);
-    is_whole(&mut pair, &mut guests, 30);
+    is_whole(&mut pair, &mut guests, 30, &[OVERTAKEN, PAUSED, BOTH_TELL]);
 }

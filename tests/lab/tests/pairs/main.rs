@@ -4,13 +4,18 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a broken test may stop")]
 
+mod beside;
 mod bootp;
+mod clocks;
 mod dhcpd;
 mod duplicates;
+mod field;
 mod load;
 mod mismatch;
+mod rush;
 mod secured;
 mod service;
+mod stages;
 mod talk;
 mod traps;
 
