@@ -10,7 +10,10 @@ mod interrupted;
 mod leases;
 #[path = "../link/mod.rs"]
 mod link;
+mod names;
 mod pools;
+#[path = "../puppet/mod.rs"]
+mod puppet;
 mod service;
 
 use common::{Client, seconds};
