@@ -131,6 +131,11 @@ impl Request<'_> {
     pub(crate) fn hardware(&self) -> Option<HardwareAddress> {
         (!self.message.chaddr().is_empty()).then(|| self.message.hardware_address())
     }
+
+    /// Whether the client sent it to this server, not to all that hear it: a relay passes what it hears to both.
+    pub(crate) fn came_to_us_alone(&self) -> bool {
+        !self.packet.destination.is_broadcast() && self.message.giaddr().is_unspecified()
+    }
 }
 
 /// What stands between a client and an address.

@@ -4,6 +4,7 @@
 //! *Must not know:* what the code does.
 
 pub mod conformance;
+pub mod field;
 
 /// Longest file in lines.
 pub const FILE_LINES: usize = 800;

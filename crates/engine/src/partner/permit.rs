@@ -32,6 +32,8 @@ impl Engine {
         let kind = match request.kind {
             Kind::Renewing | Kind::Rebinding => RequestKind::RenewOrRebind,
             Kind::Selecting | Kind::Release | Kind::Decline => RequestKind::NamesUs,
+            // Nobody else heard it, and who is not answered asks the same server again.
+            Kind::Inform if request.came_to_us_alone() => RequestKind::NamesUs,
             Kind::Discover | Kind::InitReboot | Kind::Inform | Kind::Bootp => RequestKind::Other,
         };
         let message = &request.message;

@@ -15,6 +15,7 @@ use engine::{
 };
 use failover::binding::BindingStatus;
 use failover::endpoint::Command;
+use failover::message::MessageType as Said;
 use failover::state::{FailoverState, Role};
 use failover::time::{Interval, Time};
 use std::collections::VecDeque;
@@ -85,6 +86,15 @@ impl Node {
     }
 }
 
+/// What happens in the middle of an exchange.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Interruption {
+    /// The link is cut.
+    Cut,
+    /// This node is killed.
+    Kill(usize),
+}
+
 pub struct Pair {
     pub now: Time,
     pub nodes: [Node; 2],
@@ -97,6 +107,12 @@ pub struct Pair {
     pub in_one_segment: bool,
     /// By how much the clock of each is ahead of the test's.
     pub ahead: [Interval; 2],
+    /// So many segments arrive, those of CONTACT alone not counted; the next is lost, and this happens.
+    pub interruption: Option<(usize, Interruption)>,
+    /// Its disk syncs nothing: what it decides waits.
+    pub disk_stands: [bool; 2],
+    /// Who said what.
+    pub said: Vec<(usize, Said)>,
 }
 
 impl Pair {
@@ -132,6 +148,9 @@ impl Pair {
             wants: [false; 2],
             in_one_segment: false,
             ahead: [Interval::ZERO; 2],
+            interruption: None,
+            disk_stands: [false; 2],
+            said: Vec::new(),
         };
         pair.nodes[0].start(now);
         pair.nodes[1].start(now);
@@ -165,7 +184,7 @@ impl Pair {
             assert!(turn < 100_000, "the two never come to rest: {:?}", self.states());
             let mut busy = false;
             for n in 0..2 {
-                if !self.nodes[n].is_up {
+                if !self.nodes[n].is_up || self.disk_stands[n] {
                     continue;
                 }
                 for to in self.nodes[n].drain(self.at(n)) {
@@ -176,6 +195,9 @@ impl Pair {
             busy |= self.connect();
             if let Some((n, link, mut bytes)) = self.wire.pop_front() {
                 busy = true;
+                if self.is_interrupted(&bytes) {
+                    continue;
+                }
                 while self.in_one_segment
                     && self.wire.front().is_some_and(|(to, of, _)| (*to, *of) == (n, link))
                 {
@@ -187,6 +209,39 @@ impl Pair {
             }
             if !busy {
                 return;
+            }
+        }
+    }
+
+    fn is_interrupted(&mut self, segment: &[u8]) -> bool {
+        if matches!(segment, [0, 12, kind, ..] if *kind == Said::Contact.number() && segment.len() == 12) {
+            return false;
+        }
+        match self.interruption.take() {
+            Some((0, what)) => {
+                match what {
+                    Interruption::Cut => self.cut(),
+                    Interruption::Kill(n) => self.kill(n),
+                }
+                return true;
+            }
+            Some((left, what)) => self.interruption = Some((left - 1, what)),
+            None => {}
+        }
+        false
+    }
+
+    /// What was interrupted goes on: the link is whole, and both run.
+    pub fn repair(&mut self) {
+        self.mend();
+        self.repair_nodes();
+    }
+
+    /// Both run.
+    pub fn repair_nodes(&mut self) {
+        for n in 0..2 {
+            if !self.nodes[n].is_up {
+                self.start(n);
             }
         }
     }
@@ -205,6 +260,7 @@ impl Pair {
             ToPartner::Connect { .. } => self.wants[n] = true,
             ToPartner::StartTls { link } => self.hand(n, Link::TlsStarted { link, peer: "partner.example" }),
             ToPartner::Send { link, outgoing } => {
+                self.said.push((n, outgoing.message.message_type()));
                 let mut bytes = Vec::new();
                 let now = self.at(n);
                 self.nodes[n].engine.encode(now, link, outgoing, &mut bytes).expect("our own message");

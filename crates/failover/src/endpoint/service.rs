@@ -17,9 +17,10 @@ pub enum RequestKind {
     /// DHCPREQUEST in RENEWING or REBINDING: any server may answer (F07-9.6.2-01).
     /// F07-3.1.1-01.
     RenewOrRebind,
-    /// Something that names this server by its server-identifier: the answer to our own offer, RELEASE, DECLINE.
+    /// Something that names this server by its server-identifier (the answer to our own offer, RELEASE, DECLINE), or was sent to it
+    /// alone (INFORM by unicast).
     NamesUs,
-    /// Everything else: DISCOVER, INIT-REBOOT, INFORM, BOOTP.
+    /// Everything else, heard by both: DISCOVER, INIT-REBOOT, INFORM by broadcast, BOOTP.
     Other,
 }
 

@@ -2,6 +2,7 @@
 //! folder the same with TLS and secrets, and with somebody in between.
 //! *Must not know:* threads.
 
+mod field;
 mod meddling;
 mod secured;
 
