@@ -38,7 +38,7 @@ fn play_all() -> (Visited, String) {
     for path in files(&folder()) {
         let name = path.strip_prefix(folder()).unwrap_or(&path).display().to_string();
         let old = fs::read_to_string(&path).unwrap_or_default();
-        match play(&old, &mut visited) {
+        match play(&old, &mut visited, &mut || None) {
             Ok(new) if new == old => {}
             Ok(new) if rewrites => fs::write(&path, new).expect("a script can be written"),
             Ok(new) => {

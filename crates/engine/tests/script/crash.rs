@@ -16,7 +16,8 @@ pub struct Start<'w> {
 }
 
 impl Start<'_> {
-    fn rebuilt(&self, records: &[Vec<u8>]) -> Outcome<Engine> {
+    /// An engine that starts now with these records.
+    pub fn rebuilt(&self, records: &[Vec<u8>]) -> Outcome<Engine> {
         let mut engine = Engine::new(self.config.clone(), 7);
         engine.set_store(self.store.0, self.store.1);
         for record in records {
@@ -52,7 +53,8 @@ impl Start<'_> {
     }
 }
 
-fn same(what: &str, one: &Engine, other: &Engine) -> Outcome<()> {
+/// Whether two engines are one.
+pub fn same(what: &str, one: &Engine, other: &Engine) -> Outcome<()> {
     if format!("{:?}", one.essence()) == format!("{:?}", other.essence()) {
         return Ok(());
     }

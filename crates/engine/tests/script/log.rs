@@ -5,7 +5,7 @@ use engine::record::{BindingRecord, EndpointRecord, Record};
 use failover::time::Time;
 use std::net::Ipv4Addr;
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Log {
     pub records: Vec<Vec<u8>>,
     /// How many there were; stamps that were followed by another are not among them any more.

@@ -1,7 +1,9 @@
 //! One server, and what a script lets happen to it: a partner that says what stands there, clients, an operator, time.
 
 use super::super::common::{INTERFACE, Reply, START, records, seconds};
+use super::claim::Claim;
 use super::crash::Start;
+use super::ground::Ground;
 use super::log::Log;
 use super::message::{self, Defaults};
 use super::setup::{addresses_of, parts};
@@ -53,6 +55,7 @@ pub struct World {
     now: Time,
     own: Ipv4Addr,
     log: Log,
+    ground: Option<Box<dyn Ground>>,
     /// At each record a copy of the server crashes.
     crashes: bool,
     /// Something was recorded that is more than a stamp.
@@ -71,7 +74,7 @@ pub struct World {
 }
 
 impl World {
-    pub fn new(text: &str) -> Outcome<World> {
+    pub fn new(text: &str, ground: Option<Box<dyn Ground>>) -> Outcome<World> {
         let parts = parts(text)?;
         let config = Config::check(&parts).map_err(|faults| format!("{faults:?}"))?;
         let relationship = &parts.relationships[0];
@@ -84,6 +87,7 @@ impl World {
             now: Time::from_seconds(START),
             own,
             log: Log::default(),
+            ground,
             crashes: true,
             is_news: false,
             store: 1,
@@ -111,10 +115,16 @@ impl World {
     pub fn step(&mut self, meant: &str, visited: &mut Visited) -> Outcome<Vec<String>> {
         let (what, rest) = meant.split_once(' ').unwrap_or((meant, ""));
         self.crashes = !visited.is_beginning;
+        if let Some(ground) = &mut self.ground {
+            ground.look(self.crashes);
+        }
         match what {
             "stored" => {
                 let relationship = &self.parts.relationships[0];
                 let record = record::read(rest, relationship.role, relationship.mclt)?;
+                if let Some(ground) = &mut self.ground {
+                    ground.put(&record);
+                }
                 self.log.append(record)?;
             }
             "start" => self.start(rest)?,
@@ -139,7 +149,7 @@ impl World {
             }
             _ => return Err(format!("`{what}` means nothing")),
         }
-        if self.runs && self.crashes {
+        if self.runs && self.crashes && self.ground.is_none() {
             self.crash().compare(&self.engine, &self.log.records)?;
         }
         self.judging.clear();
@@ -163,12 +173,15 @@ impl World {
             self.log = Log::default();
             self.store += 10;
             self.generation = 0;
+            if let Some(ground) = &mut self.ground {
+                ground.replace();
+            }
         }
         fields.end()?;
         self.engine = Engine::new(self.config.clone(), 7);
         self.generation += 1;
         self.engine.set_store([self.store; 16], self.generation);
-        for record in &self.log.records {
+        for record in &self.found()? {
             self.engine.replay(record).map_err(|error| error.to_string())?;
         }
         self.outbox = Outbox::new(Position(self.log.count));
@@ -176,6 +189,14 @@ impl World {
         self.runs = true;
         let interfaces = [Interface { id: INTERFACE, addresses: vec![self.own] }];
         self.hand(Input::Interfaces(&interfaces))
+    }
+
+    /// The records that a process finds when it starts.
+    fn found(&mut self) -> Outcome<Vec<Vec<u8>>> {
+        let Some(mut ground) = self.ground.take() else { return Ok(self.log.records.clone()) };
+        let found = ground.open(&self.crash());
+        self.ground = Some(ground);
+        found
     }
 
     fn stop(&mut self) {
@@ -258,17 +279,29 @@ impl World {
             let (Position(first), _, frames) = batch.records();
             let new = records(frames);
             self.release(&mut batch, first, &mut closed)?;
+            let before = std::mem::take(&mut self.is_news);
+            if let Some(mut ground) = self.ground.take() {
+                let kept = ground.keep(&batch, &self.crash());
+                self.ground = Some(ground);
+                kept?;
+            }
             for (record, end) in new.into_iter().zip(first + 1..) {
                 let shown = Record::decode(&record).map_err(|error| error.to_string())?;
                 self.lines.push(format!("! {}", record::show(&shown)));
                 if self.log.append(record)? {
                     self.is_news = true;
-                    if self.crashes {
+                    if self.crashes && self.ground.is_none() {
                         self.crash().starts(&self.log.records)?;
                     }
                 }
                 self.release(&mut batch, end, &mut closed)?;
             }
+            if let Some(mut ground) = self.ground.take() {
+                let rested = ground.rest(&self.engine, &self.crash(), self.is_news);
+                self.ground = Some(ground);
+                rested?;
+            }
+            self.is_news |= before;
             for link in closed {
                 self.engine.handle(self.now, Input::Link(Link::Closed { link }), &mut self.outbox);
             }
@@ -350,20 +383,9 @@ impl World {
     }
 
     /// What is told of the own state (F07-9.2-01), and what is acknowledged (F07-7.2-01), is on stable storage first.
-    fn is_stable(&self, envelope: &Envelope) -> Outcome<()> {
+    fn is_stable(&mut self, envelope: &Envelope) -> Outcome<()> {
         match &envelope.message {
-            Message::State(said) => {
-                let endpoint = self.log.endpoint().ok_or("STATE, and nothing is stored")?;
-                match &endpoint.stored {
-                    Some(stored) if stored.state == said.state && stored.entered.to_wire() == said.since => {
-                        Ok(())
-                    }
-                    _ => {
-                        let stable = record::show(&Record::Endpoint(endpoint));
-                        Err(format!("STATE {} is told, and what is stable is: {stable}", said.state))
-                    }
-                }
-            }
+            Message::State(said) => self.claim(&Claim::State { state: said.state, since: said.since }),
             Message::BndAck(acks) => {
                 let mut accepted = acks.iter().filter(|ack| ack.rejected.is_none());
                 accepted.try_for_each(|ack| self.is_taken(ack.address))
@@ -373,42 +395,32 @@ impl World {
     }
 
     /// The update of this line about an address, as far as it is on stable storage.
-    fn is_taken(&self, address: Ipv4Addr) -> Outcome<()> {
-        use BindingStatus as B;
+    fn is_taken(&mut self, address: Ipv4Addr) -> Outcome<()> {
         let Some((_, update)) = self.judging.iter().find(|(_, update)| update.address == address) else {
             return Ok(());
         };
-        let status = match update.status {
-            B::Expired | B::Released | B::Reset => B::Free,
-            status => status,
-        };
-        let recorded = self.log.binding(address, |binding| {
-            let received = binding.received_potential_expiration.time();
-            (binding.status, received)
-        });
-        let promised = update.potential_expiration.filter(|_| status == B::Active).unwrap_or_default();
+        let is_active = update.status == BindingStatus::Active;
+        let promised = update.potential_expiration.filter(|_| is_active).unwrap_or_default();
         let promised = promised.to_time(ClockDelta(-self.partner.ahead));
-        match recorded {
-            Some((recorded, received)) if recorded == status && received >= promised => Ok(()),
-            // What was never anything but FREE has no record.
-            None if status == B::Free => Ok(()),
-            _ => Err(format!("{address} {} is acknowledged and not recorded", update.status)),
-        }
+        self.claim(&Claim::Acknowledged { address, status: update.status, promised })
     }
 
-    fn rests_on_record(&self, reply: &Reply) -> Outcome<()> {
+    fn rests_on_record(&mut self, reply: &Reply) -> Outcome<()> {
         let message = reply.message();
         let (address, Some(lease)) = (message.yiaddr(), message.lease_time()) else { return Ok(()) };
         if reply.kind() != dhcp::MessageType::Ack || lease == u32::MAX {
             return Ok(());
         }
         let ends = self.now.plus(seconds(u64::from(lease)));
-        let is_recorded = self.log.binding(address, |binding| {
-            binding.status == BindingStatus::Active
-                && binding.lease_expiration.time() >= ends
-                && binding.hardware.is_none_or(|hardware| hardware.as_bytes() == message.chaddr())
-        });
-        if is_recorded == Some(true) { Ok(()) } else { Err(format!("{address} is leased and not recorded")) }
+        self.claim(&Claim::Leased { address, hardware: message.chaddr().to_vec(), ends })
+    }
+
+    fn claim(&mut self, claim: &Claim) -> Outcome<()> {
+        claim.holds(&self.log)?;
+        if let Some(ground) = &mut self.ground {
+            ground.said(claim);
+        }
+        Ok(())
     }
 
     fn partner(&mut self, what: &str) -> Outcome<()> {
