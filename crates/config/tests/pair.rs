@@ -109,7 +109,7 @@ const FAULTS: &[Fault] = &[
         103,
     ),
     fault("no-relationship", JOINING, PARTNER, ["failover peer \"campus\" {", "zone x {"], 201),
-    fault("name", JOINING, OURS, ["name = \"campus\"", "name = \"Campus\""], 202),
+    fault("name", JOINING, OURS, ["name = \"campus\"", "name = \"Campus\""], 101),
     fault("roles", JOINING, OURS, ["\"secondary\"", "\"primary\""], 203),
     fault("address", DHCPDS, PARTNER, ["peer address 192.0.2.1;", "peer address 192.0.2.11;"], 204),
     fault("port", JOINING, PARTNER, ["peer port 647;", "peer port 847;"], 204),
@@ -289,6 +289,20 @@ fn pools_that_nobody_or_somebody_else_shares() {
     );
 }
 
+#[test]
+fn another_name_is_said_once() {
+    for pair in [DHCPDS, JOINING, TANDEMS] {
+        let other = compared(pair, |side, text| {
+            if side == OURS {
+                *text = text.replace("\"campus\"", "\"Campus\"");
+            }
+        });
+        let errors: Vec<u16> = other.findings.iter().map(|finding| finding.rule.number).take(2).collect();
+        assert_eq!(errors[0], 202);
+        assert!(errors[1] != 202 && other.findings[1].rule.severity == Severity::Remark);
+    }
+}
+
 /// Where nothing is wrong, only what is to be known is said.
 #[test]
 fn sound_pairs_have_remarks_alone() {
@@ -320,7 +334,7 @@ fn sound_pairs_have_remarks_alone() {
 fn no_rule_is_without_a_fault() {
     let mut tried: BTreeSet<u16> = FAULTS.iter().map(|fault| fault.rule).collect();
     // In the tests above and below.
-    tried.extend([102, 307, 308, 501, 502, 503, 504, 505, 506]);
+    tried.extend([102, 202, 307, 308, 501, 502, 503, 504, 505, 506]);
     let of_files = RULES.iter().map(|rule| rule.number).filter(|number| *number < 600);
     let untried: Vec<u16> = of_files.filter(|number| !tried.contains(number)).collect();
     assert_eq!(untried, Vec::<u16>::new());
@@ -355,4 +369,86 @@ fn included_files_are_those_of_their_host() {
     );
     assert!(compare(&folder.join("nothing"), &partner).is_err());
     std::fs::remove_dir_all(folder).unwrap();
+}
+
+/// Numbers that look like chance and are the same each time.
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 % u64::try_from(end.max(1)).unwrap()).unwrap()
+    }
+}
+
+/// Damages a text: bytes are changed, pieces doubled, taken out, swapped with pieces of the other language.
+fn damaged(text: &str, other: &str, chance: &mut Chance) -> String {
+    let mut bytes = text.as_bytes().to_vec();
+    for _ in 0..=chance.below(6) {
+        let (start, length) = (chance.below(bytes.len()), chance.below(40));
+        let end = (start + length).min(bytes.len());
+        match chance.below(6) {
+            0 => bytes[start] = u8::try_from(chance.below(256)).unwrap(),
+            1 => drop(bytes.drain(start..end)),
+            2 => {
+                let piece = bytes[start..end].to_vec();
+                bytes.splice(start..start, piece);
+            }
+            3 => {
+                let from = chance.below(other.len());
+                let piece = &other.as_bytes()[from..(from + length).min(other.len())];
+                bytes.splice(start..end, piece.iter().copied());
+            }
+            4 => {
+                let mark = b"{}\";,()=\\#\n"[chance.below(11)];
+                bytes.splice(start..start, std::iter::repeat_n(mark, chance.below(90)));
+            }
+            _ => bytes.truncate(start.max(1)),
+        }
+        if bytes.is_empty() {
+            bytes.push(b' ');
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// Whatever the bytes are, nothing panics, all places lie in their texts, and all can be shown.
+#[test]
+fn any_bytes_are_taken() {
+    let asked = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
+    let rounds: usize = asked.unwrap_or(3000);
+    let names = ["primary.conf", "secondary.conf", "secondary.toml", "primary.toml"];
+    let texts = names.map(text);
+    let mut chance = Chance(0x5eed_0001);
+    let (mut understood, mut faults) = (0, 0);
+    for round in 0..rounds {
+        let (a, b, c) = (chance.below(4), chance.below(4), chance.below(4));
+        let ours = damaged(&texts[a], &texts[b], &mut chance);
+        let comparison = compare_texts([(Path::new(names[a]), &ours), (Path::new(names[c]), &texts[c])]);
+        understood += usize::from(!comparison.meetings.is_empty());
+        for finding in &comparison.findings {
+            faults += usize::from(finding.rule.number == 101);
+            for place in &finding.places {
+                assert!(
+                    place.spot.source.text.get(place.spot.span.clone()).is_some(),
+                    "round {round}: {finding:?}"
+                );
+                assert!(place.spot.position().0 >= 1);
+            }
+            if round % 16 == 0 {
+                assert!(finding.render(false).contains(&finding.rule.name()), "round {round}");
+            }
+        }
+    }
+    assert!(understood > rounds / 4 && faults > rounds / 4, "{understood} understood, {faults} faults");
+}
+
+#[test]
+fn deep_nesting_uses_up_no_stack() {
+    let deep = format!("subnet 10.0.0.0 netmask 255.0.0.0 {}", "{ group ".repeat(200_000));
+    let comparison =
+        compare_texts([(Path::new("deep.conf"), &deep), (Path::new("b.conf"), &text("secondary.conf"))]);
+    assert!(comparison.findings.iter().any(|finding| finding.message.contains("nested deeper than 64")));
 }

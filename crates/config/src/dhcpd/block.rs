@@ -11,7 +11,7 @@ use super::scope::Scope;
 use super::statement::Statement;
 use super::text::Parsed;
 use crate::pair::place::{Spot, Stated};
-use crate::pair::view::{Client, Kind, Pool, Reservation, Subnet, Unread, View};
+use crate::pair::view::{Client, Kind, Pool, Reservation, Sharing, Subnet, Unread, View};
 use dhcp::HardwareAddress;
 use dhcp::options::code;
 use ipnet::Ipv4Net;
@@ -25,8 +25,8 @@ struct Place {
     group: Scope,
     network: Option<usize>,
     prefix: Option<Ipv4Net>,
-    /// The partner that shares ranges here: `None` in it says that none does.
-    failover: Option<Option<usize>>,
+    /// Who gives the addresses of ranges here.
+    sharing: Sharing,
     pool: Option<Permits>,
     /// What the pool says itself.
     own: Scope,
@@ -143,7 +143,7 @@ impl Reader {
             return false;
         }
         if statement.is(&["no", "failover", "peer"]) || statement.is(&["no", "failover"]) {
-            place.failover = Some(None);
+            place.sharing = Sharing::Alone;
             return true;
         }
         if statement.is(&["failover", "peer"]) {
@@ -174,17 +174,14 @@ impl Reader {
             let message = "a failover peer is named in pools and shared networks only: dhcpd does not start";
             return self.view.fault(&statement.spot, message, "move it into the pools");
         }
-        match found {
-            Some(number) => {
-                self.referred[number] = true;
-                place.failover = Some(Some(number));
-            }
-            None => {
-                let message =
-                    format!("there is no failover peer \"{}\": dhcpd does not start", name.escape_debug());
-                self.view.fault(&statement.spot, message, "here");
-            }
-        }
+        let Some(number) = found else {
+            place.sharing = Sharing::Unknown;
+            let message =
+                format!("there is no failover peer \"{}\": dhcpd does not start", name.escape_debug());
+            return self.view.fault(&statement.spot, message, "here");
+        };
+        self.referred[number] = true;
+        place.sharing = Sharing::With(number);
     }
 
     fn declaration(&mut self, statement: &Statement, place: &Place) {
@@ -257,10 +254,10 @@ impl Reader {
     fn range(&mut self, statement: &Statement, place: &Place) {
         let mut words = statement.behind(1);
         let mut bootp = false;
-        if let [first, rest @ ..] = words {
-            if first.is("dynamic-bootp") {
-                (words, bootp) = (rest, true);
-            }
+        if let [first, rest @ ..] = words
+            && first.is("dynamic-bootp")
+        {
+            (words, bootp) = (rest, true);
         }
         let ends: Vec<Option<Ipv4Addr>> =
             words.iter().map(|token| token.word().and_then(|word| word.parse().ok())).collect();
@@ -272,11 +269,10 @@ impl Reader {
                 return self.view.fault(&statement.value_spot(1), message, "here");
             }
         };
-        let failover = place.failover.flatten();
         if place.prefix.is_some_and(|prefix| !prefix.contains(&first) || !prefix.contains(&last)) {
             self.view.fault(&statement.spot, "the range is not in its subnet: dhcpd does not start", "here");
         }
-        if bootp && failover.is_some() {
+        if bootp && place.sharing != Sharing::Alone {
             let message = "dynamic-bootp is not for ranges that are shared: dhcpd does not start";
             self.view.fault(&statement.spot, message, "remove the word");
         }
@@ -288,7 +284,7 @@ impl Reader {
             first,
             last,
             spot: statement.spot.clone(),
-            failover,
+            sharing: place.sharing,
             serves_bootp: permits.serves_bootp,
             permits: permits.lines,
             terms: place.scope.terms(),
@@ -342,12 +338,11 @@ impl Reader {
     fn fixed(&mut self, statement: &Statement) -> Vec<(Ipv4Addr, Spot)> {
         let mut found = Vec::new();
         for token in statement.behind(1).iter().filter(|token| !token.is_mark(',')) {
-            match token.word().map(str::parse) {
-                Some(Ok(address)) => found.push((address, token.spot.clone())),
-                _ => {
-                    let what = "fixed-address (a name)".to_owned();
-                    self.view.unread.push(Unread { what, spot: token.spot.clone() });
-                }
+            if let Some(Ok(address)) = token.word().map(str::parse) {
+                found.push((address, token.spot.clone()));
+            } else {
+                let what = "fixed-address (a name)".to_owned();
+                self.view.unread.push(Unread { what, spot: token.spot.clone() });
             }
         }
         found

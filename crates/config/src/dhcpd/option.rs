@@ -1,6 +1,6 @@
 //! Options of `dhcpd.conf`: by name, with values as they go over the wire.
 //!
-//! *Lives here:* [`Definitions`], the names that dhcpd knows and those that the file defines; [`Definitions::value`].
+//! *Lives here:* [`Definitions`], the names that dhcpd knows and those that the file defines; [`value`].
 //! *May know:* names and formats of crate `dhcp`, and what dhcpd calls the same options.
 //! *Must not know:* who gets them.
 
@@ -100,41 +100,34 @@ impl Definitions {
         }
         let named = NAMES.iter().find(|(known, _)| *known == name).map(|(_, code)| *code);
         let numbered = || name.strip_prefix("unknown-")?.parse().ok();
-        let code = match named {
-            Some(code) => code,
-            None => match definition_by_name(name) {
-                Some(definition) => return Some((definition.code, Some(definition.format))),
-                None => return numbered().map(|code| (code, Some(OptionFormat::Bytes))),
-            },
+        let Some(code) = named else {
+            let definition = definition_by_name(name).map(|found| (found.code, Some(found.format)));
+            return definition.or_else(|| numbered().map(|code| (code, Some(OptionFormat::Bytes))));
         };
         let own = FORMATS.iter().find(|(known, _)| *known == code).map(|(_, format)| *format);
         Some((code, own.or_else(|| definition_by_code(code).map(|definition| definition.format))))
     }
+}
 
-    /// The bytes of a value.
-    pub(super) fn value(&self, format: Option<OptionFormat>, words: &[Token]) -> Result<Vec<u8>, NoValue> {
-        if words.is_empty() {
-            return Err(NoValue::Wrong("the option has no value".to_owned()));
-        }
-        // A computed value: `= concat("a", …)`, `pick-first-value (…)`.
-        let computed = words.iter().any(|word| matches!(word.kind, Kind::Mark(mark) if mark != ','));
-        let Some(format) = format.filter(|_| !computed) else { return Err(NoValue::NotLookedAt) };
-        let items: Vec<&[Token]> = words.split(|word| word.is_mark(',')).collect();
-        let parts: Result<Vec<Vec<u8>>, NoValue> = items.iter().map(|item| part(format, item)).collect();
-        let bytes = parts?.concat();
-        let is_single = matches!(
-            format,
-            OptionFormat::Address
-                | OptionFormat::U8
-                | OptionFormat::U16
-                | OptionFormat::U32
-                | OptionFormat::I32
-        );
-        if is_single && items.len() > 1 {
-            return Err(NoValue::Wrong("the option has one value, and several are written".to_owned()));
-        }
-        Ok(bytes)
+/// The bytes of a value.
+pub(super) fn value(format: Option<OptionFormat>, words: &[Token]) -> Result<Vec<u8>, NoValue> {
+    if words.is_empty() {
+        return Err(NoValue::Wrong("the option has no value".to_owned()));
     }
+    // A computed value: `= concat("a", …)`, `pick-first-value (…)`.
+    let computed = words.iter().any(|word| matches!(word.kind, Kind::Mark(mark) if mark != ','));
+    let Some(format) = format.filter(|_| !computed) else { return Err(NoValue::NotLookedAt) };
+    let items: Vec<&[Token]> = words.split(|word| word.is_mark(',')).collect();
+    let parts: Result<Vec<Vec<u8>>, NoValue> = items.iter().map(|item| part(format, item)).collect();
+    let bytes = parts?.concat();
+    let is_single = matches!(
+        format,
+        OptionFormat::Address | OptionFormat::U8 | OptionFormat::U16 | OptionFormat::U32 | OptionFormat::I32
+    );
+    if is_single && items.len() > 1 {
+        return Err(NoValue::Wrong("the option has one value, and several are written".to_owned()));
+    }
+    Ok(bytes)
 }
 
 /// The format that a definition names; `None` if it is none of those that are known here.

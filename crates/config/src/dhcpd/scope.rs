@@ -3,7 +3,7 @@
 //! *Lives here:* [`Scope`], and the statements that change it: lease times, options, where clients boot from, who is refused.
 //! *Must not know:* declarations: subnets, pools, hosts.
 
-use super::option::{Definitions, NoValue, is_definition, number};
+use super::option::{Definitions, NoValue, is_definition, number, value};
 use super::statement::Statement;
 use crate::pair::place::Stated;
 use crate::pair::view::{Options, Terms, View};
@@ -130,7 +130,7 @@ impl Scope {
             return false;
         };
         let spot = statement.value_spot(2);
-        match names.value(format, statement.behind(2)) {
+        match value(format, statement.behind(2)) {
             Ok(bytes) if matches!(code, RENEWAL_TIME | REBINDING_TIME) => {
                 let seconds = bytes.try_into().map_or(0, u32::from_be_bytes);
                 let stated = Stated::at(interval(u64::from(seconds)), spot);

@@ -6,7 +6,7 @@
 use super::finding::Finding;
 use super::relationship::LABELS;
 use super::rules;
-use super::view::{Subnet, View};
+use super::view::{Sharing, Subnet, View};
 use super::words::few;
 use ipnet::Ipv4Net;
 use std::collections::{BTreeMap, BTreeSet};
@@ -43,7 +43,7 @@ fn missing(views: [&View; 2], side: usize, subnet: &Subnet, findings: &mut Vec<F
         return;
     }
     let pools: Vec<_> = this.pools.iter().filter(|pool| prefix.contains(&pool.first)).collect();
-    if pools.iter().any(|pool| pool.failover.is_some()) {
+    if pools.iter().any(|pool| pool.sharing != Sharing::Alone) {
         let message = format!(
             "subnet {prefix} with shared addresses is not at {}, which refuses or ignores what it hears of them, and answers \
              no client there: add it",

@@ -7,7 +7,7 @@
 use super::finding::Finding;
 use super::relationship::{LABELS, Pair};
 use super::rules::{self, Rule};
-use super::view::{Kind, Pool, View};
+use super::view::{Kind, Pool, Sharing, View};
 use super::words::{few, range};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
@@ -23,10 +23,15 @@ enum Given {
     Shared(usize),
     /// This server, with somebody else.
     Otherwise,
+    /// This server, with a partner that its file does not have.
+    Unknown,
 }
 
 /// Pools of both servers that share addresses with each other: ours, the partner's.
 pub(super) type SharedPools = BTreeSet<(usize, usize)>;
+
+/// Pieces for which the same rule does not hold, in the same pools.
+type Differing = (&'static Rule, Vec<Piece>);
 
 /// All rules about pools.
 pub(super) fn compare(views: [&View; 2], pairs: &[Pair], findings: &mut Vec<Finding>) -> SharedPools {
@@ -36,14 +41,17 @@ pub(super) fn compare(views: [&View; 2], pairs: &[Pair], findings: &mut Vec<Find
     let pieces = [0, 1].map(|side| pieces(views[side], side, findings));
     let given = |side: usize, pool: Option<usize>| {
         let Some(pool) = pool else { return Given::Not };
-        let Some(relationship) = views[side].pools[pool].failover else { return Given::Alone };
+        let relationship = match views[side].pools[pool].sharing {
+            Sharing::Alone => return Given::Alone,
+            Sharing::Unknown => return Given::Unknown,
+            Sharing::With(relationship) => relationship,
+        };
         let number = pairs.iter().position(|(o, p)| relationship == if side == 0 { *o } else { *p });
         number.map_or(Given::Otherwise, Given::Shared)
     };
     let mut shared = SharedPools::new();
     // By rule and pools: what differs, as ranges.
-    let mut differ: BTreeMap<(u16, Option<usize>, Option<usize>), (&'static Rule, Vec<Piece>)> =
-        BTreeMap::new();
+    let mut differ: BTreeMap<(u16, [Option<usize>; 2]), Differing> = BTreeMap::new();
     for (piece, [ours, partner]) in overlay(&pieces) {
         if let (Some(o), Some(p), Given::Shared(_)) = (ours, partner, given(0, ours)) {
             shared.insert((o, p));
@@ -51,12 +59,12 @@ pub(super) fn compare(views: [&View; 2], pairs: &[Pair], findings: &mut Vec<Find
         // Where the other has no such subnet, that is what is said.
         let known = views.iter().all(|view| view.subnet_of(piece.first).is_some());
         if let Some(rule) = judge(given(0, ours), given(1, partner)).filter(|_| known) {
-            let (_, pieces) = differ.entry((rule.number, ours, partner)).or_insert((rule, Vec::new()));
+            let (_, pieces) = differ.entry((rule.number, [ours, partner])).or_insert((rule, Vec::new()));
             pieces.push(piece);
         }
     }
-    for ((_, ours, partner), (rule, pieces)) in differ {
-        findings.push(finding(views, rule, [ours, partner], &pieces));
+    for ((_, pools), (rule, pieces)) in differ {
+        findings.push(finding(views, rule, pools, &pieces));
     }
     for (o, p) in &shared {
         permits([&views[0].pools[*o], &views[1].pools[*p]], views, findings);
@@ -67,6 +75,7 @@ pub(super) fn compare(views: [&View; 2], pairs: &[Pair], findings: &mut Vec<Find
 fn judge(ours: Given, partner: Given) -> Option<&'static Rule> {
     match (ours, partner) {
         (Given::Shared(a), Given::Shared(b)) if a == b => None,
+        (Given::Unknown, _) | (_, Given::Unknown) => None,
         (Given::Not, Given::Not | Given::Alone | Given::Otherwise)
         | (Given::Alone | Given::Otherwise, Given::Not) => None,
         (Given::Shared(_), Given::Not) | (Given::Not, Given::Shared(_)) => Some(rules::NOT_THERE),
@@ -79,7 +88,8 @@ fn judge(ours: Given, partner: Given) -> Option<&'static Rule> {
 fn finding(views: [&View; 2], rule: &'static Rule, pools: [Option<usize>; 2], pieces: &[Piece]) -> Finding {
     let ranges: Vec<String> = pieces.iter().map(|piece| range(piece.first, piece.last)).collect();
     let ranges = few(&ranges);
-    let shares = |side: usize| pools[side].is_some_and(|pool| views[side].pools[pool].failover.is_some());
+    let shares =
+        |side: usize| pools[side].is_some_and(|pool| views[side].pools[pool].sharing != Sharing::Alone);
     let one = usize::from(!shares(0));
     let message = match rule.number {
         305 => format!(
@@ -185,7 +195,7 @@ fn overlay(both: &[Vec<Owned>; 2]) -> Vec<(Piece, [Option<usize>; 2])> {
 /// A lease of BOOTP never ends, and no MCLT holds for it (F07 5.13).
 fn bootp(view: &View, side: usize, pairs: &[Pair], findings: &mut Vec<Finding>) {
     for pool in view.pools.iter().filter(|pool| pool.serves_bootp) {
-        let Some(number) = pool.failover else { continue };
+        let Sharing::With(number) = pool.sharing else { continue };
         if !pairs.iter().any(|(o, p)| number == if side == 0 { *o } else { *p }) {
             continue;
         }

@@ -6,7 +6,7 @@
 use super::finding::Finding;
 use super::place::{Spot, Stated};
 use super::rules::{self, Rule};
-use super::view::{Kind, Relationship, Split, View};
+use super::view::{Kind, Relationship, Sharing, Split, View};
 use failover::state::Role;
 use failover::time::Interval;
 use std::net::SocketAddrV4;
@@ -31,9 +31,11 @@ pub(super) fn pairs(views: [&View; 2], findings: &mut Vec<Finding>) -> Vec<Pair>
     let mut left: Vec<usize> = (0..partner.relationships.len()).collect();
     let mut pairs = Vec::new();
     let by_name = |a: &Relationship, b: &Relationship| a.name == b.name;
-    let by_address =
-        |a: &Relationship, b: &Relationship| crosses(&a.own, &b.peer) && crosses(&b.own, &a.peer);
-    let ways: [&dyn Fn(&Relationship, &Relationship) -> bool; 2] = [&by_name, &by_address];
+    let by_address = |a: &Relationship, b: &Relationship| {
+        crosses(a.own.as_ref(), b.peer.as_ref()) && crosses(b.own.as_ref(), a.peer.as_ref())
+    };
+    type Way<'w> = &'w dyn Fn(&Relationship, &Relationship) -> bool;
+    let ways: [Way<'_>; 2] = [&by_name, &by_address];
     for way in ways {
         for (o, relationship) in ours.relationships.iter().enumerate() {
             if pairs.iter().any(|(known, _)| *known == o) {
@@ -85,7 +87,7 @@ fn none_in_common(views: [&View; 2]) -> Finding {
     finding
 }
 
-fn crosses(own: &Option<Stated<SocketAddrV4>>, named: &Option<Stated<SocketAddrV4>>) -> bool {
+fn crosses(own: Option<&Stated<SocketAddrV4>>, named: Option<&Stated<SocketAddrV4>>) -> bool {
     matches!((own, named), (Some(own), Some(named)) if own.value.ip() == named.value.ip())
 }
 
@@ -273,7 +275,7 @@ impl Two<'_, '_> {
         let Some(primary) = self.primary() else { return };
         let Some(mclt) = self.sides[primary].mclt.clone() else { return };
         let number = if primary == 0 { pair.0 } else { pair.1 };
-        let pools = views[primary].pools.iter().filter(|pool| pool.failover == Some(number));
+        let pools = views[primary].pools.iter().filter(|pool| pool.sharing == Sharing::With(number));
         let shortest = pools.map(|pool| &pool.terms.lease).min_by_key(|lease| lease.value);
         let Some(lease) = shortest.filter(|lease| lease.value < mclt.value) else { return };
         let message = format!(
@@ -323,22 +325,23 @@ impl Two<'_, '_> {
             return;
         }
         let sides = self.sides;
+        let mut balances = true;
         for (side, relationship) in sides.into_iter().enumerate() {
             let off = relationship.delay.as_ref().filter(|delay| delay.value == 0);
             if let Some(off) = off.filter(|_| self.kinds[side] == Kind::Dhcpd) {
+                balances = false;
                 let message = "without `load balance max seconds`, or with 0, this dhcpd balances no load and answers every \
                                client: write 3 on both";
                 self.say_of(side, rules::BALANCING_OFF, message.to_owned(), off.spot.as_ref());
             }
         }
-        let shown = |delay: &Option<Stated<u64>>| {
-            delay.as_ref().map_or("never".to_owned(), |delay| format!("{} s", delay.value))
-        };
-        let [ours, partner] = sides.map(|side| shown(&side.delay));
-        if ours != partner {
+        let delays = sides.map(|side| side.delay.as_ref().map(|delay| delay.value));
+        if balances && delays[0] != delays[1] {
+            let [ours, partner] =
+                delays.map(|delay| delay.map_or("never".to_owned(), |delay| format!("after {delay} s")));
             let message = format!(
-                "a client of the other is answered after {ours} by this server, and after {partner} by its partner, for each \
-                 does as its own file says: write the same (`delayed-service`, `load balance max seconds`)"
+                "a client that the other does not answer is answered {ours} by this server and {partner} by its partner, for \
+                 each does as its own file says: write the same (`delayed-service`, `load balance max seconds`)"
             );
             let [ours, partner] = sides.map(|side| side.delay.as_ref().and_then(|delay| delay.spot.as_ref()));
             self.say(rules::DELAY, message, [ours, partner]);

@@ -4,7 +4,9 @@
 //! *Must not know:* how keys are read; what must agree.
 
 use super::place::{Source, Spot, Stated};
-use super::view::{Client, Kind, Options, Pool, Relationship, Reservation, Split, Subnet, Terms, View};
+use super::view::{
+    Client, Kind, Options, Pool, Relationship, Reservation, Sharing, Split, Subnet, Terms, View,
+};
 use crate::failover::PartnerAddresses;
 use crate::places::Spans;
 use crate::schema::Whole;
@@ -86,11 +88,16 @@ impl Text<'_> {
             let spans = self.spans(&Place::Pool(n, s, p));
             let mut terms = terms.clone();
             terms.options.extend(self.options(&pool.options, spans));
+            let sharing = match (pool.failover, spans.written("failover")) {
+                (Some(number), _) => Sharing::With(number),
+                (None, Some(_)) => Sharing::Unknown,
+                (None, None) => Sharing::Alone,
+            };
             view.pools.push(Pool {
                 first: pool.first,
                 last: pool.last,
                 spot: self.spot(spans.part.clone()),
-                failover: pool.failover,
+                sharing,
                 // It knows no BOOTP.
                 serves_bootp: false,
                 permits: Vec::new(),

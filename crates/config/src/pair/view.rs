@@ -156,14 +156,25 @@ pub(crate) struct Subnet {
     pub(crate) terms: Terms,
 }
 
+/// Who gives addresses of a range.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Sharing {
+    /// This server alone.
+    #[default]
+    Alone,
+    /// A partner too: the number in [`View::relationships`].
+    With(usize),
+    /// A partner that the file names and does not have, which is a fault of its own.
+    Unknown,
+}
+
 /// A range of addresses for all clients.
 #[derive(Debug, Clone)]
 pub(crate) struct Pool {
     pub(crate) first: Ipv4Addr,
     pub(crate) last: Ipv4Addr,
     pub(crate) spot: Spot,
-    /// Number in [`View::relationships`] of the partner that shares it.
-    pub(crate) failover: Option<usize>,
+    pub(crate) sharing: Sharing,
     /// A client of BOOTP, whose lease never ends, may get an address of it.
     pub(crate) serves_bootp: bool,
     /// Which clients may have an address of it, as it is written: `deny unknown-clients`.
