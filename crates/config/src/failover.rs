@@ -253,6 +253,9 @@ fn security(
 /// The bytes of the file without the line break at its end. What it says is never part of a report.
 fn secret(section: &mut Section<'_>, report: &mut Report) -> Option<Secret> {
     let (path, span) = section.text("secret-file", report)?;
+    if report.is_elsewhere() {
+        return None;
+    }
     match read_secret(path) {
         Ok(secret) => Some(secret),
         Err(message) => {

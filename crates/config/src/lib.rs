@@ -1,12 +1,15 @@
-//! `tandem.toml` to a checked configuration, or to all that is wrong with it.
+//! `tandem.toml` to a checked configuration, or to all that is wrong with it; and whether two servers fit each other.
 //!
-//! *Lives here:* the reader of the text, the meaning of its keys, the report with file, line and caret.
+//! *Lives here:* the reader of the text, the meaning of its keys, the report with file, line and caret; the reader of
+//! `dhcpd.conf`, and what must agree between the two servers of a pair.
 //! *May know:* TOML, the engine's checked configuration, names and formats of options, certificates and keys.
 //! *Must not know:* sockets, interfaces of this host, the running server.
 
+mod dhcpd;
 mod failover;
 mod keys;
 mod option;
+pub mod pair;
 mod places;
 mod reader;
 mod report;
@@ -57,7 +60,8 @@ pub fn control_socket(path: &Path) -> Result<PathBuf, Report> {
 /// All that is wrong with it, at once.
 pub fn parse(name: &str, text: &str) -> Result<(ServerConfig, Report), Report> {
     let mut report = Report::new(name, text);
-    let config = table_of(text, &mut report).and_then(|table| schema::read(table.get_ref(), &mut report));
+    let config =
+        table_of(text, &mut report).and_then(|table| schema::read(table.get_ref(), &mut report).config);
     match config {
         Some(config) if !report.has_errors() => Ok((config, report)),
         _ => Err(report),

@@ -46,6 +46,16 @@ impl Spans {
         self.keys.get(key).unwrap_or(&self.part).clone()
     }
 
+    /// Where the value of a key stands, if it is written.
+    pub(crate) fn written(&self, key: &str) -> Option<Range<usize>> {
+        self.keys.get(key).cloned()
+    }
+
+    /// Where an option stands, or else the whole part.
+    pub(crate) fn option_span(&self, code: u8) -> Range<usize> {
+        self.options.get(&code).unwrap_or(&self.part).clone()
+    }
+
     /// The nearest place to what a problem speaks of.
     fn of(&self, problem: &Problem) -> Range<usize> {
         let keys: &[&str] = match problem {

@@ -30,7 +30,7 @@ pub struct Diagnostic {
     pub message: String,
     /// A word at the caret.
     pub help: String,
-    span: Range<usize>,
+    pub(crate) span: Range<usize>,
     /// Another place that has to do with it.
     other: Option<(Range<usize>, String)>,
 }
@@ -41,11 +41,22 @@ pub struct Report {
     name: String,
     text: String,
     diagnostics: Vec<Diagnostic>,
+    elsewhere: bool,
 }
 
 impl Report {
     pub(crate) fn new(name: &str, text: &str) -> Report {
-        Report { name: name.to_owned(), text: text.to_owned(), diagnostics: Vec::new() }
+        Report { name: name.to_owned(), text: text.to_owned(), diagnostics: Vec::new(), elsewhere: false }
+    }
+
+    /// The same of a text of another host: the files that it names are not to be looked for on this one.
+    pub(crate) fn of_another_host(name: &str, text: &str) -> Report {
+        Report { elsewhere: true, ..Report::new(name, text) }
+    }
+
+    /// Whether files that the text names are those of another host.
+    pub(crate) fn is_elsewhere(&self) -> bool {
+        self.elsewhere
     }
 
     /// A report on a file that could not even be read.

@@ -67,8 +67,17 @@ struct Read {
     reservations: Vec<Spans>,
 }
 
+/// A text that was read: the configuration if it is without faults, and the parts with their places in any case.
+pub(crate) struct Whole {
+    pub(crate) config: Option<ServerConfig>,
+    pub(crate) parts: Parts,
+    pub(crate) places: Places,
+    /// By the number of the relationship; unspecified where the text has none.
+    pub(crate) addresses: Vec<PartnerAddresses>,
+}
+
 /// Reads the whole table; what is wrong goes to the report.
-pub(crate) fn read(table: &DeTable<'_>, report: &mut Report) -> Option<ServerConfig> {
+pub(crate) fn read(table: &DeTable<'_>, report: &mut Report) -> Whole {
     let mut top = Section::new(table, 0..0, &keys::TOP);
     let interfaces = interfaces(&mut top, report);
     let state_directory = top.require("state-directory", report).and_then(|value| text(value, report));
@@ -107,18 +116,19 @@ pub(crate) fn read(table: &DeTable<'_>, report: &mut Report) -> Option<ServerCon
             None
         }
     };
-    let state_directory = state_directory?;
-    Some(ServerConfig {
-        interfaces: interfaces?,
+    let named = interfaces.zip(state_directory).zip(engine);
+    let config = named.map(|((interfaces, state_directory), engine)| ServerConfig {
+        interfaces,
         control_socket: control_socket.unwrap_or_else(|| in_state_directory(&state_directory)),
         state_directory,
         log_level,
         clock_wait,
         segment_size,
-        partners: addresses,
+        partners: addresses.clone(),
         partner_tls: tls,
-        engine: engine?,
-    })
+        engine,
+    });
+    Whole { config, parts, places, addresses }
 }
 
 /// The control socket alone; a missing key goes to the report.

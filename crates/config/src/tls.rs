@@ -79,6 +79,9 @@ fn certificate(
 ) -> Option<(Vec<CertificateDer<'static>>, Time)> {
     section.require("certificate", report);
     let (path, span) = section.text("certificate", report)?;
+    if report.is_elsewhere() {
+        return None;
+    }
     let read = certificates(path).and_then(|chain| {
         let understood: Result<Vec<Certificate>, _> =
             chain.iter().map(|one| Certificate::from_der(one)).collect();
@@ -151,6 +154,9 @@ fn warn_of_end(ends: &X509Time, expires: Time, span: Range<usize>, report: &mut 
 fn key(section: &mut Section<'_>, report: &mut Report) -> Option<PrivateKeyDer<'static>> {
     section.require("key", report);
     let (path, span) = section.text("key", report)?;
+    if report.is_elsewhere() {
+        return None;
+    }
     let (bytes, mode) = match contents(path, "key") {
         Ok(read) => read,
         Err(message) => {
@@ -177,6 +183,9 @@ fn key(section: &mut Section<'_>, report: &mut Report) -> Option<PrivateKeyDer<'
 fn trust(section: &mut Section<'_>, report: &mut Report) -> Option<Vec<CertificateDer<'static>>> {
     section.require("trust", report);
     let (path, span) = section.text("trust", report)?;
+    if report.is_elsewhere() {
+        return None;
+    }
     let read = certificates(path).and_then(|trusted| {
         let mut store = RootCertStore::empty();
         let added = trusted.iter().try_for_each(|one| store.add(one.clone()));
