@@ -2,23 +2,27 @@
 # What Tandem costs, and other servers beside it in the same run: exchanges a second, time to the ACK, processor, syncs, memory,
 # allocations. It measures and asserts nothing.
 #   scripts/bench.sh [SERVER...]      echo tandem kea1 kea2 keamem dhcpd dnsmasq      (default: echo tandem kea2 dhcpd)
-# Environment: SECONDS_PER_STEP (3), CLIENTS (200000), LEASES (1000000, for memory and start), TANDEM (a binary to measure
+# Environment: PARTS ("perfdhcp load figures": what is measured), SECONDS_PER_STEP (3), CLIENTS (200000), LEASES (1000000, for memory
+# and start), RELAYS (64), SHARE (50: percent of clients on the wire), WINDOW (1024), AVALANCHE (100000), TANDEM (a binary to measure
 # instead of building one), QUIET=1 (no progress).
-# The load is perfdhcp in a namespace of its own, as a relay with so many clients. The rate is doubled until, twice in a row, more
+# First the load is perfdhcp in a namespace of its own, as a relay with so many clients. The rate is doubled until, twice in a row, more
 # than 3 % of the exchanges that were begun fail or perfdhcp itself cannot begin 80 % of what it was asked to; then it is bisected
 # to 5 %. The peak is the best that passed. On a machine that does other things too, compare the servers of one run
-# with each other, and with echo, never with another run.
+# with each other, and with echo, never with another run. Then our own generator, which shows the server's limit and not its own:
+# as fast as answers come, half as fast, and all clients at once.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 seconds=${SECONDS_PER_STEP:-3} many=${CLIENTS:-200000} leases=${LEASES:-1000000}
 slow=1000 # exchanges a second at which the time to the ACK is that of one client alone
 servers=("$@")
 [ $# -gt 0 ] || servers=(echo tandem kea2 dhcpd)
+parts=${PARTS:-perfdhcp load figures}
 here=$PWD/benches/peers
 target=${CARGO_TARGET_DIR:-$PWD/target}
 results=$target/bench
 . "$here/space.sh"
 . "$here/servers.sh"
+. "$here/load.sh"
 
 say() { [ -n "${QUIET:-}" ] || echo "$*" >&2; }
 progress() { if [ -t 2 ] && [ -z "${QUIET:-}" ]; then printf '\r\033[K  %s' "$*" >&2; fi; }
@@ -61,7 +65,11 @@ start_server() { # name
     folder=$results/$1
     mkdir -p "$folder"
     server_command "$1" "$folder"
-    ip netns exec "$server_space" "${command[@]}" > "$folder/output" 2>&1 &
+    start_command "$1"
+}
+
+start_command() { # name, what goes before the command
+    ip netns exec "$server_space" "${@:2}" "${command[@]}" > "$folder/output" 2>&1 &
     server_pid=$!
     for _ in $(seq 200); do
         kill -0 "$server_pid" 2> /dev/null || break
@@ -141,28 +149,51 @@ table=$results/table
 {
     echo "$(nproc) processors, $(awk '/MemTotal/ { print int($2 / 1048576) }' /proc/meminfo) GiB, Linux $(uname -r), load $(cut -d' ' -f1 /proc/loadavg) before"
     "$results/fsync" "$results/fsync.file"
-    row "" exchanges "ms to ACK" "ms to ACK" "us cpu per" "syncs" "ACKs per" "memory" ""
-    row server "a second" "at $slow/s" "at peak" exchange "a second" sync MiB durability
 } > "$table"
 rm -f "$results/fsync.file"
 [ -n "${QUIET:-}" ] || cat "$table" >&2
-for server in "${servers[@]}"; do
-    start_server "$server"
-    measure "$server"
-    read -r peak at_peak spent syncs synced <<< "$best"
-    memory=$(awk '/VmRSS/ { print int($2 / 1024) }' "/proc/$server_pid/status" 2> /dev/null || echo -)
-    per_sync=- per_second=-
-    if [ "$syncs" != - ] && [ "$syncs" -gt 0 ]; then
-        per_sync=$((synced / syncs)) per_second=$((syncs / seconds))
-    fi
-    progress ""
-    row "$server" "$peak" "$alone" "$at_peak" "$spent" "$per_second" "$per_sync" "$memory" "$(server_durability "$server")" >> "$table"
-    [ -n "${QUIET:-}" ] || tail -1 "$table" >&2
-    stop_server
-done
+append() { tee -a "$table" > "$([ -n "${QUIET:-}" ] && echo /dev/null || echo /dev/stderr)"; }
+
+with_perfdhcp() {
+    local server
+    {
+        row "" exchanges "ms to ACK" "ms to ACK" "us cpu per" "syncs" "ACKs per" "memory" ""
+        row server "a second" "at $slow/s" "at peak" exchange "a second" sync MiB durability
+    } | append
+    for server in "${servers[@]}"; do
+        start_server "$server"
+        measure "$server"
+        read -r peak at_peak spent syncs synced <<< "$best"
+        memory=$(awk '/VmRSS/ { print int($2 / 1024) }' "/proc/$server_pid/status" 2> /dev/null || echo -)
+        per_sync=- per_second=-
+        if [ "$syncs" != - ] && [ "$syncs" -gt 0 ]; then
+            per_sync=$((synced / syncs)) per_second=$((syncs / seconds))
+        fi
+        progress ""
+        row "$server" "$peak" "$alone" "$at_peak" "$spent" "$per_second" "$per_sync" "$memory" "$(server_durability "$server")" | append
+        stop_server
+    done
+}
+
+with_load() {
+    local server
+    load_up
+    { echo; load_head; } | append
+    for server in "${servers[@]}"; do
+        case $server in
+            echo | tandem | kea* | dhcpd)
+                load_measure "$server"
+                load_lines "$server" | append
+                ;;
+        esac
+    done
+}
+
+case " $parts " in *" perfdhcp "*) with_perfdhcp ;; esac
+case " $parts " in *" load "*) with_load ;; esac
 
 figures=$target/release/figures
-if [ -x "$figures" ]; then
+if [[ " $parts " = *" figures "* ]] && [ -x "$figures" ]; then
     {
         for kind in plain full; do
             "$figures" memory $kind "$leases" | awk -v kind=$kind '/^memory/ { print $1 "-" kind, $2, $3 }'
