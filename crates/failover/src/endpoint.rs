@@ -406,6 +406,8 @@ impl Endpoint {
         link.partner_tandem = told.tandem.or(link.partner_tandem);
         // Another make says it by UPDREQALL, and is whole again in NORMAL.
         let forgot = self.stored.partner_forgot && told.state != S::Normal;
+        // One that asks for everything after it was whole again has lost it again.
+        link.told_of_loss &= told.state != S::Normal;
         let storage_lost = told.tandem.map_or(forgot, |tandem| tandem.storage_lost.is_some());
         if self.stored.partner_forgot != forgot {
             self.stored.partner_forgot = forgot;
