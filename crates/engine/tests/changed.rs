@@ -8,13 +8,13 @@ mod puppet;
 
 use common::{Client, ip, seconds};
 use engine::config::{Config, Parts, PoolParts, RelationshipParts};
+use engine::record::{BindingRecord, ClientDetails, EndpointRecord, Flags, PoolRecord, Record, Stamp};
 use engine::{Engine, UnsafeChange};
 use failover::binding::BindingStatus;
 use failover::endpoint::Command;
-use failover::state::{FailoverState, Role};
-use engine::record::{BindingRecord, ClientDetails, EndpointRecord, Flags, PoolRecord, Record, Stamp};
 use failover::endpoint::Stored;
 use failover::message::Message;
+use failover::state::{FailoverState, Role};
 use failover::time::Time;
 use link::{MCLT, Pair};
 use puppet::Puppet;
