@@ -228,7 +228,8 @@ impl Engine {
         forget
     }
 
-    /// Bindings of pools that are shared otherwise than before become what they can be now. Before the table is started.
+    /// Bindings of pools that are shared otherwise than before become what they can be now, and what a former partner acknowledged is
+    /// forgotten (D12-5.16-01, D12-5.17-01). Before the table is started.
     pub(crate) fn take_over_moved(&mut self, now: Time) -> Vec<Slot> {
         let mut changed = Vec::new();
         for Moved { first, last, was, is } in self.former.moved(&self.config) {

@@ -464,7 +464,9 @@ mod tests {
         let bytes = bytes_of(&Record::Binding(binding));
         assert_eq!(Record::decode(&bytes), Ok(Record::Binding(binding)));
         for (number, value) in details.items() {
-            assert!(bytes.windows(4).any(|item| item == [number, 1, 0, value[0]] && value[0] == b'0' + number));
+            assert!(
+                bytes.windows(4).any(|item| item == [number, 1, 0, value[0]] && value[0] == b'0' + number)
+            );
         }
         let mut unknown = bytes.clone();
         unknown.extend([11, 0, 0]);

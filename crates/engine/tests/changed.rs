@@ -4,14 +4,20 @@
 
 mod common;
 mod link;
+mod puppet;
 
 use common::{Client, ip, seconds};
 use engine::config::{Config, Parts, PoolParts, RelationshipParts};
+use engine::record::{BindingRecord, ClientDetails, EndpointRecord, Flags, PoolRecord, Record, Stamp};
 use engine::{Engine, UnsafeChange};
 use failover::binding::BindingStatus;
 use failover::endpoint::Command;
+use failover::endpoint::Stored;
+use failover::message::Message;
 use failover::state::{FailoverState, Role};
+use failover::time::Time;
 use link::{MCLT, Pair};
+use puppet::Puppet;
 
 const NORMAL: (FailoverState, FailoverState) = (FailoverState::Normal, FailoverState::Normal);
 
@@ -314,5 +320,93 @@ fn two_of_one_role_do_not_come_together() {
         assert_eq!(pair.states(), NORMAL, "node {n}");
         assert_ne!(status, BindingStatus::Backup);
         pair.assert_equal();
+    }
+}
+
+/// An endpoint that was left in this state an hour ago.
+fn endpoint(name: &str, state: FailoverState, now: Time) -> EndpointRecord {
+    let before = now.minus(seconds(3600));
+    let mut record = EndpointRecord::new(name, Role::Primary);
+    (record.last_operation, record.vouched_for, record.alive) = (now, now, now);
+    record.mclt = seconds(MCLT);
+    record.stored = Some(Stored {
+        state,
+        entered: before,
+        previous: state,
+        partner: Some((FailoverState::Normal, before)),
+        last_contact: before,
+        storage_lost: false,
+        surely_lost: false,
+        first_run: false,
+        down_since: before,
+        owes_everything: false,
+        partner_loss: None,
+        unproven: false,
+        partner_forgot: false,
+    });
+    record
+}
+
+/// A lease of the first address that its partner of then has acknowledged up to an hour from now.
+fn acknowledged(client: &Client, now: Time) -> BindingRecord<'static> {
+    let hour = Stamp::at_or_after(now.plus(seconds(3600)));
+    BindingRecord {
+        address: ip("10.0.0.10"),
+        status: BindingStatus::Active,
+        flags: Flags::NONE,
+        start_time_of_state: Stamp::at_or_before(now),
+        client_last_transaction_time: Stamp::at_or_before(now),
+        lease_expiration: hour,
+        sent_potential_expiration: hour,
+        acked_potential_expiration: hour,
+        received_potential_expiration: hour,
+        doubted_until: Stamp::NONE,
+        hardware: Some(client.hardware),
+        identity: &[1, 1, 2, 0, 0, 0, 0, 1],
+        details: ClientDetails::default(),
+        reserved_for: None,
+    }
+}
+
+/// D12-5.16-01, D12-5.17-01.
+#[test]
+fn a_pool_that_goes_to_a_relationship_that_stands_forgets_what_the_former_partner_acknowledged() {
+    for was in ["hall", "campus"] {
+        let client = Client::new(1);
+        let mut puppet = Puppet::of(link::parts(Role::Primary, 7200));
+        let now = puppet.now;
+        let pool = PoolRecord { first: ip("10.0.0.10"), last: ip("10.0.0.29"), relationship: was };
+        puppet.log = [
+            Record::Endpoint(endpoint("hall", FailoverState::PartnerDown, now)),
+            Record::Endpoint(endpoint("campus", FailoverState::CommunicationsInterrupted, now)),
+            Record::Pool(pool),
+            Record::Binding(acknowledged(&client, now)),
+        ]
+        .iter()
+        .map(|record| {
+            let mut bytes = Vec::new();
+            record.encode(&mut bytes);
+            bytes
+        })
+        .collect();
+        puppet.start();
+        puppet.obeys = false;
+        puppet.connect();
+        puppet.state(FailoverState::CommunicationsInterrupted);
+        let mut at_home = client.clone();
+        at_home.source = ip("10.0.0.10");
+        let from = puppet.heard.len();
+        puppet.say(Message::UpdReq);
+        let told = puppet.updates_since(0).iter().filter(|update| update.address == at_home.source).count();
+        let request = client.message(dhcp::MessageType::Request, at_home.source, &[]);
+        let lease = puppet.ask(&at_home, &request).expect("it is renewed").lease();
+        if was == "hall" {
+            assert!(told > 0, "this partner never heard of it: {:?}", &puppet.heard[from..]);
+            assert_eq!(u64::from(lease), MCLT, "nothing is agreed upon with this partner");
+        } else {
+            assert_eq!(told, 0, "it has acknowledged it");
+            let agreed = now.plus(seconds(3600)).since(puppet.now).as_seconds();
+            assert_eq!(u64::from(lease), agreed + MCLT);
+        }
     }
 }

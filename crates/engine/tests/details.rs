@@ -109,9 +109,8 @@ fn passed_on(puppet: &mut Puppet) -> BindingUpdate {
 fn what_the_partner_did_in_dns_is_kept_and_told_back_and_people_are_warned_once() {
     let mut puppet = Puppet::normal(Role::Primary);
     let client = Client::new(1);
-    let warned = |puppet: &Puppet| {
-        puppet.events.iter().filter(|event| event.contains("makes DNS updates")).count()
-    };
+    let warned =
+        |puppet: &Puppet| puppet.events.iter().filter(|event| event.contains("makes DNS updates")).count();
     let mut update = leased(&client, puppet.now);
     assert!(puppet.tell(vec![update.clone()])[0].rejected.is_none());
     assert_eq!((warned(&puppet), puppet.lease(ADDRESS).ddns), (0, None));

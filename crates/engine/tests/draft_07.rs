@@ -103,7 +103,9 @@ impl Server {
         batch.release_partners(end, |to| {
             out.push(match to {
                 ToPartner::Connect { .. } => "call".to_owned(),
-                ToPartner::Send { link, outgoing } => format!("{} {}", outgoing.message.message_type(), link.0),
+                ToPartner::Send { link, outgoing } => {
+                    format!("{} {}", outgoing.message.message_type(), link.0)
+                }
                 ToPartner::StartTls { link } => format!("TLS {}", link.0),
                 ToPartner::Close { link } => format!("close {}", link.0),
             });
@@ -118,7 +120,11 @@ fn a_primary_goes_on_with_its_own_call_and_calls_nobody_who_called() {
     let relationship = CAMPUS;
     let mut server = Server::new(Role::Primary, Dialect::Draft07);
     assert_eq!(server.wants(), ["call"]);
-    assert_eq!(server.hears(Link::Accepted { link: THEIRS, relationship }), ["close 2"], "its own is under way");
+    assert_eq!(
+        server.hears(Link::Accepted { link: THEIRS, relationship }),
+        ["close 2"],
+        "its own is under way"
+    );
     assert_eq!(server.hears(Link::Connected { link: OWN, relationship }), ["CONNECT 1"]);
     assert_eq!(server.hears(Link::Accepted { link: THEIRS, relationship }), ["close 2"]);
     // Its own came to nothing: the other's is taken, and while it goes on there is no further call.

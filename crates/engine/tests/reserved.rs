@@ -151,7 +151,11 @@ fn a_reservation_that_changes_its_client_gives_the_address_to_one_of_them() {
         pair.pass(seconds(30));
         let new = bind(&mut pair, n, &Client::new(2));
         assert_ne!(new, Some(ip(ADDRESS)), "node {n}: the other may give it to client 1");
-        assert_eq!(bind(&mut pair, 1 - n, &Client::new(1)), Some(ip(ADDRESS)), "node {n}, which leased {new:?}");
+        assert_eq!(
+            bind(&mut pair, 1 - n, &Client::new(1)),
+            Some(ip(ADDRESS)),
+            "node {n}, which leased {new:?}"
+        );
         pair.mend();
         pair.pass(seconds(2 * MCLT + 60));
         assert_eq!(pair.status(ip(ADDRESS)), [B::Free; 2], "node {n}: the two differ");

@@ -153,8 +153,8 @@ impl Engine {
         if sent.changed {
             return;
         }
-        let not_reserved = rejection.reason == RejectReason::NOT_RESERVED
-            && self.table.get(slot).reserved_for().is_some();
+        let not_reserved =
+            rejection.reason == RejectReason::NOT_RESERVED && self.table.get(slot).reserved_for().is_some();
         if is_unknown && was_given {
             // It was ours until now, and one that does not have it cannot have leased it: it is ours again.
             self.set_status(now, slot, BindingStatus::Free);

@@ -72,9 +72,10 @@ impl Engine {
         updates: &[BindingUpdate],
         outbox: &mut Outbox,
     ) {
-        let are_made = updates.iter().filter_map(|update| update.ddns.as_ref()).any(|ddns| {
-            ddns.name_done || ddns.controls_name || ddns.address_done || ddns.controls_address
-        });
+        let are_made = updates
+            .iter()
+            .filter_map(|update| update.ddns.as_ref())
+            .any(|ddns| ddns.name_done || ddns.controls_name || ddns.address_done || ddns.controls_address);
         if are_made && !std::mem::replace(&mut self.endpoint_mut(relationship).dns_is_told, true) {
             let name = self.config.relationship(relationship).name.clone();
             outbox.event(Event::PartnerUpdatesDns { relationship: name });

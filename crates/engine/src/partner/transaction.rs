@@ -86,9 +86,7 @@ fn say_details(details: ClientDetails<'_>, update: &mut BindingUpdate) {
     update.request_options = request_options(&details, &mut fits);
     let told = details.reply_options.split_first_chunk::<4>();
     update.reply_options = told
-        .filter(|(_, options)| {
-            options.len() <= MAX_CLIENT_OPTIONS && fits(OPTION_HEAD + 4 + options.len())
-        })
+        .filter(|(_, options)| options.len() <= MAX_CLIENT_OPTIONS && fits(OPTION_HEAD + 4 + options.len()))
         .map(|(magic, options)| ClientOptions { magic: *magic, options: options.to_vec() });
 }
 
@@ -195,7 +193,7 @@ impl Said {
     }
 }
 
-/// What the partner's people and hooks want to know of the client too (F07-7.1.1-15).
+/// What the partner's people and hooks want to know of the client too (F07-5.11.2-11, F07-7.1.1-15).
 /// F07-12.8-01.
 fn request_options(
     details: &ClientDetails<'_>,

@@ -283,7 +283,11 @@ mod tests {
         for hardware in [HardwareAddress::new(32, &[7; 16]), HardwareAddress::new(1, &[7; 6]), None] {
             restored.set_client_details(hardware, ClientDetails::default());
             let kept = (restored.hardware(), restored.details(), restored.reserved_for());
-            assert_eq!(kept, (hardware, ClientDetails::default(), Some([3; 8])), "it is no word of the client");
+            assert_eq!(
+                kept,
+                (hardware, ClientDetails::default(), Some([3; 8])),
+                "it is no word of the client"
+            );
         }
     }
 }

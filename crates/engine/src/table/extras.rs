@@ -122,7 +122,10 @@ mod tests {
         ] {
             Extras::replace(&mut kept, &Pieces { details, hardware, reserved_for });
             let pieces = kept.as_ref().unwrap().pieces();
-            assert_eq!((pieces.details, pieces.hardware, pieces.reserved_for), (details, hardware, reserved_for));
+            assert_eq!(
+                (pieces.details, pieces.hardware, pieces.reserved_for),
+                (details, hardware, reserved_for)
+            );
         }
         Extras::replace(&mut kept, &Pieces::default());
         assert_eq!(kept, None);

@@ -210,7 +210,10 @@ impl Connection {
         }
         // F07-7.8.2-07.
         if connect.relationship != settings.partner {
-            return Some(Rejection::saying(RejectReason::INVALID_PARTNER, self.another(&connect.relationship)));
+            return Some(Rejection::saying(
+                RejectReason::INVALID_PARTNER,
+                self.another(&connect.relationship),
+            ));
         }
         if settings.codec.has_secret() && !self.connected_once && sent <= settings.last_connect {
             let text =
@@ -231,7 +234,8 @@ impl Connection {
                 "the partner has the address {told}, and is known here by {known}: set its `listen`, and `partner` here, to \
                  the same"
             ),
-            _ => "the two give the relationship different names: set the same `name` on both servers".to_owned(),
+            _ => "the two give the relationship different names: set the same `name` on both servers"
+                .to_owned(),
         }
     }
 

@@ -173,7 +173,10 @@ mod tests {
         assert_eq!(after(&Cause::Disconnected(why), true), 60);
         assert_eq!(after(&Cause::Disconnected(Rejection::because(RejectReason::NO_TRAFFIC)), true), 5);
         let slow = Retry::each(Interval::from_seconds(120));
-        assert_eq!((slow.interval, slow.after_refusal), (Interval::from_seconds(120), Interval::from_seconds(120)));
+        assert_eq!(
+            (slow.interval, slow.after_refusal),
+            (Interval::from_seconds(120), Interval::from_seconds(120))
+        );
     }
 
     /// F07-7.9.2-03.

@@ -177,7 +177,7 @@ fn two_that_speak_draft_07_find_together() {
     let node = |role| {
         let (ours, theirs) = if role == Role::Primary { (1, 2) } else { (2, 1) };
         // A first run cannot be told in draft-07: both wait for the MCLT.
-        Node::made(5, Made { ours, theirs, role, lines: "dialect = \"draft-07\"\nmclt = \"10s\"\n" }, start)
+        Node::made(60, Made { ours, theirs, role, lines: "dialect = \"draft-07\"\nmclt = \"10s\"\n" }, start)
     };
     let mut nodes = vec![node(Role::Primary), node(Role::Secondary)];
     let in_contact = |nodes: &[Node]| nodes.iter().all(|node| node.state().1);

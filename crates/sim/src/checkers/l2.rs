@@ -3,6 +3,7 @@
 //! *Lives here:* [`know_the_same`].
 
 use engine::{EndpointView, LeaseView};
+use failover::binding::BindingStatus;
 use std::net::Ipv4Addr;
 
 /// How far two recorded ends may be apart, in milliseconds: the partner's times are corrected by a difference that was
@@ -28,11 +29,12 @@ pub(crate) fn know_the_same(
     let [ones, others] = views else { return Err("there are no two servers".to_owned()) };
     for (one, other) in ones.iter().zip(others).filter(|(one, _)| shared(one.address)) {
         let ends = [one, other].map(|view| i128::from(view.lease_expiration.as_millis()));
-        let holds = |view: &LeaseView| view.status == failover::binding::BindingStatus::Active;
+        let holds = |view: &LeaseView| view.status == BindingStatus::Active;
         let endless = [one, other].map(|view| view.lease_expiration == failover::time::Time::NEVER);
         let apart = if endless[0] { 0 } else { (ends[1] - ends[0] - ahead).abs() };
         let same_end = !holds(one) || endless[0] == endless[1] && apart <= APART + i128::from(unsteady);
-        if (one.address, one.status) != (other.address, other.status)
+        if one.address != other.address
+            || other.status != status_at_secondary(one)
             || holds(one) && one.client != other.client
             || !same_end
         {
@@ -40,6 +42,15 @@ pub(crate) fn know_the_same(
         }
     }
     Ok(())
+}
+
+/// What the secondary has where the primary has this: the same, but for what is reserved and nobody's, which is FREE for the one and
+/// BACKUP for the other (F07-5.12-02, -03).
+fn status_at_secondary(primary: &LeaseView) -> BindingStatus {
+    match primary.status {
+        BindingStatus::Free if primary.reserved => BindingStatus::Backup,
+        status => status,
+    }
 }
 
 fn line(view: &LeaseView) -> String {

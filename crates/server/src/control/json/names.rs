@@ -105,7 +105,9 @@ mod tests {
         assert_eq!(text(fqdn(b"\x05\0\0\x06laptop")).as_deref(), Some("laptop"));
         assert_eq!(text(fqdn(b"\x01\0\0laptop.example")).as_deref(), Some("laptop.example"));
         assert_eq!(text(fqdn(b"\x04\0\0\x03a.\x1b\0")).as_deref(), Some("a\\046\\027."));
-        for none in [&b"\x04\0\0\x07short"[..], b"\x04\0\0\xc0\x0c", b"\x04\0\0\x01a\0more", b"\x01\0\0", b"\x01"] {
+        for none in
+            [&b"\x04\0\0\x07short"[..], b"\x04\0\0\xc0\x0c", b"\x04\0\0\x01a\0more", b"\x01\0\0", b"\x01"]
+        {
             assert_eq!(text(fqdn(none)), None, "{none:?}");
         }
         assert_eq!(fqdn(b""), None);
