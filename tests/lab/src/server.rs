@@ -5,6 +5,7 @@
 //! *May know:* both configuration languages, Tandem's command line, dhcpd's file of leases.
 //! *Must not know:* clients.
 
+use crate::client::hardware_text;
 use crate::node::Node;
 use crate::process::Process;
 use crate::{build, dhcpd, seconds, wait_for};
@@ -72,6 +73,8 @@ pub struct Setup {
     pub state: Option<PathBuf>,
     /// Whether, and with whom, Tandem shares its pools.
     pub failover: Option<Relationship>,
+    /// An address of the first pool that is reserved for the client with this hardware address.
+    pub reserved: Option<(Ipv4Addr, [u8; 6])>,
 }
 
 /// A lease as the server tells it.
@@ -112,6 +115,7 @@ impl Setup {
             log_level: "debug",
             state: None,
             failover: None,
+            reserved: None,
         }
     }
 
@@ -144,6 +148,16 @@ impl Setup {
             .unwrap();
             if let Some(relationship) = &self.failover {
                 writeln!(text, "failover = \"{}\"", relationship.name).unwrap();
+            }
+            if let Some((address, mac)) =
+                self.reserved.filter(|(address, _)| (pool.0..=pool.1).contains(address))
+            {
+                let mac = hardware_text(&mac);
+                writeln!(
+                    text,
+                    "[[subnet.reservation]]\naddress = \"{address}\"\nhardware-address = \"{mac}\""
+                )
+                .unwrap();
             }
         }
         text
@@ -203,6 +217,11 @@ impl Server {
             ServerKind::Dhcpd => {
                 let file = node.folder().join("dhcpd.conf");
                 fs::write(&file, setup.dhcpd()).unwrap();
+                if let Some((address, mac)) = setup.reserved {
+                    // A dhcpd has no other place for it.
+                    let lease = dhcpd::reserved_lease(address, &hardware_text(&mac));
+                    fs::write(state.join(DHCPD_LEASES), lease).unwrap();
+                }
                 file
             }
         };

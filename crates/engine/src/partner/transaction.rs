@@ -18,7 +18,13 @@ const DHCP_MAGIC: [u8; 4] = [99, 130, 83, 99];
 /// What the partner is told of a binding (F07 7.1.1).
 /// F07-7.1-01.
 pub(super) fn describe(binding: &Binding, dialect: Dialect) -> BindingUpdate {
-    let status = binding.status;
+    let status = match binding.status {
+        // The partner may have it as a lease still.
+        BindingStatus::Free if binding.flags.contains(Flags::UNAGREED) && !dialect.takes_free_over_active() => {
+            BindingStatus::Reset
+        }
+        status => status,
+    };
     let active = status == BindingStatus::Active;
     // F07-7.1-04.
     let mut update = BindingUpdate::new(binding.ip(), status);
