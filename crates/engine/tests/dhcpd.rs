@@ -468,3 +468,30 @@ fn what_was_freed_in_partner_down_is_told_as_reset() {
     let again: Vec<_> = talk.told().into_iter().filter(|(of, _)| *of == address).collect();
     assert!(!again.contains(&(address, BindingStatus::Reset)), "it agreed: {again:?}");
 }
+
+/// It extended a lease, and then took an older word of ours for the end of it (`dialect`: it does not judge). Its client has the later
+/// end: that is not after potential-expiration-time, which it keeps.
+#[test]
+fn an_end_that_it_overwrote_with_ours_is_the_later_one() {
+    let mut talk = Talk::normal(10);
+    let address = Ipv4Addr::new(10, 0, 0, 25);
+    let start = talk.now.to_wire().0;
+    let update = |heard: u32, end: u32, potential: u32| {
+        let mut update = BindingUpdate::new(address, BindingStatus::Active);
+        update.hardware = Some(ClientHardware { htype: 1, address: vec![2, 0, 0, 0, 0, 9] });
+        update.lease_expiration = Some(WireTime(start + end));
+        update.potential_expiration = Some(WireTime(start + potential));
+        (update.start_time_of_state, update.client_last_transaction_time) =
+            (Some(WireTime(start)), Some(WireTime(start + heard)));
+        Message::BndUpd(vec![update].into())
+    };
+    talk.say(None, update(0, 400, 600));
+    assert_eq!(talk.acknowledge(), [], "it knows what it said");
+    talk.pass(5);
+    talk.say(None, update(2, 400, 6000));
+    let told = talk.acknowledge();
+    let ends: Vec<_> = told.iter().map(|update| update.lease_expiration).collect();
+    assert_eq!(ends, [Some(WireTime(start + 6000))], "{told:?}");
+    talk.say(None, update(4, 6400, 9000));
+    assert_eq!(talk.acknowledge(), [], "extended beyond that: its word is whole again");
+}

@@ -20,7 +20,9 @@ const DHCP_MAGIC: [u8; 4] = [99, 130, 83, 99];
 pub(super) fn describe(binding: &Binding, dialect: Dialect) -> BindingUpdate {
     let status = match binding.status {
         // The partner may have it as a lease still.
-        BindingStatus::Free if binding.flags.contains(Flags::UNAGREED) && !dialect.takes_free_over_active() => {
+        BindingStatus::Free
+            if binding.flags.contains(Flags::UNAGREED) && !dialect.takes_free_over_active() =>
+        {
             BindingStatus::Reset
         }
         status => status,

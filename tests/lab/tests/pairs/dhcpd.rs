@@ -2,7 +2,7 @@
 
 use crate::beside::{
     ACK_CROSSED, CROSSED, FIRST, LIVES, MCLT, OVERTAKEN, PAUSED, balanced_with, client_of, ends_well,
-    is_whole, pair, stage, wait_for_balance, wait_for_status,
+    is_whole, long_leases, pair, stage, wait_for_balance, wait_for_status,
 };
 use dhcp::MessageType;
 use lab::pair::{usual, usual_beside_dhcpd};
