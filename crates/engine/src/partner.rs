@@ -60,6 +60,8 @@ pub(crate) struct Endpoint {
     dialect: Dialect,
     /// The connection that counts: the handshake on it is complete.
     link: Option<LinkId>,
+    /// Since when it counts.
+    established_at: Time,
     /// A connection was asked for and is not there yet.
     is_connecting: bool,
     /// The one that was asked for is there, and its handshake goes on: CONNECT goes over one at a time (F07-8.2-11).
@@ -186,6 +188,7 @@ impl Endpoint {
             record,
             dialect: parts.dialect,
             link: None,
+            established_at: Time::ZERO,
             is_connecting: false,
             handshake: None,
             connect_at: Time::ZERO,

@@ -12,6 +12,7 @@ use engine::{Batch, Engine, Input, Interface, Link, LinkId, Outbox, Position, To
 use failover::balance::HashBucketAssignment;
 use failover::binding::BindingStatus;
 use failover::dialect::Dialect;
+use failover::endpoint::Command;
 use failover::message::{
     BindingAck, BindingUpdate, ClientHardware, Codec, Connect, Envelope, Message, Parsed, Relationship,
     RelationshipName, StateMessage, TlsRequest, Xid, frame_length,
@@ -407,4 +408,90 @@ fn of_two_connections_at_once_one_is_enough() {
         talk.state(FailoverState::Recover);
         assert!(talk.engine.endpoints(talk.now)[0].in_contact, "by the one that stood");
     }
+}
+
+/// The same where both were opened by the dhcpd, or ours was first: the second CONNECT is told that it is one too many. A connection
+/// that has stood for a while may be dead: then the newer one counts.
+#[test]
+fn a_second_connect_at_once_is_refused_and_a_later_one_is_not() {
+    for (later, is_refused) in [(1, true), (10, false)] {
+        let mut talk = Talk::start(0);
+        let other = LinkId(2);
+        let accepted = |talk: &mut Talk| {
+            let accepted = Input::Link(Link::Accepted { link: other, relationship: CAMPUS });
+            talk.engine.handle(talk.now, accepted, &mut talk.outbox);
+        };
+        if is_refused {
+            // There before the first CONNECT came.
+            accepted(&mut talk);
+        }
+        talk.connect();
+        talk.state(FailoverState::Recover);
+        talk.pass(later);
+        if !is_refused {
+            accepted(&mut talk);
+        }
+        talk.heard.clear();
+        talk.link = other;
+        talk.connect();
+        let answer = talk.heard.iter().find_map(|(_, message)| match message {
+            Message::ConnectAck(answer) => Some(answer.answer.as_ref().err().map(|why| why.reason.0)),
+            _ => None,
+        });
+        assert_eq!(answer, Some(is_refused.then_some(7)), "{later} s later");
+        talk.link = if is_refused { LINK } else { other };
+        talk.state(FailoverState::Recover);
+        assert!(talk.engine.endpoints(talk.now)[0].in_contact);
+    }
+}
+
+/// A dhcpd that still has a lease that is long over, and was freed while nobody could ask it, refuses FREE for ever: RESET it takes.
+#[test]
+fn what_was_freed_in_partner_down_is_told_as_reset() {
+    let mut talk = Talk::normal(10);
+    let address = Ipv4Addr::new(10, 0, 0, 25);
+    talk.lease(address, 60);
+    talk.lose();
+    let done = talk.engine.command_partner(talk.now, CAMPUS, Command::PartnerDown, &mut talk.outbox);
+    assert_eq!(talk.view().0, FailoverState::PartnerDown, "{done:?}");
+    talk.pass(MCLT + 200);
+    talk.call();
+    talk.state(FailoverState::Recover);
+    let asked = talk.heard.iter().find(|(_, message)| *message == Message::UpdReq).map(|(xid, _)| *xid);
+    talk.say(Some(asked.expect("UPDREQ")), Message::UpdDone);
+    talk.say(None, Message::UpdReqAll);
+    assert!(talk.told().contains(&(address, BindingStatus::Reset)), "{:?}", talk.told());
+    talk.acknowledge();
+    talk.pass(5);
+    talk.heard.clear();
+    talk.say(None, Message::UpdReqAll);
+    let again: Vec<_> = talk.told().into_iter().filter(|(of, _)| *of == address).collect();
+    assert!(!again.contains(&(address, BindingStatus::Reset)), "it agreed: {again:?}");
+}
+
+/// It extended a lease, and then took an older word of ours for the end of it (`dialect`: it does not judge). Its client has the later
+/// end: that is not after potential-expiration-time, which it keeps.
+#[test]
+fn an_end_that_it_overwrote_with_ours_is_the_later_one() {
+    let mut talk = Talk::normal(10);
+    let address = Ipv4Addr::new(10, 0, 0, 25);
+    let start = talk.now.to_wire().0;
+    let update = |heard: u32, end: u32, potential: u32| {
+        let mut update = BindingUpdate::new(address, BindingStatus::Active);
+        update.hardware = Some(ClientHardware { htype: 1, address: vec![2, 0, 0, 0, 0, 9] });
+        update.lease_expiration = Some(WireTime(start + end));
+        update.potential_expiration = Some(WireTime(start + potential));
+        (update.start_time_of_state, update.client_last_transaction_time) =
+            (Some(WireTime(start)), Some(WireTime(start + heard)));
+        Message::BndUpd(vec![update].into())
+    };
+    talk.say(None, update(0, 400, 600));
+    assert_eq!(talk.acknowledge(), [], "it knows what it said");
+    talk.pass(5);
+    talk.say(None, update(2, 400, 6000));
+    let told = talk.acknowledge();
+    let ends: Vec<_> = told.iter().map(|update| update.lease_expiration).collect();
+    assert_eq!(ends, [Some(WireTime(start + 6000))], "{told:?}");
+    talk.say(None, update(4, 6400, 9000));
+    assert_eq!(talk.acknowledge(), [], "extended beyond that: its word is whole again");
 }

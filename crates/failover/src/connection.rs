@@ -192,6 +192,8 @@ pub struct Connection {
     opener: Opener,
     /// The secondary opened it to be called back (D12-8.2-02).
     is_stimulus: bool,
+    /// A CONNECT that comes before this time is one too many.
+    one_stands_until: Time,
     /// Whom TLS proved the partner to be; `None` while in clear.
     tls_peer: Option<String>,
     /// A first CONNECT was accepted on this connection (before TLS).
@@ -231,6 +233,7 @@ impl Connection {
             phase: Phase::Handshake { until },
             opener,
             is_stimulus: false,
+            one_stands_until: Time::ZERO,
             tls_peer: None,
             connected_once: false,
             buffer: Vec::new(),
@@ -464,6 +467,12 @@ impl Connection {
     /// Another connection of the relationship was established meanwhile.
     pub fn not_needed(&mut self, out: &mut Vec<Output>) {
         self.end(Cause::Stimulus, out);
+    }
+
+    /// Another connection of the relationship was established just now: a CONNECT on this one that comes before `until` was said
+    /// without knowing of it (F07-8.1-01).
+    pub fn one_stands(&mut self, until: Time) {
+        self.one_stands_until = until;
     }
 
     /// TCP broke (F07-8.3-02).

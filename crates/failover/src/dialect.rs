@@ -278,6 +278,12 @@ impl Dialect {
         matches!(self, Dialect::Dhcpd)
     }
 
+    /// Whether FREE is accepted in the place of a lease that is over (figure 7.1.3-1). dhcpd refuses it whatever the time is
+    /// (`invalid state transition: active to free`), and takes RESET, which is FREE as soon as it has agreed.
+    pub const fn takes_free_over_active(self) -> bool {
+        !matches!(self, Dialect::Dhcpd)
+    }
+
     /// Whether the partner rejects an update that is older than what it knows (figure 7.1.3-1). dhcpd took EXPIRED over a lease that
     /// it had itself extended, while the BNDUPD about that was under way (`tests/captures/expired-over-a-running-lease.pcap`): it is
     /// told nothing on a connection before it has answered UPDREQ or UPDREQALL, which it does in every state.

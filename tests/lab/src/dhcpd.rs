@@ -9,6 +9,7 @@ use crate::node::Node;
 use crate::server::Relationship;
 use std::fs;
 use std::io::Write as _;
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::Stdio;
 
@@ -26,6 +27,14 @@ pub fn failover_peer(relationship: &Relationship) -> String {
     format!(
         "{OMAPI}failover peer \"{name}\" {{ {role}; address {own}; port 647; peer address {partner}; peer port 647; \
          max-response-delay 10; max-unacked-updates 10; load balance max seconds 3; {terms} {extra} }}\n"
+    )
+}
+
+/// An entry of its file of leases: never leased, and for one client.
+pub fn reserved_lease(address: Ipv4Addr, hardware: &str) -> String {
+    format!(
+        "lease {address} {{\n  starts epoch 1;\n  ends epoch 1;\n  cltt epoch 1;\n  binding state free;\n  reserved;\n  \
+         hardware ethernet {hardware};\n}}\n"
     )
 }
 

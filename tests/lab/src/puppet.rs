@@ -6,6 +6,7 @@
 use crate::capture::{Capture, Seen, now};
 use crate::client::{INTERFACE, hardware_text};
 use crate::node::Node;
+use crate::pair::Side;
 use crate::raw::{frame, ipv4, message, send, udp};
 use crate::wait_for;
 use dhcp::MessageType::{self, Ack, Nak, Offer};
@@ -34,6 +35,15 @@ pub struct Given {
     pub lease: u32,
     /// When the answer was on the wire, in nanoseconds since 1970.
     pub at: u64,
+}
+
+impl Given {
+    /// Who of a pair gave it.
+    #[track_caller]
+    pub fn server_side(&self) -> Side {
+        let is_it = |side: &Side| side.address() == self.server;
+        Side::BOTH.into_iter().find(is_it).unwrap_or_else(|| panic!("{} is none of the pair", self.server))
+    }
 }
 
 impl Puppet {

@@ -5,6 +5,7 @@
 //! *May know:* both configuration languages, Tandem's command line, dhcpd's file of leases.
 //! *Must not know:* clients.
 
+use crate::client::hardware_text;
 use crate::node::Node;
 use crate::process::Process;
 use crate::{build, dhcpd, seconds, wait_for};
@@ -74,6 +75,8 @@ pub struct Setup {
     pub failover: Option<Relationship>,
     /// More lines for each of Tandem's pools.
     pub pool_extra: &'static str,
+    /// An address of the first pool that is reserved for the client with this hardware address.
+    pub reserved: Option<(Ipv4Addr, [u8; 6])>,
 }
 
 /// A lease as the server tells it.
@@ -115,6 +118,7 @@ impl Setup {
             state: None,
             failover: None,
             pool_extra: "",
+            reserved: None,
         }
     }
 
@@ -147,6 +151,16 @@ impl Setup {
             .unwrap();
             if let Some(relationship) = &self.failover {
                 writeln!(text, "failover = \"{}\"", relationship.name).unwrap();
+            }
+            if let Some((address, mac)) =
+                self.reserved.filter(|(address, _)| (pool.0..=pool.1).contains(address))
+            {
+                let mac = hardware_text(&mac);
+                writeln!(
+                    text,
+                    "[[subnet.reservation]]\naddress = \"{address}\"\nhardware-address = \"{mac}\""
+                )
+                .unwrap();
             }
         }
         text
@@ -206,6 +220,11 @@ impl Server {
             ServerKind::Dhcpd => {
                 let file = node.folder().join("dhcpd.conf");
                 fs::write(&file, setup.dhcpd()).unwrap();
+                if let Some((address, mac)) = setup.reserved {
+                    // A dhcpd has no other place for it.
+                    let lease = dhcpd::reserved_lease(address, &hardware_text(&mac));
+                    fs::write(state.join(DHCPD_LEASES), lease).unwrap();
+                }
                 file
             }
         };

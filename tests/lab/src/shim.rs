@@ -1,11 +1,20 @@
 //! A disk whose syncs take their time, and tell when they were.
 //!
-//! *Lives here:* [`SlowSync`].
+//! *Lives here:* [`SlowSync`], and [`never_sync`].
 //! *Must not know:* who syncs.
 
 use crate::build;
 use std::fs;
 use std::path::{Path, PathBuf};
+
+/// The variables by which a program has no sync at all: what it writes outlives it, and no power cut. For one whose disk is not the
+/// subject.
+#[track_caller]
+pub fn never_sync(folder: &Path) -> Vec<(&'static str, String)> {
+    let library = folder.join("never_sync.so");
+    build::compiled("slow_sync.c", &library, &["-shared", "-fPIC", "-pthread"]);
+    vec![("LD_PRELOAD", library.display().to_string()), ("SLOW_SYNC_NEVER", "1".to_owned())]
+}
 
 /// Loaded into a program, it holds each `fsync` and `fdatasync`.
 #[derive(Debug)]

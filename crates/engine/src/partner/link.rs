@@ -32,6 +32,10 @@ const ACK_WAIT: Interval = Interval::from_seconds(30);
 /// After so long a time in whole seconds is another one.
 const NEXT_SECOND: Interval = Interval::from_seconds(1);
 
+/// A dhcpd says CONNECT on each connection that there is, if it does not know yet that one is established: for so long a further
+/// one is no sign that the first is dead.
+const CONNECTS_TWICE: Interval = Interval::from_seconds(5);
+
 /// Connections that one relationship may have at a time, those in their handshake counted.
 const MAX_LINKS: usize = 4;
 
@@ -70,6 +74,15 @@ impl Links {
     /// What decides about the future of each.
     pub(crate) fn essence(&self) -> impl Iterator<Item = (LinkId, impl fmt::Debug)> {
         self.0.iter().map(|(link, (_, connection))| (*link, connection.essence()))
+    }
+
+    /// This connection of a relationship stands: the others hear of it.
+    fn one_stands(&mut self, relationship: RelationshipId, standing: LinkId, until: Time) {
+        for (link, (of, connection)) in &mut self.0 {
+            if *of == relationship && *link != standing {
+                connection.one_stands(until);
+            }
+        }
     }
 
     fn of(&self, relationship: RelationshipId) -> impl Iterator<Item = (LinkId, &Connection)> {
@@ -262,9 +275,14 @@ impl Engine {
             return;
         }
         self.note_heard(relationship);
+        let endpoint = self.endpoint(relationship);
+        let one_stands = endpoint.has_enough_of_one().then_some(endpoint.established_at);
         let settings = self.connection_settings(relationship);
         let mut outputs = Vec::new();
-        let connection = Connection::new(settings, opener, now, &mut outputs);
+        let mut connection = Connection::new(settings, opener, now, &mut outputs);
+        if let Some(since) = one_stands {
+            connection.one_stands(since.plus(CONNECTS_TWICE));
+        }
         self.links.0.insert(link, (relationship, connection));
         self.outputs(now, relationship, link, outputs, outbox);
     }
@@ -401,10 +419,13 @@ impl Engine {
         let endpoint = self.endpoint_mut(relationship);
         endpoint.link = Some(link);
         endpoint.handshake.take_if(|own| *own == link);
-        if endpoint.has_enough_of_one()
-            && let Some(other) = endpoint.handshake
-        {
-            self.on_link(now, other, outbox, Connection::not_needed);
+        endpoint.established_at = now;
+        if endpoint.has_enough_of_one() {
+            let own = endpoint.handshake;
+            self.links.one_stands(relationship, link, now.plus(CONNECTS_TWICE));
+            if let Some(own) = own {
+                self.on_link(now, own, outbox, Connection::not_needed);
+            }
         }
     }
 

@@ -13,9 +13,11 @@ use crate::outbox::Outbox;
 use crate::record::{ClientDetails, Flags, Stamp};
 use crate::table::{Binding, Slot};
 use failover::binding::BindingStatus;
+use failover::dialect::Dialect;
 use failover::judge::{self, Apply, Client, Update, Verdict, judge};
 use failover::message::{BindingAck, BindingUpdate, BindingUpdates, Message, RejectReason, Xid};
 use failover::time::{ClockDelta, Interval, Time};
+use std::net::Ipv4Addr;
 
 impl Engine {
     /// Each transaction is judged and, when accepted, recorded; one BNDACK for all of them rests on these records
@@ -39,7 +41,13 @@ impl Engine {
             if let Some(slot) = self.table.at(update.address) {
                 self.endpoint_mut(relationship).outstanding.crossed(slot);
             }
-            let ack = match self.judged(now, relationship, update, &received, &claim) {
+            let meant = Update {
+                lease_expiration: self
+                    .overwritten_end(dialect, update.address, &received, &claim)
+                    .or(received.lease_expiration),
+                ..received
+            };
+            let ack = match self.judged(now, relationship, update, &meant, &claim) {
                 Ok((slot, apply)) => {
                     self.counters.count(Counter::BndupdAccepted);
                     self.apply(now, relationship, slot, &received, &claim, &apply, outbox);
@@ -80,6 +88,27 @@ impl Engine {
             let name = self.config.relationship(relationship).name.clone();
             outbox.event(Event::PartnerUpdatesDns { relationship: name });
         }
+    }
+
+    /// A partner that does not judge takes an older word of ours over what it told its client since, but for the time at which it
+    /// heard that client, and for potential-expiration-time: no lease of its own ends after that. `None` where nothing was
+    /// overwritten.
+    fn overwritten_end(
+        &self,
+        dialect: Dialect,
+        address: Ipv4Addr,
+        received: &Update,
+        claim: &Claim,
+    ) -> Option<Time> {
+        let slot = self.table.at(address).filter(|_| !dialect.judges_updates())?;
+        let binding = self.table.get(slot);
+        let both_active = [binding.status, received.status] == [BindingStatus::Active; 2];
+        let same_client = claim.client.is_some() && claim.client == binding.client;
+        let our_word = received.lease_expiration == Some(binding.lease_expiration.time());
+        let heard_since = received.client_last_transaction_time > binding.heard();
+        let later =
+            received.potential_expiration.filter(|potential| Some(*potential) > received.lease_expiration);
+        later.filter(|_| both_active && same_client && our_word && heard_since)
     }
 
     fn judged(

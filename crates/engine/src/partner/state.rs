@@ -121,7 +121,8 @@ impl Engine {
         let window = self.config.relationship(relationship).max_unacked;
         let endpoint = self.endpoint_mut(relationship);
         endpoint.link = None;
-        if endpoint.dialect.keeps_what_is_under_way() && !endpoint.asked.is_empty() {
+        let recovers = matches!(endpoint.state(), FailoverState::Recover | FailoverState::RecoverWait);
+        if endpoint.dialect.keeps_what_is_under_way() && recovers && !endpoint.asked.is_empty() {
             endpoint.stuck = endpoint.stuck.saturating_add(window).min(MAX_UNACKED);
         }
         // F07-6.1-13.

@@ -30,7 +30,15 @@ pub(super) const MAX_DETAILS: usize = 660;
 /// What the partner is told of a binding (F07 7.1.1).
 /// F07-7.1-01.
 pub(super) fn describe(binding: &Binding, role: Role, dialect: Dialect) -> BindingUpdate {
-    let status = told_status(binding, role);
+    let status = match told_status(binding, role) {
+        // The partner may have it as a lease still.
+        BindingStatus::Free
+            if binding.flags.contains(Flags::UNAGREED) && !dialect.takes_free_over_active() =>
+        {
+            BindingStatus::Reset
+        }
+        status => status,
+    };
     let active = status == BindingStatus::Active;
     // F07-7.1-04.
     let mut update = BindingUpdate::new(binding.ip(), status);

@@ -147,7 +147,9 @@ impl Connection {
         };
         // F07-7.8.2-03.
         let clock = PartnerClock::new(sent, now);
-        if let Some(why) = self.objection(sent, &connect, tls, clock.delta()) {
+        let duplicate = Rejection::because(RejectReason::DUPLICATE_CONNECTION);
+        let one_too_many = (now < self.one_stands_until).then_some(duplicate);
+        if let Some(why) = one_too_many.or_else(|| self.objection(sent, &connect, tls, clock.delta())) {
             return self.reject_connect(xid, reply, why, out);
         }
         // F07-7.8.2-09.

@@ -4,7 +4,7 @@ use crate::{nobody_noticed, nobody_shares, well_spoken};
 use lab::pair::usual_beside_dhcpd;
 use lab::partners::Said;
 use lab::puppet::Given;
-use lab::{Guests, Node, Pair, Puppet, Setup, Side, seconds};
+use lab::{Guests, Node, Pair, Puppet, ServerKind, Setup, Side, seconds};
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
@@ -78,6 +78,15 @@ pub fn in_both_roles(story: impl Fn(Side) + Sync) {
     });
 }
 
+/// Starts one again that has ended, and waits until it is through STARTUP, of which a dhcpd does not tell while it lasts.
+#[track_caller]
+pub fn comes_back(pair: &mut Pair, side: Side) {
+    pair.restart(side);
+    if pair.of(side).server.kind() == ServerKind::Dhcpd {
+        pair.wait_for_log(side, "I move from startup to", 40);
+    }
+}
+
 /// Waits until each has its half of what is available, up to the misbalance of 15 % that both leave alone (D12-5.4-05).
 #[track_caller]
 pub fn wait_for_balance(pair: &Pair, within: u64) {
@@ -99,12 +108,13 @@ pub fn stage(pair: &Pair) -> Node {
 
 /// The end of a story: NORMAL, one truth, nobody was harmed, all that was said is well-formed.
 #[track_caller]
-pub fn is_whole(pair: &mut Pair, guests: &mut Guests, within: u64, in_order: &[&str]) {
+pub fn is_whole(pair: &mut Pair, guests: &mut Guests, within: u64, in_order: &[&str]) -> Vec<Said> {
     pair.wait_for_normal(within);
     pair.wait_until_equal(60);
     nobody_noticed(pair, guests);
-    well_spoken(pair);
+    let said = well_spoken(pair);
     nothing_was_complained_of(pair, in_order);
+    said
 }
 
 /// The same where clients are puppets: what was said between the two.

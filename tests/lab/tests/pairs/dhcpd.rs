@@ -2,11 +2,18 @@
 
 use crate::beside::{
     ACK_CROSSED, CROSSED, FIRST, LIVES, MCLT, OVERTAKEN, PAUSED, balanced_with, client_of, ends_well,
-    is_whole, pair, stage, wait_for_balance, wait_for_status,
+    is_whole, long_leases, pair, stage, wait_for_balance, wait_for_status,
 };
 use dhcp::MessageType;
 use lab::pair::{usual, usual_beside_dhcpd};
 use lab::{ClientKind, Guests, Pair, Puppet, Side, seconds};
+use std::net::Ipv4Addr;
+
+/// Server-states on the wire (F07 12.23, D12 12.24).
+const NORMAL: u8 = 2;
+const POTENTIAL_CONFLICT: u8 = 5;
+const PAUSED_STATE: u8 = 7;
+const CONFLICT_DONE: u8 = 11;
 
 /// Each client is answered by exactly one of the two, and each of the two answers some (F07-5.3; Q4).
 fn balanced(tandem: Side) {
@@ -161,6 +168,55 @@ fn what_is_given_back_is_free_with_a_dhcpd_as_secondary() {
     given_back(Side::A);
 }
 
+/// An address that both have reserved is the client's, whichever of them hears it, and nobody else's (D12-12.12-01).
+fn reserved(tandem: Side) {
+    let client = Puppet::new(200);
+    let address = Ipv4Addr::new(10, 1, 0, 105);
+    let mut pair = balanced_with("reserved", tandem, |side| {
+        let mut setup = long_leases(side, tandem, 600);
+        setup.subnets[0].pool.1 = Ipv4Addr::new(10, 1, 0, 111);
+        setup.reserved = Some((address, client.mac));
+        setup
+    });
+    let puppets = stage(&pair);
+    let given = client.bind(&puppets, &pair.clients, 20);
+    assert_eq!(given.address, address, "{} gave another one", given.server);
+    wait_for_status(&pair, address, &["active"], 20);
+    for deaf in Side::BOTH {
+        pair.cut_clients(deaf, true);
+        let extended = client.rebind(&puppets, &pair.clients, address);
+        assert_eq!(extended.map(|extended| extended.server), Some(deaf.other().address()));
+        pair.cut_clients(deaf, false);
+    }
+    std::thread::sleep(seconds(3));
+    pair.cut_clients(given.server_side().other(), true);
+    client.release(&puppets, given);
+    wait_for_status(&pair, address, &["free", "backup"], 30);
+    pair.cut_clients(given.server_side().other(), false);
+    // All that is left, and it is not among it.
+    let mut others = Vec::new();
+    for number in 0..16 {
+        let puppet = Puppet::new(number);
+        let Some(offer) = puppet.discover(&puppets, &pair.clients, Some(address)) else { continue };
+        others.extend(puppet.select(&puppets, &pair.clients, offer).map(|given| given.address));
+    }
+    pair.say(&format!("{} others have an address", others.len()));
+    assert!(others.len() >= 8 && !others.contains(&address), "{others:?}");
+    assert_eq!(client.bind(&puppets, &pair.clients, 20).address, address);
+    pair.wait_until_equal(30);
+    ends_well(&mut pair, &[]);
+}
+
+#[test]
+fn a_reserved_address_is_so_beside_a_dhcpd_primary() {
+    reserved(Side::B);
+}
+
+#[test]
+fn a_reserved_address_is_so_beside_a_dhcpd_secondary() {
+    reserved(Side::A);
+}
+
 /// One dies; the other serves all; they find together again.
 fn killed(tandem: Side, dies: Side) {
     let mut pair = pair(&format!("killed-{}", dies.name()), tandem, MCLT);
@@ -208,7 +264,10 @@ fn restarted(tandem: Side) {
         pair.restart(side);
         pair.wait_for_normal(120);
     }
-    is_whole(&mut pair, &mut guests, 30, &[OVERTAKEN, PAUSED]);
+    let said = is_whole(&mut pair, &mut guests, 30, &[OVERTAKEN, PAUSED]);
+    let paused =
+        said.iter().filter(|said| said.from == tandem.link_address() && said.state == Some(PAUSED_STATE));
+    assert_eq!(paused.count(), 2, "SIGTERM is told as PAUSED, each time");
 }
 
 #[test]
@@ -342,7 +401,17 @@ fn conflict(tandem: Side) {
     pair.cut_link(false);
     pair.wait_for_normal(180);
     pair.wait_until_equal(60);
-    ends_well(&mut pair, &[OVERTAKEN]);
+    let said = ends_well(&mut pair, &[OVERTAKEN]);
+    // A dhcpd ends its service when its primary says NORMAL before it has said CONFLICT-DONE.
+    let told: Vec<u8> = said
+        .iter()
+        .filter(|said| said.from == Side::A.link_address() && !said.startup)
+        .filter_map(|said| said.state)
+        .collect();
+    let road = [POTENTIAL_CONFLICT, CONFLICT_DONE, NORMAL];
+    assert!(road.iter().all(|state| told.contains(state)), "A said {told:?}");
+    let last = |state| told.iter().rposition(|told| *told == state);
+    assert!(road.windows(2).all(|pair| last(pair[0]) < last(pair[1])), "A said {told:?}");
 }
 
 #[test]

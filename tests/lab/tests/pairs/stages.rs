@@ -1,6 +1,6 @@
 //! A Tandem and a real dhcpd, of which either is killed, restarted or cut off in a state that is not NORMAL.
 
-use crate::beside::{ACK_CROSSED, MCLT, OVERTAKEN, PAUSED, ends_well, is_whole, pair, stage};
+use crate::beside::{ACK_CROSSED, MCLT, OVERTAKEN, PAUSED, comes_back, ends_well, is_whole, pair, stage};
 use crate::field::in_conflict;
 use lab::{Guests, Pair, Puppet, Side, seconds};
 
@@ -9,7 +9,7 @@ use lab::{Guests, Pair, Puppet, Side, seconds};
 fn dies_and_is_back(pair: &mut Pair, side: Side) {
     pair.kill(side);
     std::thread::sleep(seconds(2));
-    pair.restart(side);
+    comes_back(pair, side);
 }
 
 /// In COMMUNICATIONS-INTERRUPTED each is killed, and Tandem is restarted; the link stays cut.
@@ -63,7 +63,7 @@ fn in_partner_down(tandem: Side, off: Side) {
         } else {
             pair.stop(alone);
         }
-        pair.restart(alone);
+        comes_back(&mut pair, alone);
         pair.wait_for_state(alone, "PARTNER-DOWN", 60);
         if alone == tandem {
             // It cannot know what its partner did while it was away: only people do (trap T15).
