@@ -11,6 +11,7 @@ use failover::binding::BindingStatus;
 use failover::endpoint::Command;
 use failover::message::MessageType as Said;
 use failover::state::{FailoverState as S, Role};
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 fn with_addresses(size: u8) -> Pair {
@@ -90,9 +91,11 @@ fn field_21_unused_addresses_stay_where_they_are() {
     let [ours, theirs] = [Role::Primary, Role::Secondary].map(clients_of);
     let clients: Vec<Client> =
         ours.iter().take(6).chain(theirs.iter().take(6)).map(|number| Client::new(*number)).collect();
+    let mut had = [BTreeSet::new(), BTreeSet::new()];
     for day in 0..6 {
         for (at, client) in clients.iter().enumerate() {
-            let (by, ..) = pair.bind(client).expect("an address");
+            let (by, address, _) = pair.bind(client).expect("an address");
+            had[at / 6].insert(address);
             assert_eq!(by, at / 6, "day {day}: each is answered by the server of its bucket");
         }
         pair.pass(seconds(2 * 3600));
@@ -106,6 +109,9 @@ fn field_21_unused_addresses_stay_where_they_are() {
         }
     }
     assert!(pair.nodes[0].engine.counters().get(Counter::GivenToSecondary) > 20, "addresses did move");
+    // What moves are those that its clients had: they share a few, and do not wander through all that nobody ever had.
+    let had = had.map(|addresses| addresses.len());
+    assert!(had[0] == 6 && had[1] <= 24, "{had:?}");
 }
 
 /// F07-9.4.2-04, L7.

@@ -46,6 +46,8 @@ pub struct Node {
     pub replies: Vec<Reply>,
     /// The numbers of what people were told.
     pub told: Vec<&'static str>,
+    /// What waits for a disk that stands.
+    pub held: Vec<Batch>,
 }
 
 impl Node {
@@ -58,6 +60,7 @@ impl Node {
             self.engine.replay(record).expect("our own record");
         }
         self.outbox = Outbox::new(Position(self.log.len() as u64));
+        self.held.clear();
         self.engine.start(now, &mut self.outbox);
         let interfaces = [Interface { id: INTERFACE, addresses: vec![self.address] }];
         self.engine.handle(now, Input::Interfaces(&interfaces), &mut self.outbox);
@@ -65,23 +68,35 @@ impl Node {
         self.link = None;
     }
 
-    /// Everything recorded is stable at once; what goes to clients is kept, what goes to the partner comes back.
-    pub fn drain(&mut self, now: Time) -> Vec<ToPartner> {
-        let mut batch = self.outbox.seal(Batch::default());
-        self.log.extend(records(batch.records().2));
+    /// What is recorded is stable at once, unless the disk stands; what goes to clients is kept, what goes to the partner comes back.
+    pub fn drain(&mut self, now: Time, syncs: bool) -> Vec<ToPartner> {
+        let batch = self.outbox.seal(Batch::default());
         self.told.extend(batch.events().0.iter().map(|event| event.entry().id));
         if std::env::var_os("SHOW").is_some() {
             for event in batch.events().0 {
                 eprintln!("{} {} {event}", now.as_seconds() - START, self.address);
             }
         }
-        let end = batch.end();
-        let replies = &mut self.replies;
-        batch.release(end, now, |destination, bytes| {
-            replies.push(Reply { destination: *destination, bytes: bytes.to_vec(), rests_on_record: true });
-        });
+        self.held.push(batch);
         let mut out = Vec::new();
-        batch.release_partners(end, |to| out.push(to));
+        for batch in &mut self.held {
+            if syncs {
+                self.log.extend(records(batch.records().2));
+            }
+            let stable = if syncs { batch.end() } else { Position(self.log.len() as u64) };
+            let replies = &mut self.replies;
+            batch.release(stable, now, |destination, bytes| {
+                replies.push(Reply {
+                    destination: *destination,
+                    bytes: bytes.to_vec(),
+                    rests_on_record: true,
+                });
+            });
+            batch.release_partners(stable, |to| out.push(to));
+        }
+        if syncs {
+            self.held.clear();
+        }
         out
     }
 }
@@ -137,6 +152,7 @@ impl Pair {
                 is_up: false,
                 replies: Vec::new(),
                 told: Vec::new(),
+                held: Vec::new(),
             }
         };
         let mut pair = Pair {
@@ -184,10 +200,10 @@ impl Pair {
             assert!(turn < 100_000, "the two never come to rest: {:?}", self.states());
             let mut busy = false;
             for n in 0..2 {
-                if !self.nodes[n].is_up || self.disk_stands[n] {
+                if !self.nodes[n].is_up {
                     continue;
                 }
-                for to in self.nodes[n].drain(self.at(n)) {
+                for to in self.nodes[n].drain(self.at(n), !self.disk_stands[n]) {
                     busy = true;
                     self.carry(n, to);
                 }

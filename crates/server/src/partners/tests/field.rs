@@ -97,6 +97,11 @@ fn field_06_connection_lost_before_connect_was_done() {
     let test = 21;
     let mut nodes = lone(test);
     for round in 0..2 {
+        // Nobody is there: refused.
+        let before = nodes[0].counted(ShellCounter::PartnerUnreachable);
+        moved(&mut nodes, WHILE);
+        let refused = |nodes: &[Node]| nodes[0].counted(ShellCounter::PartnerUnreachable) > before;
+        assert!(run(&mut nodes, Duration::from_secs(2), refused), "it is not tried in round {round}");
         // Closed at once; behind CONNECT; after half of an answer; without a word that anything is over.
         for stage in 0..4 {
             let listener = stand_in(test);
