@@ -20,6 +20,9 @@ const LONG_MCLT: Interval = Interval::from_seconds(3600);
 /// Whom a caret points at.
 pub(super) const LABELS: [&str; 2] = ["this server", "its partner"];
 
+/// Whether two relationships belong together.
+type Way<'w> = &'w dyn Fn(&Relationship, &Relationship) -> bool;
+
 /// Both sides of a pair.
 pub(super) fn both([ours, partner]: [&View; 2], (o, p): Pair) -> [&Relationship; 2] {
     [&ours.relationships[o], &partner.relationships[p]]
@@ -34,7 +37,6 @@ pub(super) fn pairs(views: [&View; 2], findings: &mut Vec<Finding>) -> Vec<Pair>
     let by_address = |a: &Relationship, b: &Relationship| {
         crosses(a.own.as_ref(), b.peer.as_ref()) && crosses(b.own.as_ref(), a.peer.as_ref())
     };
-    type Way<'w> = &'w dyn Fn(&Relationship, &Relationship) -> bool;
     let ways: [Way<'_>; 2] = [&by_name, &by_address];
     for way in ways {
         for (o, relationship) in ours.relationships.iter().enumerate() {

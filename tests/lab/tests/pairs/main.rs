@@ -6,6 +6,7 @@
 
 mod dhcpd;
 mod duplicates;
+mod fits;
 mod load;
 mod mismatch;
 mod secured;
