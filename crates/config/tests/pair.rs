@@ -453,6 +453,17 @@ fn deep_nesting_uses_up_no_stack() {
     assert!(comparison.findings.iter().any(|finding| finding.message.contains("nested deeper than 64")));
 }
 
+/// T1 and T2 that are what they would be anyhow are no difference.
+#[test]
+fn usual_renewal_times_may_be_written() {
+    let with = |times: &str| {
+        let new = format!("option routers 10.1.0.1; {times}");
+        numbers(&changed(JOINING, PARTNER, "option routers 10.1.0.1;", &new)).contains(&315)
+    };
+    assert!(!with("option dhcp-renewal-time 14400; option dhcp-rebinding-time 25200;"));
+    assert!(with("option dhcp-renewal-time 14401;") && with("option dhcp-rebinding-time 25201;"));
+}
+
 /// The secondary once more, in other words: inheritance by groups and shared networks, a pool beside its subnets, statements
 /// behind what they hold for, capitals, comments, bytes for text, an option by its number.
 const OTHERWISE: &str = include_str!("examples/otherwise.conf");
