@@ -144,7 +144,7 @@ impl Two<'_, '_> {
         }
     }
 
-    /// D12-12.22-01: byte for byte.
+    /// D12 12.22: byte for byte.
     fn name(&mut self) {
         let [ours, partner] = self.sides.map(|side| side.name.clone());
         if ours != partner {
@@ -241,7 +241,7 @@ impl Two<'_, '_> {
         }
     }
 
-    /// The primary's counts (F07-5.2.1-07).
+    /// The primary's counts (F07 5.2.1).
     fn mclt(&mut self) {
         let Some(primary) = self.primary() else { return };
         let secondary = 1 - primary;

@@ -199,7 +199,9 @@ fn looked_at(comparison: &Comparison, held: &[String]) -> Finding {
         text += "; not at interfaces and rp_filter, which only a tandem.toml without faults names";
     }
     if !held.is_empty() {
-        text += &format!(". A dhcpd holds {}: it must have stopped when Tandem starts", held.join(" and "));
+        text += ". A dhcpd holds ";
+        text += &held.join(" and ");
+        text += ": it must have stopped when Tandem starts";
     }
     Finding::about(rules::LOOKED_AT, "this host", text)
 }
