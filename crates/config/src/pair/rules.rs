@@ -104,6 +104,7 @@ rules! {
     UNFIT 609 Error "this host does not fit",
     CLOCKS_APART 610 Error "the clocks are more than 60 s apart",
     CLOCKS_DIFFER 611 Warning "the clocks differ",
+    HOST_NOTE 612 Remark "worth knowing of this host",
 }
 
 #[cfg(test)]

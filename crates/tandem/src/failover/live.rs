@@ -182,7 +182,8 @@ fn host_finding(found: &host::Finding, held: &mut Vec<String>, findings: &mut Ve
         Weight::Error => rules::UNFIT,
         Weight::Warning if found.at == "firewall" => rules::FIREWALL,
         Weight::Note if found.text.starts_with("rp_filter") => rules::RP_FILTER,
-        Weight::Warning | Weight::Note => rules::HOST,
+        Weight::Warning => rules::HOST,
+        Weight::Note => rules::HOST_NOTE,
     };
     findings.push(Finding::about(rule, format!("this host: {}", found.at), found.text.clone()));
 }
@@ -255,6 +256,7 @@ mod tests {
             (Weight::Warning, "firewall", "the firewall (nft) refuses"),
             (Weight::Note, "interface eth0", "rp_filter is 1 (strict)"),
             (Weight::Warning, "interface eth0", "it is down"),
+            (Weight::Note, "UDP port 67", "in use by tandem (7): the server runs already"),
         ] {
             let found = host::Finding { weight, at: at.to_owned(), text: text.to_owned() };
             host_finding(&found, &mut held, &mut findings);

@@ -93,3 +93,24 @@ fn a_pair_of_dhcpd_that_runs_is_looked_at_and_goes_on() {
     let (code, said) = check(&pair, Side::B, &joins, &files[0], &[]);
     assert!(code == Some(1) && said.contains("PAIR-203"), "{said}");
 }
+
+/// The same of two Tandems: whoever connects and says nothing takes nobody's place.
+#[test]
+fn a_pair_of_tandems_that_runs_is_looked_at_and_goes_on() {
+    let mut pair = Pair::normal("fits-tandems", 30);
+    let files: [PathBuf; 2] = Side::BOTH.map(|side| pair.of(side).server.configuration().to_owned());
+    for _ in 0..5 {
+        for side in Side::BOTH {
+            let (own, other) = (&files[side as usize], &files[side.other() as usize]);
+            let (code, said) = check(&pair, side, own, other, &["--live"]);
+            assert_eq!(code, Some(0), "{said}");
+            assert!(said.contains("PAIR-603") && said.contains("the server runs already"), "{said}");
+        }
+    }
+    std::thread::sleep(seconds(8));
+    for side in Side::BOTH {
+        let standing = pair.standing(side).unwrap();
+        assert!(standing.state == "NORMAL" && standing.in_contact, "{}: {standing:?}", side.name());
+        assert!(!pair.has_said(side, "COMMUNICATIONS-INTERRUPTED"), "{} left NORMAL", side.name());
+    }
+}
