@@ -2,12 +2,13 @@
 //!
 //! *Lives here:* [`compare`]; in the folder both servers as the same kind of value (`view`, `tandem`), the catalogue of what is
 //! looked at (`rules`), what must agree (`relationship`, `networks`, `pools`, `terms`, `reservations`), what an operator should
-//! know beside (`advice`), and how it is shown (`finding`).
+//! know beside (`advice`), how it is shown (`finding`), and what the first bytes of a partner tell (`greeting`).
 //! *May know:* both configuration languages; what a Tandem and a dhcpd do with what is written.
 //! *Must not know:* this host, a running server.
 
 mod advice;
 mod finding;
+mod greeting;
 mod networks;
 pub(crate) mod place;
 mod pools;
@@ -20,6 +21,7 @@ pub(crate) mod view;
 mod words;
 
 pub use finding::{Finding, Place};
+pub use greeting::{GREETING, time_of_connect};
 pub use place::{Source, Spot};
 pub use view::Kind;
 
@@ -52,6 +54,19 @@ pub struct Comparison {
     pub meetings: Vec<Meeting>,
     /// This server's configuration, if it is a Tandem and without faults.
     pub config: Option<ServerConfig>,
+}
+
+impl Comparison {
+    /// Findings of one more place, among the others.
+    pub fn add(&mut self, findings: Vec<Finding>) {
+        let order = |severity| match severity {
+            Severity::Error => 0,
+            Severity::Warning => 1,
+            Severity::Remark => 2,
+        };
+        self.findings.extend(findings);
+        self.findings.sort_by_key(|finding| (order(finding.rule.severity), finding.rule.number));
+    }
 }
 
 /// Where the two servers of a relationship meet.
@@ -107,14 +122,10 @@ pub fn compare_texts([ours, partner]: [(&Path, &str); 2]) -> Comparison {
             advice::to_know(views, &pairs, &mut findings);
         }
     }
-    let order = |severity| match severity {
-        Severity::Error => 0,
-        Severity::Warning => 1,
-        Severity::Remark => 2,
-    };
-    findings.sort_by_key(|finding| (order(finding.rule.severity), finding.rule.number));
     let kinds = [ours.view.kind, partner.view.kind];
-    Comparison { findings, kinds, meetings, config: ours.config }
+    let mut comparison = Comparison { findings: Vec::new(), kinds, meetings, config: ours.config };
+    comparison.add(findings);
+    comparison
 }
 
 /// The files of this host.

@@ -54,3 +54,25 @@ fn the_example_is_taken() {
     assert!(report.diagnostics().len() == 1 && config.engine.networks().len() == 2);
     assert_eq!((config.partners.len(), config.partners[0].listen.port()), (1, 647));
 }
+
+const PAIR_MANUAL: &str = include_str!("../../../docs/failover-check.md");
+
+#[test]
+fn every_number_of_a_finding_is_in_the_manual() {
+    let known: Vec<String> = config::pair::rules::RULES
+        .iter()
+        .map(|rule| {
+            let severity = match rule.severity {
+                config::Severity::Error => "error",
+                config::Severity::Warning => "warning",
+                config::Severity::Remark => "remark",
+            };
+            format!("| {} | {severity} | {} |", rule.name(), rule.title)
+        })
+        .collect();
+    let rows: Vec<&str> = PAIR_MANUAL.lines().filter(|line| line.starts_with("| PAIR-")).collect();
+    assert_eq!(rows.len(), known.len());
+    for (row, known) in rows.iter().zip(&known) {
+        assert!(row.starts_with(known.as_str()), "{row}: {known}");
+    }
+}

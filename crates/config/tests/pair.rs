@@ -452,3 +452,56 @@ fn deep_nesting_uses_up_no_stack() {
         compare_texts([(Path::new("deep.conf"), &deep), (Path::new("b.conf"), &text("secondary.conf"))]);
     assert!(comparison.findings.iter().any(|finding| finding.message.contains("nested deeper than 64")));
 }
+
+/// T1 and T2 that are what they would be anyhow are no difference.
+#[test]
+fn usual_renewal_times_may_be_written() {
+    let with = |times: &str| {
+        let new = format!("option routers 10.1.0.1; {times}");
+        numbers(&changed(JOINING, PARTNER, "option routers 10.1.0.1;", &new)).contains(&315)
+    };
+    assert!(!with("option dhcp-renewal-time 14400; option dhcp-rebinding-time 25200;"));
+    assert!(with("option dhcp-renewal-time 14401;") && with("option dhcp-rebinding-time 25201;"));
+}
+
+/// The secondary once more, in other words: inheritance by groups and shared networks, a pool beside its subnets, statements
+/// behind what they hold for, capitals, comments, bytes for text, an option by its number.
+const OTHERWISE: &str = include_str!("examples/otherwise.conf");
+
+#[test]
+fn the_same_in_other_words_is_the_same() {
+    let primary = text("primary.conf");
+    let compared = |otherwise: &str| {
+        compare_texts([(Path::new("otherwise.conf"), otherwise), (Path::new("primary.conf"), &primary)])
+    };
+    let same = compared(OTHERWISE);
+    // Only what the one host is called differs.
+    assert_eq!(
+        numbers(&same).into_iter().collect::<Vec<_>>(),
+        [103, 406, 502, 503, 504, 505, 506],
+        "{}",
+        shown(&same, &BTreeSet::new())
+    );
+    assert!(
+        same.findings[0].message.starts_with("host-name of the reservation of 10.1.0.10 is \"not-used\"")
+    );
+    // And each of these words counts.
+    for (old, new, rule) in [
+        ("campus\\x2e", "campus\\x2f", 316),
+        ("10.1.64.0; #", "10.1.64.1; #", 305),
+        ("0a:1:0:7", "0a:1:0:8", 316),
+        ("broadcast-address 10.1.255.255", "broadcast-address 10.1.0.0", 316),
+        ("3600; range", "3601; range", 312),
+        ("    failover peer \"campus\";\n    option routers 10.3.0.1;", "option routers 10.3.0.1;", 306),
+        ("option routers 10.3.0.1;", "option routers 10.3.0.2;", 316),
+        ("use-host-decl-names on;", "", 406),
+        ("pri\\x6et", "pri\\x6ft", 406),
+        ("0x7080", "0x7081", 312),
+        ("\nauthoritative;", "\nnot authoritative;", 318),
+        ("pool { deny dynamic bootp clients; range", "pool { no failover peer; range", 306),
+    ] {
+        assert!(OTHERWISE.contains(old), "{old}");
+        let other = compared(&OTHERWISE.replacen(old, new, 1));
+        assert!(numbers(&other).contains(&rule), "{new}: {:?}", numbers(&other));
+    }
+}

@@ -36,6 +36,11 @@ impl Clocks {
     }
 }
 
+/// Whether the kernel of this host says that its wall clock is synchronised, for who looks at a host before a server starts.
+pub fn clock_is_synchronised() -> bool {
+    is_synchronised()
+}
+
 /// CLOCK_BOOTTIME.
 pub(crate) fn since_boot() -> nix::Result<Interval> {
     let time: TimeSpec = clock_gettime(ClockId::CLOCK_BOOTTIME)?;

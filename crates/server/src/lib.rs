@@ -21,6 +21,7 @@ mod start;
 pub mod status;
 mod sys;
 
+pub use clocks::clock_is_synchronised;
 pub use error::{EXIT_PANIC, EXIT_STORE, ServeError};
 pub use handle::{AskError, OwnerHandle};
 pub use start::serve;

@@ -31,6 +31,13 @@ Exit codes:
   6  the server refuses the command in its state; nothing has changed
   7  `status`: a relationship is not in NORMAL";
 
+const PAIR_CHECK_EXIT_CODES: &str = "\
+Exit codes:
+  0  nothing was found that keeps the two from working together safely; warnings do not count
+  1  something was, or a file cannot be read
+  2  the command line makes no sense
+  5  something else failed";
+
 const RESET_EXIT_CODES: &str = "\
 Exit codes:
   0  all are reset, and what that changed is on stable storage
@@ -180,6 +187,13 @@ pub(crate) enum FailoverCommand {
     /// Show state and since when of both servers, contact, what is to be told, free addresses, clock difference
     #[command(after_help = FAILOVER_EXIT_CODES)]
     Status(PairStatusArguments),
+    /// Say what would go wrong between two servers, by their files, before anything moves
+    ///
+    /// Each file is a tandem.toml or the dhcpd.conf of an ISC dhcpd, which its content says: so it looks at a pair of two
+    /// dhcpd as it is, at a Tandem that is to take the place of one of them, and at two Tandems. Everything is said at once,
+    /// with a number that docs/failover-check.md explains. No server is asked, and none need run.
+    #[command(after_help = PAIR_CHECK_EXIT_CODES)]
+    Check(PairCheckArguments),
     /// The partner is off, and stays off: take over its addresses
     ///
     /// Legal in NORMAL, COMMUNICATIONS-INTERRUPTED, RESOLUTION-INTERRUPTED and CONFLICT-DONE; refused while this server
@@ -234,6 +248,23 @@ pub(crate) struct PairArguments {
 pub(crate) struct PairStatusArguments {
     #[command(flatten)]
     pub(crate) pair: PairArguments,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PairCheckArguments {
+    /// The configuration of this server: a tandem.toml or a dhcpd.conf
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ours: PathBuf,
+    /// That of its partner, with the files that it includes beside it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) partner: PathBuf,
+    /// Look at this host too, and whether the partner can be reached from it. Nothing is changed, and nothing is said to the
+    /// partner: a connection is opened, listened to for 2 s, and closed
+    #[arg(long)]
+    pub(crate) live: bool,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,

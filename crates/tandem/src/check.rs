@@ -7,7 +7,7 @@ use crate::args::CheckArguments;
 use crate::exit::{Code, Stop};
 use crate::host::{self, Finding, Weight};
 use crate::output::{Output, Tone};
-use crate::table::count;
+use crate::table::{count, some};
 use config::{Report, ServerConfig, Severity};
 use std::path::Path;
 
@@ -70,10 +70,6 @@ fn serves(config: &ServerConfig) -> String {
         if sum == 1 { "1 address".to_owned() } else { format!("{} addresses", count(sum)) },
         some(engine.reservations().len(), "reservation"),
     )
-}
-
-fn some(number: usize, what: &str) -> String {
-    if number == 1 { format!("1 {what}") } else { format!("{} {what}s", count(number as u64)) }
 }
 
 fn sum_up(path: &Path, report: &Report, findings: &[Finding], output: &mut Output) -> Result<Code, Stop> {

@@ -1,8 +1,11 @@
 //! `tandem failover`.
 //!
-//! *Lives here:* commands about the pair, what is asked before them, what is said after; in the folder how a pair is shown.
+//! *Lives here:* commands about the pair, what is asked before them, what is said after; in the folder how a pair is shown
+//! (`pair`), whether two servers fit each other (`check`), and whether this host does (`live`).
 //! *Must not know:* in which state what is legal: the server refuses, and says why.
 
+mod check;
+mod live;
 pub(crate) mod pair;
 
 use crate::args::{FailoverArguments, FailoverCommand, PairArguments, PairStatusArguments, RecoverArguments};
@@ -36,6 +39,7 @@ Has this server never given a lease of this relationship?";
 pub(crate) fn run(arguments: &FailoverArguments, output: &mut Output) -> Result<Code, Stop> {
     match &arguments.command {
         FailoverCommand::Status(arguments) => status(arguments, output),
+        FailoverCommand::Check(arguments) => check::run(arguments, output),
         FailoverCommand::PartnerDown(arguments) => {
             confirm(PARTNER_DOWN, arguments.yes_it_is_off, "--yes-it-is-off")?;
             command(&arguments.pair, "partner-down", None, output)

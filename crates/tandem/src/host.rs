@@ -10,9 +10,10 @@
 mod facts;
 mod firewall;
 
-use config::ServerConfig;
+use config::{PartnerAddresses, ServerConfig};
 use facts::{Facts, Folder, InterfaceFacts, Port};
 use firewall::Firewall;
+use std::net::Ipv4Addr;
 
 /// Something to be said of this host.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +40,20 @@ pub(crate) enum Weight {
 /// Looks at this host.
 pub(crate) fn check(config: &ServerConfig) -> Vec<Finding> {
     judge(config, &facts::gather(config))
+}
+
+/// What a firewall of this host may keep from these partners, whatever serves here.
+pub(crate) fn firewall_before(partners: &[PartnerAddresses]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if let Some(firewall) = firewall::in_the_way(partners) {
+        self::firewall(&firewall, &mut findings);
+    }
+    findings
+}
+
+/// All addresses of this host.
+pub(crate) fn addresses() -> Vec<Ipv4Addr> {
+    facts::addresses()
 }
 
 fn judge(config: &ServerConfig, facts: &Facts) -> Vec<Finding> {
@@ -175,7 +190,6 @@ fn firewall(firewall: &Firewall, findings: &mut Vec<Finding>) {
 mod tests {
     use super::*;
     use std::collections::BTreeMap;
-    use std::net::Ipv4Addr;
 
     fn config() -> ServerConfig {
         let text = "interfaces = [\"eth0\", \"eth1\"]\nstate-directory = \"/var/lib/tandem\"\nlease-time = \"8h\"\n\

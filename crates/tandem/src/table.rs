@@ -64,6 +64,11 @@ pub(crate) fn count(number: u64) -> String {
     text
 }
 
+/// `1 error`, `2 errors`.
+pub(crate) fn some(number: usize, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{} {what}s", count(number as u64)) }
+}
+
 /// `3d 4h 5m`, the two or three largest parts.
 pub(crate) fn duration(seconds: u64) -> String {
     let parts =

@@ -18,7 +18,9 @@ fn help() {
 
 #[test]
 fn help_of_failover() {
-    for command in ["", "status", "partner-down", "serve-alone", "recover", "pause", "shutdown", "resync"] {
+    for command in
+        ["", "status", "check", "partner-down", "serve-alone", "recover", "pause", "shutdown", "resync"]
+    {
         let arguments = ["failover", command, "--help"];
         let arguments: Vec<&str> = arguments.into_iter().filter(|argument| !argument.is_empty()).collect();
         let (code, out, _) = run(&arguments);
@@ -29,7 +31,9 @@ fn help_of_failover() {
 
 #[test]
 fn a_command_line_that_makes_no_sense_is_2() {
-    let wrong: [&[&str]; 23] = [
+    let wrong: [&[&str]; 25] = [
+        &["failover", "check"],
+        &["failover", "check", "--ours", "a"],
         &["reset"],
         &["reset", "10.0.0", "--yes-nobody-uses-it"],
         &["failover"],

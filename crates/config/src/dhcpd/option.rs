@@ -192,6 +192,9 @@ fn part(format: OptionFormat, item: &[Token]) -> Result<Vec<u8>, NoValue> {
             Some("off" | "false") => Ok(vec![0]),
             _ => Err(wrong("on or off")),
         },
+        OptionFormat::Text if !matches!(item, [Token { kind: Kind::Text(_), .. }]) => {
+            Err(wrong("text in quotes"))
+        }
         OptionFormat::Text | OptionFormat::Bytes => bytes(item),
         OptionFormat::DomainList => {
             let name = item.first().filter(|_| item.len() == 1).and_then(Token::name);

@@ -100,8 +100,8 @@ impl Reader<'_> {
             self.fault(spot, message, "here");
             return Vec::new();
         }
-        let text = match self.text(Path::new(name), spot) {
-            Ok(text) => text,
+        let (path, text) = match self.text(Path::new(name), spot) {
+            Ok(found) => found,
             Err(why) => {
                 let message = format!(
                     "the included file cannot be read, and nothing of it was looked at: {why}; copy it beside the file \
@@ -120,27 +120,29 @@ impl Reader<'_> {
             );
             return Vec::new();
         }
-        let source = Arc::new(Source { name: name.to_owned(), text });
+        let source = Arc::new(Source { name: path.display().to_string(), text });
         self.tokens(&source, depth + 1)
     }
 
-    /// On its own host the path is what it is; the file of another host is looked for beside the one that came with it.
-    fn text(&mut self, path: &Path, spot: &Spot) -> Result<String, String> {
-        let beside = path.file_name().map(|name| self.folder.join(name));
+    /// On its own host a path is what it is; that of another host is looked for beside the file that came with it. Where it was
+    /// found, and what it has.
+    fn text(&mut self, path: &Path, spot: &Spot) -> Result<(PathBuf, String), String> {
         let as_written = self.folder.join(path);
-        if self.files.are_of_this_host() {
-            return self.files.read(&as_written).or_else(|why| {
-                beside
-                    .filter(|beside| *beside != as_written)
-                    .and_then(|beside| self.files.read(&beside).ok())
-                    .ok_or(why)
-            });
+        let beside = path.file_name().map_or_else(|| as_written.clone(), |name| self.folder.join(name));
+        let is_of_another = path.is_absolute() && !self.files.are_of_this_host();
+        let [first, second] = if is_of_another { [beside, as_written] } else { [as_written, beside] };
+        let why = match self.files.read(&first) {
+            Ok(text) => return Ok((first, text)),
+            Err(why) => why,
+        };
+        match self.files.read(&second) {
+            Ok(text) => {
+                if is_of_another {
+                    self.borrowed.push(spot.clone());
+                }
+                Ok((second, text))
+            }
+            Err(_) => Err(why),
         }
-        if let Some(Ok(text)) = beside.map(|beside| self.files.read(&beside)) {
-            return Ok(text);
-        }
-        let text = self.files.read(&as_written)?;
-        self.borrowed.push(spot.clone());
-        Ok(text)
     }
 }

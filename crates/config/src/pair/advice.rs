@@ -22,20 +22,23 @@ pub(super) fn of_file(view: &View, findings: &mut Vec<Finding>) {
                        the file that includes it";
         findings.push(Finding::new(rules::BORROWED, message).at(Some(spot), "here"));
     }
-    findings.extend(not_looked_at(&view.unread));
+    findings.extend(not_looked_at(&view.unread, &view.source.name));
 }
 
 /// All of a file in one remark: each kind of statement, where it is first, and how often.
-fn not_looked_at(unread: &[Unread]) -> Option<Finding> {
-    let first =
-        unread.iter().min_by_key(|unread| (unread.spot.source.name.clone(), unread.spot.span.start))?;
+fn not_looked_at(unread: &[Unread], main: &str) -> Option<Finding> {
+    let order = |unread: &&Unread| {
+        let source = &unread.spot.source.name;
+        (source != main, source.clone(), unread.spot.span.start)
+    };
+    let first = unread.iter().min_by_key(order)?;
     let mut kinds: BTreeMap<&str, (usize, String, usize)> = BTreeMap::new();
     for one in unread {
-        let (line, _) = one.spot.position();
-        let entry = kinds.entry(one.what.as_str()).or_insert((0, one.spot.source.name.clone(), line));
+        // Counting lines is what takes time in a large file.
+        let place = || (0, one.spot.source.name.clone(), one.spot.position().0);
+        let entry = kinds.entry(one.what.as_str()).or_insert_with(place);
         entry.0 += 1;
     }
-    let main = &first.spot.source.name;
     let lines: Vec<String> = kinds
         .iter()
         .map(|(what, (times, file, line))| {

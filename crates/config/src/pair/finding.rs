@@ -6,7 +6,7 @@
 use super::place::Spot;
 use super::rules::Rule;
 use crate::report::Severity;
-use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
+use annotate_snippets::{Annotation, AnnotationKind, Level, Origin, Renderer, Snippet};
 
 /// Something that is not as it should be, or that people should know.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,9 +63,7 @@ impl Finding {
                 group = group.element(Origin::path(source.name.as_str()));
                 continue;
             }
-            let caret = AnnotationKind::Primary.span(place.spot.span.clone()).label(place.label.as_str());
-            group = group
-                .element(Snippet::source(source.text.as_str()).path(source.name.as_str()).annotation(caret));
+            group = group.element(snippet(place));
         }
         if let Some(about) = &self.about {
             group = group.element(Origin::path(about.as_str()));
@@ -73,4 +71,17 @@ impl Finding {
         let renderer = if color { Renderer::styled() } else { Renderer::plain() };
         renderer.render(&[group])
     }
+}
+
+/// The lines of a place: a whole file would be gone through for each finding.
+fn snippet(place: &Place) -> Snippet<'_, Annotation<'_>> {
+    let Spot { source, span } = &place.spot;
+    let text = source.text.as_str();
+    let start = text.get(..span.start).and_then(|before| before.rfind('\n')).map_or(0, |at| at + 1);
+    let rest = text.get(span.end..).and_then(|rest| rest.find('\n'));
+    let end = rest.map_or(text.len(), |at| span.end + at);
+    let lines = text.get(start..end).unwrap_or(text);
+    let caret =
+        AnnotationKind::Primary.span(span.start - start..span.end - start).label(place.label.as_str());
+    Snippet::source(lines).line_start(place.spot.position().0).path(source.name.as_str()).annotation(caret)
 }

@@ -59,7 +59,7 @@ fn missing(views: [&View; 2], side: usize, subnet: &Subnet, findings: &mut Vec<F
     }
 }
 
-/// A wire is the unit of which a client gets one address (F07-2.2-05).
+/// A wire is the unit of which a client gets one address (F07 2.2).
 fn shared_networks(views: [&View; 2], findings: &mut Vec<Finding>) {
     let common: BTreeSet<Ipv4Net> = {
         let theirs: BTreeSet<Ipv4Net> = views[1].subnets.iter().map(|subnet| subnet.prefix).collect();

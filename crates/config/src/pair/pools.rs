@@ -75,8 +75,9 @@ pub(super) fn compare(views: [&View; 2], pairs: &[Pair], findings: &mut Vec<Find
 fn judge(ours: Given, partner: Given) -> Option<&'static Rule> {
     match (ours, partner) {
         (Given::Shared(a), Given::Shared(b)) if a == b => None,
-        (Given::Unknown, _) | (_, Given::Unknown) => None,
-        (Given::Not, Given::Not | Given::Alone | Given::Otherwise)
+        (Given::Unknown, _)
+        | (_, Given::Unknown)
+        | (Given::Not, Given::Not | Given::Alone | Given::Otherwise)
         | (Given::Alone | Given::Otherwise, Given::Not) => None,
         (Given::Shared(_), Given::Not) | (Given::Not, Given::Shared(_)) => Some(rules::NOT_THERE),
         (Given::Shared(_), Given::Alone) | (Given::Alone, Given::Shared(_)) => Some(rules::SHARED_BY_ONE),

@@ -20,6 +20,9 @@ const LONG_MCLT: Interval = Interval::from_seconds(3600);
 /// Whom a caret points at.
 pub(super) const LABELS: [&str; 2] = ["this server", "its partner"];
 
+/// Whether two relationships belong together.
+type Way<'w> = &'w dyn Fn(&Relationship, &Relationship) -> bool;
+
 /// Both sides of a pair.
 pub(super) fn both([ours, partner]: [&View; 2], (o, p): Pair) -> [&Relationship; 2] {
     [&ours.relationships[o], &partner.relationships[p]]
@@ -34,7 +37,6 @@ pub(super) fn pairs(views: [&View; 2], findings: &mut Vec<Finding>) -> Vec<Pair>
     let by_address = |a: &Relationship, b: &Relationship| {
         crosses(a.own.as_ref(), b.peer.as_ref()) && crosses(b.own.as_ref(), a.peer.as_ref())
     };
-    type Way<'w> = &'w dyn Fn(&Relationship, &Relationship) -> bool;
     let ways: [Way<'_>; 2] = [&by_name, &by_address];
     for way in ways {
         for (o, relationship) in ours.relationships.iter().enumerate() {
@@ -142,7 +144,7 @@ impl Two<'_, '_> {
         }
     }
 
-    /// D12-12.22-01: byte for byte.
+    /// D12 12.22: byte for byte.
     fn name(&mut self) {
         let [ours, partner] = self.sides.map(|side| side.name.clone());
         if ours != partner {
@@ -239,7 +241,7 @@ impl Two<'_, '_> {
         }
     }
 
-    /// The primary's counts (F07-5.2.1-07).
+    /// The primary's counts (F07 5.2.1).
     fn mclt(&mut self) {
         let Some(primary) = self.primary() else { return };
         let secondary = 1 - primary;

@@ -97,10 +97,14 @@ rules! {
     NO_ANSWER 602 Warning "the partner does not answer",
     ANSWERS 603 Remark "the partner answers",
     FIREWALL 604 Warning "the firewall may be in the way",
-    HOST 605 Warning "this host does not fit",
+    HOST 605 Warning "this host may not fit",
     RP_FILTER 606 Remark "rp_filter is strict",
     UNSYNCHRONISED 607 Warning "the clock of this host is not synchronised",
     LOOKED_AT 608 Remark "what was looked at on this host",
+    UNFIT 609 Error "this host does not fit",
+    CLOCKS_APART 610 Error "the clocks are more than 60 s apart",
+    CLOCKS_DIFFER 611 Warning "the clocks differ",
+    HOST_NOTE 612 Remark "worth knowing of this host",
 }
 
 #[cfg(test)]

@@ -18,6 +18,10 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Options that are no matter of the pair: lease-time and server-identifier are each server's own.
 const OWN: [u8; 2] = [code::LEASE_TIME, code::SERVER_IDENTIFIER];
 
+/// What T1 and T2 are called in either file.
+const RENEWAL: &str = "renewal-time (dhcp-renewal-time)";
+const REBINDING: &str = "rebinding-time (dhcp-rebinding-time)";
+
 /// A difference: what holds on either side, and where that is written.
 struct Differs {
     rule: &'static Rule,
@@ -159,13 +163,22 @@ fn times(terms: [&Terms; 2], found: &mut Vec<Differs>) {
         (rules::LEASE_TIME, "lease-time (default-lease-time)", |terms| Some(&terms.lease)),
         (rules::MAX_LEASE_TIME, "max-lease-time", |terms| Some(&terms.maximum)),
         (rules::MIN_LEASE_TIME, "min-lease-time", |terms| Some(&terms.minimum)),
-        (rules::RENEWAL, "renewal-time (dhcp-renewal-time)", |terms| terms.renewal.as_ref()),
-        (rules::RENEWAL, "rebinding-time (dhcp-rebinding-time)", |terms| terms.rebinding.as_ref()),
+        (rules::RENEWAL, RENEWAL, |terms| terms.renewal.as_ref()),
+        (rules::RENEWAL, REBINDING, |terms| terms.rebinding.as_ref()),
     ];
     for (rule, what, field) in fields {
         let stated = terms.map(field);
-        let values = stated.map(|stated| stated.map(|stated| stated.value.to_string()));
-        differ(rule, what, values, stated.map(spot_of), found);
+        // A time that is not set is the usual part of the lease on either kind of server (RFC 2131 4.4.5).
+        let usual = [0, 1].map(|side| match (what, stated[side], &terms[side].lease) {
+            (RENEWAL, None, lease) => Some(lease.value.fraction(1, 2)),
+            (REBINDING, None, lease) => Some(lease.value.fraction(7, 8)),
+            _ => None,
+        });
+        let holds = [0, 1].map(|side| stated[side].map(|stated| stated.value).or(usual[side]));
+        if holds[0] != holds[1] && stated != [None, None] {
+            let values = holds.map(|holds| holds.map(|holds| holds.to_string()));
+            differ(rule, what, values, stated.map(spot_of), found);
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use std::fmt;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 
-/// Port of the failover protocol where none is set (F07-8.2-01).
+/// Port of the failover protocol where none is set (F07 8.2).
 pub(crate) const PORT: u16 = 647;
 
 /// What runs there.

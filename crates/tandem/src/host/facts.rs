@@ -76,6 +76,12 @@ pub(super) fn gather(config: &ServerConfig) -> Facts {
     }
 }
 
+/// The addresses of all interfaces.
+pub(super) fn addresses() -> Vec<Ipv4Addr> {
+    let all = getifaddrs().into_iter().flatten().filter_map(|entry| entry.address);
+    all.filter_map(|address| address.as_sockaddr_in().map(SockaddrIn::ip)).collect()
+}
+
 fn interfaces(names: &[String]) -> BTreeMap<String, Option<InterfaceFacts>> {
     let mut found: BTreeMap<String, Option<InterfaceFacts>> =
         names.iter().map(|name| (name.clone(), None)).collect();

@@ -10,6 +10,7 @@ mod clocks;
 mod dhcpd;
 mod duplicates;
 mod field;
+mod fits;
 mod load;
 mod mismatch;
 mod rush;
