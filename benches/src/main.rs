@@ -105,12 +105,13 @@ fn write(kind: Kind, leases: u32, folder: &Path) -> Result<(), Box<dyn Error>> {
             bytes.extend_from_slice(records);
         });
         if number % 256 == 255 || number + 1 == leases {
+            // As a server does it: each batch is stable before the next.
             store.append(store.next_position(), RecordsRef { count, bytes: &bytes })?;
+            store.sync()?;
             store.maintain();
             (count, bytes) = (0, Vec::new());
         }
     }
-    store.sync()?;
     Ok(())
 }
 
