@@ -1,42 +1,15 @@
-//! `figures`: what takes a process of its own to measure. Each line that it prints is a name, a number and a unit.
+//! Many leases.
 //!
-//! *Lives here:* memory at many leases, time to start from a store with many leases, allocations for each kind of packet.
-//! *Must not know:* time by the thousandth: that is criterion's.
+//! *Lives here:* the memory that they take, the time to start from a store with them.
+//! *Must not know:* sockets.
 
+use crate::processor;
 use benches::{Client, Kind, Site, configuration};
 use engine::{Engine, Position};
 use std::error::Error;
 use std::path::Path;
-use std::process::ExitCode;
 use std::time::Instant;
 use store::{LinuxDisk, Options, RecordsRef, Store};
-
-const USAGE: &str =
-    "figures memory plain|full LEASES\nfigures start plain|full LEASES FOLDER\nfigures allocations";
-
-fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let done = match arguments.as_slice() {
-        ["memory", kind, leases] => numbers(kind, leases).and_then(|(kind, leases)| memory(kind, leases)),
-        ["start", kind, leases, folder] => {
-            numbers(kind, leases).and_then(|(kind, leases)| start(kind, leases, Path::new(folder)))
-        }
-        ["allocations"] => allocations(),
-        _ => Err(USAGE.into()),
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("figures: {error}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn numbers(kind: &str, leases: &str) -> Result<(Kind, u32), Box<dyn Error>> {
-    Ok((Kind::from_name(kind).ok_or(USAGE)?, leases.parse()?))
-}
 
 /// Resident memory of this process in bytes.
 fn resident() -> Result<u64, Box<dyn Error>> {
@@ -47,7 +20,7 @@ fn resident() -> Result<u64, Box<dyn Error>> {
 }
 
 /// An engine alone, with each address of its pool leased to a client of its own.
-fn memory(kind: Kind, leases: u32) -> Result<(), Box<dyn Error>> {
+pub(crate) fn memory(kind: Kind, leases: u32) -> Result<(), Box<dyn Error>> {
     let before = resident()?;
     let mut site = Site::new(leases);
     let empty = resident()?;
@@ -64,10 +37,10 @@ fn memory(kind: Kind, leases: u32) -> Result<(), Box<dyn Error>> {
 }
 
 /// A store with so many leases is written, and then opened as a server opens it.
-fn start(kind: Kind, leases: u32, folder: &Path) -> Result<(), Box<dyn Error>> {
+pub(crate) fn start(kind: Kind, leases: u32, folder: &Path) -> Result<(), Box<dyn Error>> {
     write(kind, leases, folder)?;
     let before = resident()?;
-    let began = Instant::now();
+    let (began, used) = (Instant::now(), processor()?);
     let mut engine = Engine::new(configuration(leases), 7);
     let made = began.elapsed();
     let store = Store::open(LinuxDisk::new(folder)?, Options::default(), [7; 16], &mut |record| {
@@ -75,7 +48,7 @@ fn start(kind: Kind, leases: u32, folder: &Path) -> Result<(), Box<dyn Error>> {
     })?;
     let replayed = began.elapsed();
     let site = Site::with_engine(engine, Position(store.next_position().0));
-    let started = began.elapsed();
+    let (started, used) = (began.elapsed(), processor()?.saturating_sub(used));
     let leased = site.engine.live_bindings();
     if leased != u64::from(leases) {
         return Err(format!("{leased} of {leases} leases came back").into());
@@ -85,6 +58,7 @@ fn start(kind: Kind, leases: u32, folder: &Path) -> Result<(), Box<dyn Error>> {
     println!("start-replay {} ms", replayed.saturating_sub(made).as_millis());
     println!("start-index {} ms", started.saturating_sub(replayed).as_millis());
     println!("start-total {} ms", started.as_millis());
+    println!("start-processor {} ms", used.as_millis());
     println!("start-memory {} MiB", (resident()? - before) >> 20);
     Ok(())
 }
@@ -113,40 +87,4 @@ fn write(kind: Kind, leases: u32, folder: &Path) -> Result<(), Box<dyn Error>> {
         }
     }
     Ok(())
-}
-
-/// Allocations for each kind of packet of a client that is new, in a process whose buffers have their size.
-fn allocations() -> Result<(), Box<dyn Error>> {
-    for (kind, name) in [(Kind::Plain, "plain"), (Kind::Full, "full")] {
-        let mut site = Site::new(4096);
-        for number in 0..200 {
-            let client = Client::new(number, Kind::Full);
-            let address = site.lease(&client).ok_or("no address")?;
-            site.exchange(&client.release(address));
-        }
-        let mut counts = [0; 4];
-        let clients = 1000;
-        for number in 10_000..10_000 + clients {
-            let client = Client::new(number, kind);
-            let discover = client.discover();
-            let offered = counted(&mut counts[0], || site.exchange(&discover)).ok_or("no offer")?;
-            let select = client.select(offered);
-            let address = counted(&mut counts[1], || site.exchange(&select)).ok_or("no lease")?;
-            let renew = client.renew(address);
-            counted(&mut counts[2], || site.exchange(&renew)).ok_or("no renewal")?;
-            let release = client.release(address);
-            counted(&mut counts[3], || site.exchange(&release));
-        }
-        for (count, packet) in counts.into_iter().zip(["discover", "request", "renew", "release"]) {
-            let per_packet = f64::from(u32::try_from(count)?) / f64::from(clients);
-            println!("allocations-{name}-{packet} {per_packet:.3} per-packet");
-        }
-    }
-    Ok(())
-}
-
-fn counted(total: &mut u64, work: impl FnOnce() -> benches::Outcome) -> Option<std::net::Ipv4Addr> {
-    let mut outcome = benches::Outcome::default();
-    *total += allocation_counter::measure(|| outcome = work()).count_total;
-    outcome.address
 }
