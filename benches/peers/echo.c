@@ -32,10 +32,10 @@ static int answer(unsigned char *message, int length, const struct in_addr *serv
     if (length < OPTIONS + 3)
         return 0;
     unsigned char reply = message_type(message, length) == 1 ? 2 : 5;
-    // yiaddr from the hardware address, so that each client has its own.
+    // yiaddr from the hardware address, so that each client has its own, and in the prefix that is behind relays.
     uint32_t number;
     memcpy(&number, message + 30, 4);
-    number = htonl(0x0a000010u + ntohl(number) % 4000000u);
+    number = htonl(0x0a400010u + ntohl(number) % 4000000u);
     message[0] = 2;
     memcpy(message + 16, &number, 4);
     unsigned char options[] = {53, 1, reply, 54, 4, 0, 0, 0, 0, 51, 4, 0, 0, 15, 160, 1, 4, 255, 0, 0, 0, 255};

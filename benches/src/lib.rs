@@ -16,13 +16,14 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 /// The server's address.
 pub const SERVER: Ipv4Addr = Ipv4Addr::new(10, 255, 0, 1);
 
-/// The relay that all clients are behind.
+/// The relay that clients are behind, if nothing else is said.
 pub const RELAY: Ipv4Addr = Ipv4Addr::new(10, 255, 0, 2);
 
 /// The first address of the pool.
 const FIRST: u32 = u32::from_be_bytes([10, 0, 0, 16]);
 
-const INTERFACE: InterfaceId = InterfaceId(2);
+/// The interface that all packets come by.
+pub const INTERFACE: InterfaceId = InterfaceId(2);
 
 /// How much a client says of itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,13 +45,32 @@ impl Kind {
     }
 }
 
-/// A configuration with one pool of `addresses` addresses, at most 2^23, and leases of one hour.
+/// A configuration with one pool of `addresses` addresses, at most 16,000,000, and leases of one hour.
 ///
 /// # Panics
 /// When there are more, or none.
-#[expect(clippy::panic, reason = "a wrong measurement stops")]
 pub fn configuration(addresses: u32) -> Config {
-    assert!((1..=1 << 23).contains(&addresses), "1 to 2^23 addresses");
+    checked(&parts(addresses))
+}
+
+/// A configuration of these parts.
+///
+/// # Panics
+/// When they contradict each other.
+#[expect(clippy::panic, reason = "a wrong measurement stops")]
+pub fn checked(parts: &Parts) -> Config {
+    match Config::check(parts) {
+        Ok(config) => config,
+        Err(faults) => panic!("{faults:?}"),
+    }
+}
+
+/// The parts of [`configuration`].
+///
+/// # Panics
+/// When there are more addresses than a pool can have here, or none.
+pub fn parts(addresses: u32) -> Parts {
+    assert!((1..=16_000_000).contains(&addresses), "1 to 16,000,000 addresses");
     let mut options = OptionSet::default();
     options.set(code::SUBNET_MASK, [255, 0, 0, 0]);
     options.set(code::ROUTERS, [10, 255, 255, 254]);
@@ -71,16 +91,12 @@ pub fn configuration(addresses: u32) -> Config {
         pools: vec![pool],
         reservations: Vec::new(),
     };
-    let parts = Parts {
+    Parts {
         relationships: Vec::new(),
         shared_networks: vec![SharedNetworkParts { name: "campus".into(), subnets: vec![subnet] }],
         options: OptionSet::default(),
         offer_time: Interval::from_seconds(60),
         decline_time: Interval::from_seconds(3600),
-    };
-    match Config::check(&parts) {
-        Ok(config) => config,
-        Err(faults) => panic!("{faults:?}"),
     }
 }
 
@@ -165,12 +181,25 @@ impl Site {
 pub struct Client {
     number: u32,
     kind: Kind,
+    relay: Ipv4Addr,
 }
 
 impl Client {
     /// Number `number` of this kind.
     pub fn new(number: u32, kind: Kind) -> Client {
-        Client { number, kind }
+        Client { number, kind, relay: RELAY }
+    }
+
+    /// The same behind another relay.
+    #[must_use]
+    pub fn behind(self, relay: Ipv4Addr) -> Client {
+        Client { relay, ..self }
+    }
+
+    /// Its hardware address.
+    pub fn hardware(self) -> HardwareAddress {
+        let [a, b, c, d] = self.number.to_be_bytes();
+        HardwareAddress::ethernet([2, 0, a, b, c, d])
     }
 
     /// DHCPDISCOVER.
@@ -195,7 +224,7 @@ impl Client {
 
     fn message(self, kind: MessageType, ciaddr: Ipv4Addr, selected: Option<Ipv4Addr>) -> Vec<u8> {
         let [a, b, c, d] = self.number.to_be_bytes();
-        let hardware = HardwareAddress::ethernet([2, 0, a, b, c, d]);
+        let hardware = self.hardware();
         let mut chaddr = [0; 16];
         chaddr[..6].copy_from_slice(hardware.as_bytes());
         let header = ReplyHeader {
@@ -209,7 +238,7 @@ impl Client {
             ciaddr,
             yiaddr: Ipv4Addr::UNSPECIFIED,
             siaddr: Ipv4Addr::UNSPECIFIED,
-            giaddr: RELAY,
+            giaddr: self.relay,
             chaddr,
         };
         let mut buffer = [0; 1472];

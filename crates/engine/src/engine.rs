@@ -11,7 +11,7 @@ use crate::event::Event;
 use crate::former::Former;
 use crate::input::{Input, Interface, StorageHealth};
 use crate::outbox::Outbox;
-use crate::partner::{Endpoint, Links};
+use crate::partner::{Agenda, Endpoint, Links};
 use crate::planted::Planted;
 use crate::record::{Flags, Record, RecordError, Stamp};
 use crate::request;
@@ -46,6 +46,8 @@ pub struct Engine {
     pub(crate) exhausted: Vec<bool>,
     pub(crate) endpoints: Vec<Endpoint>,
     pub(crate) links: Links,
+    /// When which endpoint needs attention.
+    pub(crate) agenda: Agenda,
     /// Partners that are to be told something.
     pub(crate) to_tell: Vec<RelationshipId>,
     /// Identity and generation of the store, as partners are told them (Q45).
@@ -79,6 +81,7 @@ impl Engine {
             counters: Counters::default(),
             planted: Planted::default(),
             exhausted,
+            agenda: Agenda::new(endpoints.len()),
             endpoints,
             links: Links::default(),
             to_tell: Vec::new(),
@@ -187,6 +190,7 @@ impl Engine {
         let passed = stamp.engine.since(before.engine).as_millis();
         let lost = Interval::from_millis(passed.saturating_sub(counted));
         self.links.own_clock_jumped(lost);
+        self.agenda.touch_all();
         if lost > LOST_WITHIN_SLACK {
             self.table.time_was_lost(stamp.engine, lost);
         }

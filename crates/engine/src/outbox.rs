@@ -175,6 +175,27 @@ impl Outbox {
         self.batch.release_contacts(send);
     }
 
+    /// Replies that were not released yet.
+    pub fn waiting(&self) -> usize {
+        self.batch.waiting
+    }
+
+    /// Hands out the replies of what was gathered that may leave already, see [`Batch::release`]: also while no batch is free.
+    /// Where that was all, nothing is left to seal.
+    pub fn release(
+        &mut self,
+        stable: Position,
+        now: Time,
+        send: impl FnMut(&Destination, &[u8]),
+    ) -> Released {
+        let released = self.batch.release(stable, now, send);
+        if self.batch.count == 0 && self.batch.waiting == 0 {
+            self.batch.replies.clear();
+            self.batch.bytes.clear();
+        }
+        released
+    }
+
     /// Takes what was gathered. `spare` is a batch that is done, or a new one; its memory is used again.
     pub fn seal(&mut self, mut spare: Batch) -> Batch {
         spare.clear(self.next);
@@ -355,6 +376,25 @@ mod tests {
         assert_eq!(sent, [b"offer".to_vec(), b"ack".to_vec()]);
         assert_eq!(batch.records().0, Position(7));
         assert_eq!(batch.end(), Position(8));
+    }
+
+    #[test]
+    fn what_rests_on_nothing_leaves_before_the_outbox_is_sealed() {
+        let mut outbox = Outbox::new(Position(7));
+        let now = Time::from_seconds(100);
+        let mut sent = Vec::new();
+        outbox.reply(now, Position::START, RELAY, b"offer");
+        assert_eq!(outbox.release(Position(7), now, |_, bytes| sent.push(bytes.to_vec())).sent, 1);
+        assert!(outbox.is_empty(), "nothing is left to seal");
+        let rests_on = outbox.record(&record());
+        outbox.reply(now, rests_on, RELAY, b"ack");
+        outbox.reply(now, Position::START, RELAY, b"second offer");
+        outbox.release(Position(7), now, |_, bytes| sent.push(bytes.to_vec()));
+        assert_eq!(sent, [b"offer".to_vec(), b"second offer".to_vec()]);
+        assert_eq!((outbox.is_empty(), outbox.waiting()), (false, 1));
+        let mut batch = outbox.seal(Batch::default());
+        batch.release(Position(8), now, |_, bytes| sent.push(bytes.to_vec()));
+        assert_eq!(sent[2..], [b"ack".to_vec()], "once, and what had left does not leave again");
     }
 
     #[test]

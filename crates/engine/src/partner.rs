@@ -8,6 +8,7 @@
 
 mod acknowledge;
 mod age;
+mod agenda;
 mod certificate;
 mod command;
 mod link;
@@ -23,6 +24,7 @@ mod transaction;
 mod transfer;
 mod view;
 
+pub(crate) use agenda::Agenda;
 pub use command::Commanded;
 pub(crate) use link::Links;
 pub use view::EndpointView;
@@ -125,7 +127,9 @@ impl Engine {
         &self.endpoints[relationship.0 as usize]
     }
 
+    /// Whoever changes it may change when it needs attention.
     pub(crate) fn endpoint_mut(&mut self, relationship: RelationshipId) -> &mut Endpoint {
+        self.agenda.touch(relationship);
         &mut self.endpoints[relationship.0 as usize]
     }
 
@@ -137,6 +141,18 @@ impl Engine {
 
     /// Does what is due for the partners; up to `budget` units of it.
     pub(crate) fn partners_due(&mut self, now: Time, budget: &mut u32, outbox: &mut Outbox) {
+        while let Some(relationship) = self.agenda.take_touched() {
+            let deadline = self.endpoint_deadline(relationship);
+            self.agenda.note(relationship, deadline);
+        }
+        debug_assert!(
+            self.relationships()
+                .all(|each| self.endpoint_deadline(each).unwrap_or(Time::NEVER) == self.agenda.of(each)),
+            "an endpoint was changed and not touched"
+        );
+        if self.agenda.next().is_none_or(|at| at > now) {
+            return;
+        }
         for relationship in self.relationships() {
             if self.endpoint_deadline(relationship).is_some_and(|at| at <= now) {
                 self.links_due(now, relationship, outbox);
@@ -148,7 +164,8 @@ impl Engine {
 
     /// When [`Engine::partners_due`] has work.
     pub(crate) fn partner_deadline(&self) -> Option<Time> {
-        self.relationships().filter_map(|relationship| self.endpoint_deadline(relationship)).min()
+        let touched = self.agenda.touched().iter();
+        touched.filter_map(|each| self.endpoint_deadline(*each)).chain(self.agenda.next()).min()
     }
 
     fn endpoint_deadline(&self, relationship: RelationshipId) -> Option<Time> {

@@ -246,31 +246,16 @@ impl Table {
         // Room for all there will ever be: a table that grows stops everybody while it moves its entries.
         self.by_client = HashTable::with_capacity(self.slots.len());
         self.offers.reserve(self.slots.len());
-        // Among several bindings of one client in a network, the index is to find the one heard of last.
-        let mut with_client: Vec<u32> =
-            (0..slots).filter(|slot| self.slots[*slot as usize].client.is_some()).collect();
-        with_client.sort_by_key(|slot| {
-            let binding = &self.slots[*slot as usize];
-            (binding.status == BindingStatus::Active, binding.client_last_transaction_time)
-        });
-        for slot in with_client {
-            self.index_newest(Slot(slot));
-        }
-        // Never used addresses first, then those that have been free for longest.
-        let mut order: Vec<u32> = (0..slots).collect();
-        order.sort_by_key(|slot| self.slots[*slot as usize].start_time_of_state);
-        for slot in order {
-            self.relist(Slot(slot));
-            self.account(Slot(slot), true);
-            if let Some(network) = self.network(Slot(slot)) {
-                self.tally.add(network, self.get(Slot(slot)).status);
-            }
-            if let Some(relationship) = self.relationship(Slot(slot))
-                && self.get(Slot(slot)).flags.contains(Flags::UNSEEN)
-                && !self.planted.seen_over_restart
-            {
-                self.queue.push(relationship, Slot(slot));
-            }
+        self.index_all();
+        // Never used addresses first, then those that have been free for longest. By number the order of two slots is that of both.
+        let by_time =
+            |(binding, slot): (&Binding, u64)| u64::from(binding.start_time_of_state.tick()) << 32 | slot;
+        let mut order: Vec<u64> = self.slots.iter().zip(0..).map(by_time).collect();
+        order.sort_unstable();
+        for entry in order {
+            // The lower half.
+            let [.., a, b, c, d] = entry.to_be_bytes();
+            self.place(Slot(u32::from_be_bytes([a, b, c, d])));
         }
         self.orphans
     }
@@ -556,6 +541,61 @@ impl Table {
 
 /// Indexes and lists: what follows from the bindings.
 impl Table {
+    /// At the start: the index finds each client, of several bindings in a network the one heard of last.
+    fn index_all(&mut self) {
+        for at in 0..self.ranges.len() {
+            let Range { first, last, slot, network, .. } = self.ranges[at];
+            let Some(network) = network else { continue };
+            for slot in slot..=slot + (last - first) {
+                self.index_if_heard_last(slot, network);
+            }
+        }
+    }
+
+    fn index_if_heard_last(&mut self, slot: u32, network: NetworkId) {
+        let Table { by_client, slots, ranges, hasher, .. } = self;
+        let binding = &slots[slot as usize];
+        let Some(client) = &binding.client else { return };
+        let heard = |slot: u32| {
+            let binding = &slots[slot as usize];
+            (binding.status == BindingStatus::Active, binding.client_last_transaction_time)
+        };
+        let hash = hash_of(hasher, network, client);
+        let found = by_client.find_mut(hash, |&other| {
+            let other = &slots[other as usize];
+            other.client.as_ref() == Some(client) && network_of(ranges, other) == Some(network)
+        });
+        let older = match found {
+            Some(other) if heard(*other) > heard(slot) => return,
+            Some(other) => Some(std::mem::replace(other, slot)),
+            None => {
+                by_client.insert_unique(hash, slot, |&slot| hash_in(hasher, ranges, &slots[slot as usize]));
+                None
+            }
+        };
+        if let Some(older) = older {
+            slots[older as usize].indexed = false;
+        }
+        slots[slot as usize].indexed = true;
+    }
+
+    /// At the start: puts a slot where it belongs, and counts it.
+    fn place(&mut self, slot: Slot) {
+        self.relist(slot);
+        self.account(slot, true);
+        let Range { network, relationship, .. } = *self.range(slot);
+        let Binding { status, flags, .. } = *self.get(slot);
+        if let Some(network) = network {
+            self.tally.add(network, status);
+        }
+        if let Some(relationship) = relationship
+            && flags.contains(Flags::UNSEEN)
+            && !self.planted.seen_over_restart
+        {
+            self.queue.push(relationship, slot);
+        }
+    }
+
     /// Makes the index find this binding by its client, instead of another of the same client and network.
     fn index_newest(&mut self, slot: Slot) {
         let (Some(client), Some(network)) = (self.get(slot).client.clone(), self.network(slot)) else {
@@ -567,14 +607,7 @@ impl Table {
         let hash = hash_of(&self.hasher, network, &client);
         self.slots[slot.0 as usize].indexed = true;
         let Table { by_client, slots, ranges, hasher, .. } = self;
-        by_client.insert_unique(hash, slot.0, |&slot| {
-            let binding = &slots[slot as usize];
-            let network = range_of(ranges, binding.address).and_then(|range| range.network);
-            match (&binding.client, network) {
-                (Some(client), Some(network)) => hash_of(hasher, network, client),
-                _ => 0,
-            }
-        });
+        by_client.insert_unique(hash, slot.0, |&slot| hash_in(hasher, ranges, &slots[slot as usize]));
     }
 
     fn unindex(&mut self, slot: Slot) {
@@ -721,6 +754,18 @@ fn range_of(ranges: &[Range], address: u32) -> Option<&Range> {
     let after = ranges.partition_point(|range| range.first <= address);
     let range = ranges.get(after.checked_sub(1)?)?;
     (address <= range.last).then_some(range)
+}
+
+fn network_of(ranges: &[Range], binding: &Binding) -> Option<NetworkId> {
+    range_of(ranges, binding.address).and_then(|range| range.network)
+}
+
+/// Where the index has a binding.
+fn hash_in(hasher: &FixedState, ranges: &[Range], binding: &Binding) -> u64 {
+    match (&binding.client, network_of(ranges, binding)) {
+        (Some(client), Some(network)) => hash_of(hasher, network, client),
+        _ => 0,
+    }
 }
 
 fn find(ranges: &[Range], address: u32) -> Option<u32> {

@@ -1,9 +1,12 @@
 //! The engine with its outbox, and the batches on their way to the journal and back.
 //!
-//! *Lives here:* [`Desk`]: what comes in is handed to the engine, what was decided is sealed and handed on.
+//! *Lives here:* [`Desk`]: what comes in is handed to the engine, what was decided is sealed and handed on; a reply that rests on
+//! nothing leaves from here.
 //! *Must not know:* sockets, the disk, any rule of the protocol.
 
-use crate::log::EventLog;
+use crate::counter::ShellCounter;
+use crate::journal::Outlet;
+use crate::log::{self, EventLog};
 use crate::shared::{BATCHES, Chunk, Shared, Spent, Work};
 use crossbeam_channel::{Receiver, Sender};
 use engine::clock::ClockStamp;
@@ -39,6 +42,8 @@ pub(crate) struct Desk {
     spent: Receiver<Spent>,
     /// What may leave to partners now, in order.
     for_partners: VecDeque<ToPartner>,
+    /// Where replies leave that wait for no sync.
+    outlet: Box<dyn Outlet + Send>,
     shared: Arc<Shared>,
     log: EventLog,
     snapshot: Option<SnapshotCursor>,
@@ -60,6 +65,7 @@ impl Desk {
     pub(crate) fn new(
         engine: Engine,
         outbox: Outbox,
+        outlet: Box<dyn Outlet + Send>,
         shared: Arc<Shared>,
         log: EventLog,
     ) -> (Desk, JournalEnds) {
@@ -73,6 +79,7 @@ impl Desk {
             work,
             spent,
             for_partners: VecDeque::new(),
+            outlet,
             shared,
             log,
             snapshot: None,
@@ -152,6 +159,7 @@ impl Desk {
     pub(crate) fn seal(&mut self) -> Result<(), JournalGone> {
         // A CONTACT waits for no disk, or a slow disk would look like a dead server.
         self.outbox.release_contacts(|to| self.for_partners.push_back(to));
+        self.release_at_once();
         if self.outbox.is_empty() {
             return Ok(());
         }
@@ -169,6 +177,26 @@ impl Desk {
             self.log.write(events, dropped);
         }
         self.hand_on(Work::Batch(batch))
+    }
+
+    /// An OFFER rests on nothing: it waits neither for a sync that is under way nor for one to come, and where there is nothing but
+    /// OFFERs the journal is left alone.
+    fn release_at_once(&mut self) {
+        if self.outbox.waiting() == 0 {
+            return;
+        }
+        // Where the clock cannot be read, the journal finds so too, and ends the process.
+        let Ok(now) = self.shared.now() else { return };
+        let Desk { outbox, outlet, shared, .. } = self;
+        let released =
+            outbox.release(shared.stable(), now, |destination, bytes| outlet.add(destination, bytes));
+        shared.counters.add(ShellCounter::RepliesTooOld, released.too_old as u64);
+        if released.sent > 0 {
+            outlet.flush();
+        }
+        if let Some(error) = outlet.take_error() {
+            log::send_failed(error);
+        }
     }
 
     /// The end: waits until all is handed on.

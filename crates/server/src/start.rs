@@ -88,18 +88,18 @@ fn start_and_run(config: ServerConfig, warnings: &Report) -> Result<(), ServeErr
         now,
         Arc::clone(&shared.counters),
     )?;
-    let (mut desk, ends) = Desk::new(engine, outbox, Arc::clone(&shared), events);
+    let sender = || Sender::new(Arc::clone(&packets), Arc::clone(&udp), Arc::clone(&shared.counters));
+    let (mut desk, ends) = Desk::new(engine, outbox, Box::new(sender()), Arc::clone(&shared), events);
     begin(&mut desk, now, clock.stamp(&reading), &listeners);
     banner(&desk, &listeners, &store, replayed_in.as_millis());
 
     let (handle, questions) = OwnerHandle::new().map_err(|error| ServeError::system("eventfd", error))?;
     // Questions are taken until both threads have ended: the last ones are told that the server is stopping.
     let _control = control::start(&config.control_socket, handle.clone())?;
-    let sender = Sender::new(packets, udp, Arc::clone(&shared.counters));
     let facts =
         StoreFacts { identity: store.identity(), generation: store.generation(), opened: *store.opened() };
     let JournalEnds { work, spent } = ends;
-    let journal = Journal::new(store, sender, work, spent, handle.clone(), Arc::clone(&shared));
+    let journal = Journal::new(store, sender(), work, spent, handle.clone(), Arc::clone(&shared));
     let owner = Owner::new(Parts {
         desk,
         partners,

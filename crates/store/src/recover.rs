@@ -67,6 +67,8 @@ struct Recovery<'a, D: Disk> {
     /// Everything below this was declared stable by what was read.
     stable: u64,
     unvouched: Vec<Unvouched>,
+    /// Segments in which nothing was found behind the head.
+    empty: Vec<u64>,
     /// The last segment that belongs to the log, and where its log ends.
     last: Option<(u64, u64)>,
     log_bytes: u64,
@@ -90,6 +92,7 @@ pub(crate) fn recover<D: Disk>(
         end: End::default(),
         stable: known.stable.0,
         unvouched: Vec::new(),
+        empty: Vec::new(),
         last: None,
         log_bytes: 0,
     };
@@ -224,6 +227,9 @@ impl<D: Disk> Recovery<'_, D> {
             let from = if number == last { end } else { FILE_HEAD };
             let (frames, bytes) = self.search(&name, from)?;
             opened.torn_bytes += bytes;
+            if from == FILE_HEAD && bytes == 0 {
+                self.empty.push(number);
+            }
             declared = frames.iter().map(|frame| frame.stable).max().unwrap_or(0).max(declared);
         }
         if declared > self.end.position.0 {
@@ -242,6 +248,8 @@ impl<D: Disk> Recovery<'_, D> {
     /// Whole frames that were not read, from an offset of a segment on, and how many bytes there are not zero.
     fn search(&mut self, name: &str, from: u64) -> Result<(Vec<FrameHead>, u64), OpenError> {
         const STRIDE: usize = 1 << 16;
+        /// Nearly all that is searched is a segment set aside, so that to find nothing must be cheap.
+        static NOTHING: [u8; STRIDE] = [0; STRIDE];
         let length = self.disk.length(name)?;
         self.window.turn_to(name);
         let (mut found, mut offset, mut bytes_left) = (Vec::new(), from, 0);
@@ -251,7 +259,7 @@ impl<D: Disk> Recovery<'_, D> {
                 break;
             }
             let advance = here.len() as u64;
-            if here.iter().any(|byte| *byte != 0) {
+            if NOTHING.get(..here.len()) != Some(here) {
                 bytes_left += here.iter().filter(|byte| **byte != 0).count() as u64;
                 for at in (offset..offset + advance).step_by(8) {
                     if let FrameRead::Whole(frame) = self.window.frame(self.disk, self.seed, at)?
@@ -307,7 +315,7 @@ impl<D: Disk> Recovery<'_, D> {
             let name = segment_name(number);
             let usable = self.file_head(&name, FileKind::Log)?.is_some()
                 && self.disk.length(&name)? >= self.options.segment_size
-                && self.search(&name, FILE_HEAD)?.1 == 0;
+                && self.empty.contains(&number);
             if usable {
                 return Ok(Some(number));
             }

@@ -91,7 +91,7 @@ pub(super) fn to_know(views: [&View; 2], pairs: &[Pair], findings: &mut Vec<Find
     }
 }
 
-/// What a partner cannot heal (docs/dhcpd.md).
+/// What a partner cannot heal (docs/dhcpd-partner.md).
 const TRAPS: &[(&Rule, &str)] = &[
     (
         rules::TRAP_T15,

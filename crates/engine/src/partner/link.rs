@@ -19,7 +19,7 @@ use failover::endpoint::Event as Happening;
 use failover::message::{Codec, EncodeError, Message, Relationship, RelationshipName, TandemInfo, Xid};
 use failover::state::Role;
 use failover::time::{Interval, Time, WallOffset};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::Ipv4Addr;
 
@@ -41,7 +41,10 @@ const MAX_LINKS: usize = 4;
 
 /// All connections that stand.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Links(BTreeMap<LinkId, (RelationshipId, Connection)>);
+pub(crate) struct Links {
+    all: BTreeMap<LinkId, (RelationshipId, Connection)>,
+    by_relationship: BTreeSet<(RelationshipId, LinkId)>,
+}
 
 impl Links {
     /// When one of the connections of this relationship has something to do.
@@ -49,36 +52,43 @@ impl Links {
         self.of(relationship).filter_map(|(_, connection)| connection.next_deadline()).min()
     }
 
-    pub(super) fn get_mut(&mut self, link: LinkId) -> Option<&mut Connection> {
-        self.0.get_mut(&link).map(|(_, connection)| connection)
+    fn insert(&mut self, link: LinkId, relationship: RelationshipId, connection: Connection) {
+        self.by_relationship.insert((relationship, link));
+        self.all.insert(link, (relationship, connection));
+    }
+
+    fn remove(&mut self, link: LinkId) {
+        if let Some((relationship, _)) = self.all.remove(&link) {
+            self.by_relationship.remove(&(relationship, link));
+        }
     }
 
     /// Engine time went forward by so much at once, and no partner's did.
     pub(crate) fn own_clock_jumped(&mut self, by: Interval) {
-        for (_, connection) in self.0.values_mut() {
+        for (_, connection) in self.all.values_mut() {
             connection.own_clock_jumped(by);
         }
     }
 
     /// The wall clock of this machine stands so to engine time.
     pub(crate) fn wall_clock(&mut self, wall: WallOffset) {
-        for (_, connection) in self.0.values_mut() {
+        for (_, connection) in self.all.values_mut() {
             connection.wall_clock(wall);
         }
     }
 
     pub(super) fn get(&self, link: LinkId) -> Option<&Connection> {
-        self.0.get(&link).map(|(_, connection)| connection)
+        self.all.get(&link).map(|(_, connection)| connection)
     }
 
     /// What decides about the future of each.
     pub(crate) fn essence(&self) -> impl Iterator<Item = (LinkId, impl fmt::Debug)> {
-        self.0.iter().map(|(link, (_, connection))| (*link, connection.essence()))
+        self.all.iter().map(|(link, (_, connection))| (*link, connection.essence()))
     }
 
     /// This connection of a relationship stands: the others hear of it.
     fn one_stands(&mut self, relationship: RelationshipId, standing: LinkId, until: Time) {
-        for (link, (of, connection)) in &mut self.0 {
+        for (link, (of, connection)) in &mut self.all {
             if *of == relationship && *link != standing {
                 connection.one_stands(until);
             }
@@ -86,10 +96,9 @@ impl Links {
     }
 
     fn of(&self, relationship: RelationshipId) -> impl Iterator<Item = (LinkId, &Connection)> {
-        self.0
-            .iter()
-            .filter(move |(_, (of, _))| *of == relationship)
-            .map(|(link, (_, connection))| (*link, connection))
+        let numbers = (relationship, LinkId(0))..=(relationship, LinkId(u64::MAX));
+        let links = self.by_relationship.range(numbers);
+        links.filter_map(|(_, link)| Some((*link, self.get(*link)?)))
     }
 }
 
@@ -128,7 +137,10 @@ impl Engine {
             }
             Link::Closed { link } => {
                 self.on_link(now, link, outbox, Connection::lost);
-                self.links.0.remove(&link);
+                if let Some((relationship, _)) = self.links.all.get(&link) {
+                    self.agenda.touch(*relationship);
+                }
+                self.links.remove(link);
             }
         }
     }
@@ -175,8 +187,8 @@ impl Engine {
         outgoing: Outgoing,
         out: &mut Vec<u8>,
     ) -> Result<(), EncodeError> {
-        match self.links.get_mut(link) {
-            Some(connection) => connection.encode(now, outgoing, out),
+        match self.connection_mut(link) {
+            Some((_, connection)) => connection.encode(now, outgoing, out),
             None => Ok(()),
         }
     }
@@ -206,7 +218,7 @@ impl Engine {
         outbox: &mut Outbox,
     ) -> Option<Ticket> {
         let link = self.endpoint(relationship).link?;
-        let outgoing = self.links.get_mut(link)?.request(message);
+        let outgoing = self.connection_mut(link)?.1.request(message);
         let ticket = outgoing.ticket;
         self.send(link, outgoing, outbox);
         ticket
@@ -283,7 +295,8 @@ impl Engine {
         if let Some(since) = one_stands {
             connection.one_stands(since.plus(CONNECTS_TWICE));
         }
-        self.links.0.insert(link, (relationship, connection));
+        self.links.insert(link, relationship, connection);
+        self.agenda.touch(relationship);
         self.outputs(now, relationship, link, outputs, outbox);
     }
 
@@ -315,6 +328,13 @@ impl Engine {
         }
     }
 
+    /// A connection, to change it; and whose it is.
+    fn connection_mut(&mut self, link: LinkId) -> Option<(RelationshipId, &mut Connection)> {
+        let (relationship, connection) = self.links.all.get_mut(&link)?;
+        self.agenda.touch(*relationship);
+        Some((*relationship, connection))
+    }
+
     /// Lets a connection do something, and does what it says.
     fn on_link(
         &mut self,
@@ -323,8 +343,7 @@ impl Engine {
         outbox: &mut Outbox,
         act: impl FnOnce(&mut Connection, &mut Vec<Output>),
     ) {
-        let Some((relationship, connection)) = self.links.0.get_mut(&link) else { return };
-        let relationship = *relationship;
+        let Some((relationship, connection)) = self.connection_mut(link) else { return };
         let mut outputs = Vec::new();
         act(connection, &mut outputs);
         self.outputs(now, relationship, link, outputs, outbox);

@@ -180,7 +180,8 @@ fn server_of(world: &World, options: Options, text: &str) -> Server {
     shared.set_time(now, crate::clocks::since_boot().unwrap());
     let outbox = Outbox::new(Position(store.next_position().0));
     let log = EventLog::new(LogLevel::Error, counters);
-    let (mut desk, JournalEnds { work, spent }) = Desk::new(engine, outbox, Arc::clone(&shared), log);
+    let (mut desk, JournalEnds { work, spent }) =
+        Desk::new(engine, outbox, Box::new(world.clone()), Arc::clone(&shared), log);
     desk.start(now);
     let interface = Interface { id: InterfaceId(1), addresses: vec![SERVER] };
     desk.handle(now, Input::Interfaces(&[interface])).unwrap();
@@ -198,18 +199,19 @@ impl Desk {
     /// DISCOVER and REQUEST of a new client, which gets the first address after those of the clients before.
     fn bind(&mut self, now: Time, number: u16) {
         let address = Ipv4Addr::from(u32::from(Ipv4Addr::new(10, 0, 1, 0)) + u32::from(number));
-        let discover = message(number, MessageType::Discover, None);
-        let request = message(number, MessageType::Request, Some(address));
-        for bytes in [&discover, &request] {
-            let packet = Packet {
-                interface: InterfaceId(1),
-                source: SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 68),
-                destination: Ipv4Addr::BROADCAST,
-                received: now,
-                bytes,
-            };
-            self.handle(now, Input::Packet(packet)).unwrap();
-        }
+        self.take(now, &message(number, MessageType::Discover, None));
+        self.take(now, &message(number, MessageType::Request, Some(address)));
+    }
+
+    fn take(&mut self, now: Time, bytes: &[u8]) {
+        let packet = Packet {
+            interface: InterfaceId(1),
+            source: SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 68),
+            destination: Ipv4Addr::BROADCAST,
+            received: now,
+            bytes,
+        };
+        self.handle(now, Input::Packet(packet)).unwrap();
     }
 }
 
@@ -260,6 +262,20 @@ fn an_offer_leaves_before_the_sync_and_an_ack_after_it() {
     server.journal.run().unwrap();
     let expected = [Step::Sent(MessageType::Offer), Step::Write, Step::Sync, Step::Sent(MessageType::Ack)];
     assert_eq!(server.world.steps(), expected);
+}
+
+#[test]
+fn an_offer_waits_for_no_journal_and_takes_no_batch() {
+    let mut server = server(&World::default(), small());
+    // More OFFERs than there are batches, while the journal stands still.
+    for number in 0..100 {
+        server.desk.take(server.now, &message(number, MessageType::Discover, None));
+        server.desk.seal().unwrap();
+    }
+    assert_eq!(server.world.sent(MessageType::Offer), 100);
+    server.desk.finish().unwrap();
+    server.journal.run().unwrap();
+    assert!(!server.world.steps().contains(&Step::Write), "there was nothing to write");
 }
 
 #[test]

@@ -8,9 +8,10 @@ mod secured;
 
 use super::*;
 use crate::desk::JournalEnds;
+use crate::journal::Outlet;
 use crate::log::EventLog;
 use crate::shared::{Shared, Spent, Work};
-use engine::{Engine, Interface, InterfaceId, Outbox, Position};
+use engine::{Destination, Engine, Interface, InterfaceId, Outbox, Position};
 use failover::state::FailoverState;
 use std::io::Read;
 use std::net::{Ipv4Addr, TcpStream};
@@ -25,6 +26,19 @@ fn address(test: u8, node: u8) -> Ipv4Addr {
     Ipv4Addr::new(127, 100 + test, high.wrapping_mul(7) ^ low, node)
 }
 
+/// There are no clients here.
+struct Nobody;
+
+impl Outlet for Nobody {
+    fn add(&mut self, _: &Destination, _: &[u8]) {}
+
+    fn flush(&mut self) {}
+
+    fn take_error(&mut self) -> Option<Errno> {
+        None
+    }
+}
+
 struct Node {
     desk: Desk,
     partners: Partners,
@@ -36,8 +50,6 @@ struct Node {
     start: Instant,
     /// Number and text of what people were told.
     told: Vec<(&'static str, String)>,
-    /// What left for clients.
-    replies: Vec<Vec<u8>>,
 }
 
 /// What a node is made with.
@@ -77,21 +89,12 @@ impl Node {
             Partners::new(engine.config(), &config.partners, &config.partner_tls, now, Arc::clone(&counters))
                 .unwrap();
         let events = EventLog::new(config.log_level, counters);
-        let (mut desk, ends) = Desk::new(engine, Outbox::new(Position::START), Arc::clone(&shared), events);
+        let (mut desk, ends) =
+            Desk::new(engine, Outbox::new(Position::START), Box::new(Nobody), Arc::clone(&shared), events);
         desk.start(now);
         let interfaces = [Interface { id: InterfaceId(1), addresses: vec![Ipv4Addr::new(10, 0, 0, ours)] }];
         desk.handle(now, Input::Interfaces(&interfaces)).unwrap();
-        Node {
-            desk,
-            partners,
-            ends,
-            shared,
-            held: Vec::new(),
-            disk_stands: false,
-            start,
-            told: Vec::new(),
-            replies: Vec::new(),
-        }
+        Node { desk, partners, ends, shared, held: Vec::new(), disk_stands: false, start, told: Vec::new() }
     }
 
     fn now(&self) -> Time {
@@ -113,9 +116,8 @@ impl Node {
         self.held.extend(self.ends.work.try_iter());
         if !self.disk_stands {
             for work in self.held.drain(..) {
-                let Work::Batch(mut batch) = work else { continue };
+                let Work::Batch(batch) = work else { continue };
                 self.told.extend(batch.events().0.iter().map(|event| (event.entry().id, event.to_string())));
-                batch.release(batch.end(), now, |_, bytes| self.replies.push(bytes.to_vec()));
                 self.shared.set_stable(batch.end());
                 self.ends.spent.send(Spent::Batch(batch)).unwrap();
             }
