@@ -25,6 +25,10 @@ const FIRST_SEEDS: [u64; 3] = [0, 1000, 2000];
 pub struct Arguments {
     /// One server, or a pair; `None` for both, one after the other.
     pub kind: Option<Kind>,
+    /// For how many hours everything may fail in each run of a pair; each draws it without.
+    pub hours: Option<u32>,
+    /// On how many threads seeds are run.
+    pub threads: usize,
     /// How many seeds to run.
     pub seeds: u64,
     /// The first of them.
@@ -49,6 +53,8 @@ impl Default for Arguments {
     fn default() -> Arguments {
         Arguments {
             kind: None,
+            hours: None,
+            threads: 1,
             seeds: 500,
             first_seed: 1,
             replay: None,
@@ -68,7 +74,12 @@ impl Default for Arguments {
 /// When `out` cannot be written to.
 pub fn sim(arguments: &Arguments, out: &mut dyn Write) -> io::Result<bool> {
     if arguments.planted.as_deref() == Some(ALL) {
-        return table(&FIRST_SEEDS.map(|seed| arguments.first_seed + seed), arguments.seeds, out);
+        return table(
+            &FIRST_SEEDS.map(|seed| arguments.first_seed + seed),
+            arguments.seeds,
+            arguments.threads,
+            out,
+        );
     }
     let planted = arguments.planted.as_ref().map(|name| (name.clone(), Planted::named(name)));
     if let Some((name, None)) = &planted {
@@ -85,7 +96,8 @@ pub fn sim(arguments: &Arguments, out: &mut dyn Write) -> io::Result<bool> {
             None => arguments.kind.unwrap_or_default(),
         };
         let without = arguments.without.clone();
-        let options = Options { kind, planted, traced: true, without, ..Options::default() };
+        let hours = arguments.hours;
+        let options = Options { kind, hours, planted, traced: true, without, ..Options::default() };
         if arguments.shrink.is_some() {
             return make_smaller(seed, &options, out);
         }
@@ -105,8 +117,9 @@ pub fn sim(arguments: &Arguments, out: &mut dyn Write) -> io::Result<bool> {
 
 fn run_all(kind: Kind, arguments: &Arguments, out: &mut dyn Write) -> io::Result<bool> {
     let terminal = io::stderr().is_terminal();
-    let options = Options { kind, ..Options::default() };
-    let summary = run_seeds(arguments.first_seed, arguments.seeds, &options, &mut |done| {
+    let options = Options { kind, hours: arguments.hours, ..Options::default() };
+    let Arguments { first_seed, seeds, threads, .. } = *arguments;
+    let summary = run_seeds(first_seed, seeds, &options, threads, &mut |done| {
         if terminal && (done.is_multiple_of(10) || done == arguments.seeds) {
             let end = if done == arguments.seeds { "\n" } else { "" };
             // Nobody misses a progress line that could not be written.
@@ -131,7 +144,9 @@ fn replay(seed: u64, options: &Options, arguments: &Arguments, out: &mut dyn Wri
     for line in report.lines() {
         writeln!(out, "{line}")?;
     }
-    for (name, number) in report.counts.iter(options.kind).filter(|(_, number)| *number > 0) {
+    for (name, number) in
+        report.counts.iter(options.kind, options.hours.is_some()).filter(|(_, number)| *number > 0)
+    {
         writeln!(out, "{number:>12} {name}")?;
     }
     write!(out, "{report}")?;
@@ -177,8 +192,8 @@ fn make_smaller(seed: u64, options: &Options, out: &mut dyn Write) -> io::Result
 }
 
 fn show_planted(name: &str, arguments: &Arguments, out: &mut dyn Write) -> io::Result<bool> {
-    let Arguments { first_seed, seeds, .. } = *arguments;
-    let Some(found) = find_planted(name, first_seed, seeds) else {
+    let Arguments { first_seed, seeds, threads, .. } = *arguments;
+    let Some(found) = find_planted(name, first_seed, seeds, threads) else {
         writeln!(out, "{name}: not found in {seeds} seeds")?;
         return Ok(false);
     };

@@ -67,6 +67,8 @@ pub(crate) struct Machine {
     behind: bool,
     /// By how much the time that its network tells it is ahead of the truth, in milliseconds.
     pub(crate) skew: i64,
+    /// How much of that came by and by.
+    wandered: i64,
 }
 
 impl Machine {
@@ -81,6 +83,7 @@ impl Machine {
             synchronised: true,
             behind: false,
             skew: 0,
+            wandered: 0,
         }
     }
 
@@ -119,6 +122,17 @@ impl Machine {
     pub(crate) fn step(&mut self, by: i64) {
         self.wall_error += by;
         self.synchronised = false;
+    }
+
+    /// The network's time is behind by so much, in milliseconds, and the wall clock follows it, until it is set right.
+    pub(crate) fn follows_wrong_time(&mut self, behind: u64) {
+        self.wall_error -= i64::try_from(behind).unwrap_or(0);
+    }
+
+    /// What the network tells as time goes to so many milliseconds from what it told at first.
+    pub(crate) fn wander(&mut self, to: i64) {
+        self.skew += to - self.wandered;
+        self.wandered = to;
     }
 
     /// It has stood still, and the server does not know yet.

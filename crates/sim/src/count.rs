@@ -150,6 +150,12 @@ counts! {
     Shutdowns => "shut down",
     /// Troubles that befell a server just when it had entered a state.
     Moments => "troubles at the right moment",
+    /// Processes that stood still for hours.
+    LongPauses => "long pauses of a process",
+    /// Times that the network told a machine was far behind.
+    WrongTimes => "wrong network times",
+    /// Changes of what the network tells as time.
+    SkewChanges => "changes of skew",
     /// Leases extended on the client's word alone (trap T20).
     TakeOvers => "taken over",
     /// Addresses given to the secondary.
@@ -176,6 +182,9 @@ counts! {
 
 /// What a pair does not have: a machine in it is believed only when its clock is, storms are for one server.
 const NOT_IN_A_PAIR: [Count; 2] = [Count::Storms, Count::SlowSyncs];
+
+/// What only pairs have that are troubled for days.
+const OF_DAYS: [Count; 3] = [Count::LongPauses, Count::WrongTimes, Count::SkewChanges];
 
 /// How often each has happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -206,11 +215,11 @@ impl Counts {
         self.numbers[count as usize]
     }
 
-    /// Names and numbers of all that a world of this kind has, in a fixed order.
-    pub fn iter(&self, kind: Kind) -> impl Iterator<Item = (String, u64)> {
+    /// Names and numbers of all that a world of this kind has, in a fixed order; `days`: one that is troubled for days.
+    pub fn iter(&self, kind: Kind, days: bool) -> impl Iterator<Item = (String, u64)> {
         let in_scope = move |count: &Count| match kind {
             Kind::Single => (*count as usize) < Count::PartnerConnections as usize,
-            Kind::Pair => !NOT_IN_A_PAIR.contains(count),
+            Kind::Pair => !NOT_IN_A_PAIR.contains(count) && (days || !OF_DAYS.contains(count)),
         };
         let plain = Count::ALL.iter().zip(self.numbers).filter(move |(count, _)| in_scope(count));
         let plain = plain.map(|(count, number)| (count.name().to_owned(), number));
@@ -235,8 +244,8 @@ impl Counts {
     }
 
     /// What never happened: over many seeds nothing may be left here.
-    pub fn missing(&self, kind: Kind) -> Vec<String> {
-        self.iter(kind).filter(|(_, number)| *number == 0).map(|(name, _)| name).collect()
+    pub fn missing(&self, kind: Kind, days: bool) -> Vec<String> {
+        self.iter(kind, days).filter(|(_, number)| *number == 0).map(|(name, _)| name).collect()
     }
 
     pub(crate) fn add(&mut self, count: Count, number: u64) {
@@ -357,15 +366,17 @@ mod tests {
         for count in Count::ALL {
             counts.one(*count);
         }
-        assert_eq!(counts.missing(Kind::Single), Vec::<String>::new());
+        assert_eq!(counts.missing(Kind::Single, false), Vec::<String>::new());
         let mut other = Counts::default();
         other.add(Count::Naks, 3);
         other.merge(&counts);
         assert_eq!((other.get(Count::Naks), other.get(Count::Grants)), (4, 1));
-        let missing = Counts::default().missing(Kind::Pair);
+        let missing = Counts::default().missing(Kind::Pair, false);
         assert!(
             missing.contains(&"sent BNDUPD".to_owned()) && missing.contains(&"ACTIVE x ACTIVE".to_owned())
         );
-        assert!(!Counts::default().missing(Kind::Single).contains(&"sent BNDUPD".to_owned()));
+        let of_days = Counts::default().missing(Kind::Pair, true);
+        assert_eq!(of_days.len(), missing.len() + OF_DAYS.len());
+        assert!(!Counts::default().missing(Kind::Single, false).contains(&"sent BNDUPD".to_owned()));
     }
 }

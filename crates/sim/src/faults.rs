@@ -4,6 +4,7 @@
 //! everything fails at once is as quiet as one in which nothing does.
 //! *Must not know:* how a fault is carried out.
 
+use crate::clock::Moment;
 use crate::net::Weather;
 use crate::random::Random;
 use crate::scene::Scene;
@@ -39,7 +40,16 @@ pub(crate) enum Trouble {
     Cut,
     /// Hundreds of messages from clients of another network arrive at once.
     Storm,
+    /// The process stands still for hours, the clocks go on.
+    LongPause,
+    /// The network's time is wrong for a while, and far behind: the wall clock follows, and is said to be synchronised.
+    WrongTime,
+    /// What the network tells as time moves by a second or so.
+    Skew,
 }
+
+/// What only long runs have besides.
+const TROUBLES_OF_DAYS: [Trouble; 3] = [Trouble::LongPause, Trouble::WrongTime, Trouble::Skew];
 
 const TROUBLES: [Trouble; 14] = [
     Trouble::Kill,
@@ -175,6 +185,8 @@ pub(crate) struct Faults {
     pub(crate) pair_troubles: Vec<PairTrouble>,
     /// Mean time between two troubles of a pair, in milliseconds.
     pub(crate) pair_trouble_every: u64,
+    /// From when to when nothing new befalls anybody but clients, in order.
+    pub(crate) calms: Vec<(Moment, Moment)>,
 }
 
 impl Faults {
@@ -201,6 +213,7 @@ impl Faults {
             late_network_time: random.chance(500),
             pair_troubles: Vec::new(),
             pair_trouble_every: u64::MAX / 100,
+            calms: Vec::new(),
         }
     }
 
@@ -223,6 +236,41 @@ impl Faults {
         faults.pair_trouble_every = mclt.max(120_000) * random.between(1, 6) / 2;
         faults
     }
+
+    /// Draws for a pair that is troubled for days: in some seeds without a pause, in others a few hours of a day, so that leases
+    /// and waits of any length come to their ends between two troubles.
+    pub(crate) fn draw_days(random: &mut Random, scene: &Scene) -> Faults {
+        const HOUR: u64 = 3_600_000;
+        let mut faults = Faults::draw_pair(random, scene);
+        if !faults.troubles.is_empty() {
+            faults.troubles.extend(draw(random, &TROUBLES_OF_DAYS));
+        }
+        faults.habit_every = scene.pace.max(1_200_000) * random.between(1, 8);
+        let (calm, busy, often) = match random.below(4) {
+            0 => return faults,
+            1 => ([2, 8], [2, 8], 2),
+            2 => ([8, 24], [1, 4], 4),
+            _ => ([20, 40], [1, 3], 4),
+        };
+        faults.trouble_every /= often;
+        faults.pair_trouble_every /= often;
+        let mut at = if random.chance(500) { 0 } else { random.between(busy[0], busy[1]) * HOUR };
+        while at < scene.lasts {
+            let until = at + random.between(calm[0] * HOUR, calm[1] * HOUR);
+            faults.calms.push((at, until));
+            at = until + random.between(busy[0] * HOUR, busy[1] * HOUR);
+        }
+        faults
+    }
+
+    /// When what was to befall somebody `at` does: not before a calm is over.
+    pub(crate) fn after_calm(&self, at: Moment) -> Moment {
+        let within = |(from, until): &(Moment, Moment)| (*from..*until).contains(&at);
+        let Some(place) = self.calms.iter().position(within) else { return at };
+        let (from, until) = self.calms[place];
+        let next = self.calms.get(place + 1).map_or(until + (until - from), |(next, _)| *next);
+        until + (at - from) % (next - until).max(1)
+    }
 }
 
 fn draw<T: Copy>(random: &mut Random, all: &[T]) -> Vec<T> {
@@ -238,4 +286,29 @@ fn draw<T: Copy>(random: &mut Random, all: &[T]) -> Vec<T> {
         }
     }
     drawn
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_begins_in_a_calm_and_everything_after_it() {
+        let (mut quiet, mut dense) = (0, 0);
+        for seed in 0..40 {
+            let mut random = Random::new(seed);
+            let scene = Scene::draw_pair(&mut random, Some(72));
+            let faults = Faults::draw_days(&mut random, &scene);
+            dense += u32::from(faults.calms.is_empty());
+            for at in (0..scene.lasts).step_by(600_000) {
+                let is_calm =
+                    |at: Moment| faults.calms.iter().any(|(from, until)| (*from..*until).contains(&at));
+                let moved = faults.after_calm(at);
+                assert!(moved >= at && !is_calm(moved), "seed {seed}: {at} to {moved} of {:?}", faults.calms);
+                assert_eq!(moved == at, !is_calm(at));
+                quiet += u32::from(is_calm(at));
+            }
+        }
+        assert!(dense > 4 && quiet > 4000, "{dense} seeds without a calm, {quiet} moments in one");
+    }
 }

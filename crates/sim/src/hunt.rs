@@ -4,7 +4,7 @@
 //! *Must not know:* what is wrong with a world that has one.
 
 use crate::planted::{BUGS, Bug, Shown};
-use crate::run::{Kind, Options, run};
+use crate::run::{Kind, Options, first_failing};
 use crate::small::{self, SCRIPTS, places};
 use std::io::{self, Write};
 
@@ -17,10 +17,10 @@ pub struct Catch {
     pub after: u64,
 }
 
-/// Looks for a bug where it shows: up to `most` seeds from `first_seed` on, where it shows in runs by chance.
-pub fn hunt(bug: &Bug, first_seed: u64, most: u64) -> Option<Catch> {
+/// Looks for a bug where it shows: up to `most` seeds from `first_seed` on, on so many threads, where it shows in runs by chance.
+pub fn hunt(bug: &Bug, first_seed: u64, most: u64, threads: usize) -> Option<Catch> {
     match bug.shown {
-        Shown::Seeds(kind) => by_chance(bug, kind, first_seed, most),
+        Shown::Seeds(kind) => by_chance(bug, kind, first_seed, most, threads),
         Shown::Script => {
             let script = SCRIPTS.iter().find(|script| script.bugs.contains(&bug.name))?;
             script.play(bug.planted()).violation.map(|found| Catch { checker: found.checker, after: 1 })
@@ -28,7 +28,7 @@ pub fn hunt(bug: &Bug, first_seed: u64, most: u64) -> Option<Catch> {
         Shown::Place(name, states) => {
             let place = places().into_iter().find(|place| place.name == name)?;
             let planted = bug.planted();
-            let options = small::Options { states, threads: 1, come_together_every: 0, planted };
+            let options = small::Options { states, threads, come_together_every: 0, planted };
             let outcome = small::search(&place, &options).ok()?;
             let after = u64::try_from(outcome.states).unwrap_or(u64::MAX);
             outcome.found.map(|found| Catch { checker: found.violation.checker, after })
@@ -36,12 +36,10 @@ pub fn hunt(bug: &Bug, first_seed: u64, most: u64) -> Option<Catch> {
     }
 }
 
-fn by_chance(bug: &Bug, kind: Kind, first_seed: u64, most: u64) -> Option<Catch> {
+fn by_chance(bug: &Bug, kind: Kind, first_seed: u64, most: u64, threads: usize) -> Option<Catch> {
     let options = Options { kind, planted: Some((bug.name.to_owned(), bug.planted())), ..Options::default() };
-    (1..=most).find_map(|after| {
-        let violation = run(first_seed + after - 1, &options).violation?;
-        Some(Catch { checker: violation.checker, after })
-    })
+    let (seed, checker) = first_failing(first_seed, most, &options, threads)?;
+    Some(Catch { checker, after: seed - first_seed + 1 })
 }
 
 /// Writes a line for each bug: which checker finds it, and the median of what it took from each of the first seeds on. Whether
@@ -49,12 +47,13 @@ fn by_chance(bug: &Bug, kind: Kind, first_seed: u64, most: u64) -> Option<Catch>
 ///
 /// # Errors
 /// When `out` cannot be written to.
-pub fn table(first_seeds: &[u64], most: u64, out: &mut dyn Write) -> io::Result<bool> {
+pub fn table(first_seeds: &[u64], most: u64, threads: usize, out: &mut dyn Write) -> io::Result<bool> {
     let (mut found, mut is_good) = (0, true);
     for bug in BUGS {
         let is_chance = matches!(bug.shown, Shown::Seeds(_));
         let seeds = if is_chance { first_seeds } else { first_seeds.get(..1).unwrap_or_default() };
-        let catches: Vec<Option<Catch>> = seeds.iter().map(|first| hunt(bug, *first, most)).collect();
+        let catches: Vec<Option<Catch>> =
+            seeds.iter().map(|first| hunt(bug, *first, most, threads)).collect();
         let mut after: Vec<u64> =
             catches.iter().map(|catch| catch.as_ref().map_or(u64::MAX, |catch| catch.after)).collect();
         after.sort_unstable();

@@ -77,7 +77,7 @@ pub fn page_of(report: &Report, window: Window) -> String {
         ("steps".to_owned(), report.steps.to_string()),
         ("troubles".to_owned(), report.befallen.len().to_string()),
     ];
-    let happened = report.counts.iter(report.kind).filter(|(_, number)| *number > 0);
+    let happened = report.counts.iter(report.kind, report.hours.is_some()).filter(|(_, number)| *number > 0);
     counts.extend(happened.map(|(name, number)| (name, number.to_string())));
     page(
         &Subject {

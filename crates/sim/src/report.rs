@@ -15,6 +15,9 @@ use std::fmt;
 /// Lines of the trace that are shown before a violation.
 const SHOWN: usize = 40;
 
+/// Seeds that failed and are named at most.
+const NAMED: usize = 50;
+
 /// Milliseconds since a run began, as days and a time of day.
 pub(crate) struct Clocked(pub(crate) u64);
 
@@ -101,6 +104,8 @@ pub struct Report {
     pub seed: u64,
     /// How many servers there were.
     pub kind: Kind,
+    /// For how many hours everything could fail, where that was asked for.
+    pub hours: Option<u32>,
     /// How long it lasted in virtual time, in milliseconds.
     pub virtual_millis: u64,
     /// Events that were handled.
@@ -142,8 +147,9 @@ impl Report {
 
     fn command_to(&self, what: &str) -> String {
         let kind = if self.kind == Kind::Pair { "--pair" } else { "--single" };
+        let hours = self.hours.map_or_else(String::new, |hours| format!(" --hours {hours}"));
         let planted = self.planted.as_ref().map_or_else(String::new, |name| format!(" --planted {name}"));
-        format!("tandem sim {kind} {what} {}{planted}", self.seed)
+        format!("tandem sim {kind}{hours} {what} {}{planted}", self.seed)
     }
 }
 
@@ -182,8 +188,14 @@ pub struct Summary {
     pub seeds: u64,
     /// The first of them.
     pub first_seed: u64,
+    /// For how many hours everything could fail in each, where that was asked for.
+    pub hours: Option<u32>,
     /// Virtual time of all, in milliseconds.
     pub virtual_millis: u64,
+    /// Of that, as long as everything could fail.
+    pub troubled_millis: u64,
+    /// Troubles and habits of all.
+    pub troubles: u64,
     /// Events of all.
     pub steps: u64,
     /// What happened in all.
@@ -192,12 +204,14 @@ pub struct Summary {
     pub failures: Vec<Report>,
     /// How many failed.
     pub failed: u64,
+    /// And which.
+    pub failed_seeds: Vec<u64>,
 }
 
 impl Summary {
     /// What never happened, where that proves the runs too quiet.
     pub fn missing(&self) -> Vec<String> {
-        self.counts.missing(self.kind)
+        self.counts.missing(self.kind, self.hours.is_some())
     }
 
     /// Nothing was violated, and everything has happened.
@@ -211,7 +225,12 @@ impl fmt::Display for Summary {
         for report in &self.failures {
             write!(f, "{report}")?;
         }
-        for (name, number) in self.counts.iter(self.kind) {
+        if self.failed_seeds.len() > self.failures.len() {
+            let seeds: Vec<String> = self.failed_seeds.iter().take(NAMED).map(u64::to_string).collect();
+            let more = if self.failed_seeds.len() > NAMED { " and more" } else { "" };
+            writeln!(f, "all that failed: {}{more}", seeds.join(" "))?;
+        }
+        for (name, number) in self.counts.iter(self.kind, self.hours.is_some()) {
             writeln!(f, "{number:>12} {name}")?;
         }
         for name in self.missing() {
@@ -219,11 +238,13 @@ impl fmt::Display for Summary {
         }
         writeln!(
             f,
-            "{}: {} seeds from {} on, {} simulated hours, {} steps: {} failed",
+            "{}: {} seeds from {} on, {} simulated hours, {} of them with all that fails ({} troubles), {} steps: {} failed",
             if self.kind == Kind::Pair { "pairs" } else { "single servers" },
             self.seeds,
             self.first_seed,
             self.virtual_millis / 3_600_000,
+            self.troubled_millis / 3_600_000,
+            self.troubles,
             self.steps,
             self.failed
         )

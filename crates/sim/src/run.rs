@@ -10,7 +10,10 @@ use crate::planted::Planted;
 use crate::report::{Report, Summary};
 use crate::scene::Terms;
 use crate::world::World;
+use std::ops::Range;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc;
 
 /// Failing runs that a summary keeps with their traces.
 const KEPT: usize = 3;
@@ -33,6 +36,8 @@ pub enum Kind {
 pub struct Options {
     /// How many servers there are.
     pub kind: Kind,
+    /// For how many hours everything may fail in a pair, and times are as long as in the world; drawn, and short, without.
+    pub hours: Option<u32>,
     /// Bugs put in on purpose, by their name.
     pub planted: Option<(String, Planted)>,
     /// What happens is kept.
@@ -76,6 +81,7 @@ fn made(seed: u64, options: &Options, plan: Plan) -> (Report, Rc<[Occasion]>) {
     let report = Report {
         seed,
         kind: options.kind,
+        hours: options.hours,
         virtual_millis: outside.now,
         steps: outside.steps,
         digest: outside.digest,
@@ -110,10 +116,12 @@ fn live(world: &mut World) {
     let probation = world.scene.decline_time.as_millis();
     // A pair raises ends by MCLT when one has lost its disk, and tells of them by MCLT more.
     let raised = world.scene.terms.map_or(0, |terms| 2 * terms.mclt.as_millis() + 120_000);
-    let forgotten = world.scene.longest.max(probation) / 1000 * 1003 + 60_000 + raised;
+    // A partner was told of the lease that follows, too: where a client may not ask for more than the usual, that is farther.
+    let spoken_of = if world.scene.are_days { world.scene.longest / 2 } else { 0 };
+    let forgotten = (world.scene.longest + spoken_of).max(probation) / 1000 * 1003 + 60_000 + raised;
     // An address is kept for as much longer as time was lost and found while it was leased: again and again, but not for ever.
     for _ in 0..PATIENCE {
-        world.run_until(world.outside.now + forgotten);
+        pass(world, forgotten, |world| l5::after_all_leases(&world.views()).is_ok());
         if world.has_failed() {
             return;
         }
@@ -139,12 +147,25 @@ fn live(world: &mut World) {
     }
 }
 
+/// Lets so much time pass; in a run of days no more than is needed.
+fn pass(world: &mut World, span: u64, is_enough: impl Fn(&World) -> bool) {
+    const PARTS: u64 = 16;
+    let parts = if world.scene.are_days { PARTS } else { 1 };
+    let began = world.outside.now;
+    for part in 1..=parts {
+        world.run_until(began + span * part / parts);
+        if world.has_failed() || parts > 1 && is_enough(world) {
+            return;
+        }
+    }
+}
+
 /// One of a pair is dead for ever, and so are all clients: the other has all addresses for those who come then (L7).
 fn live_alone(world: &mut World, forgotten: u64) {
     world.empty();
     let verdict = l7::obeyed(world.only_one_is_left());
     world.outside.checkers.judge("L7", verdict);
-    world.run_until(world.outside.now + forgotten);
+    pass(world, forgotten, |world| l7::is_ready(&world.views_of_one()));
     let available = world.newcomers();
     world.run_until(world.outside.now + 1_800_000);
     let verdict = l7::serves_all(&world.views_of_one(), available, world.served());
@@ -211,25 +232,67 @@ fn network_counts(outside: &mut crate::outside::Outside) -> crate::count::Counts
     counts
 }
 
-/// Runs `count` seeds from `first_seed` on. `progress` hears how many are done. A run that fails is made once more with a
-/// trace.
-pub fn run_seeds(first_seed: u64, count: u64, options: &Options, progress: &mut dyn FnMut(u64)) -> Summary {
-    let mut summary = Summary { kind: options.kind, first_seed, ..Summary::default() };
-    for seed in first_seed..first_seed.saturating_add(count) {
-        let report = run(seed, options);
+/// Runs `count` seeds from `first_seed` on, on so many threads: the result is the same for any number of them. `progress` hears how
+/// many are done. The first runs that fail are made once more with a trace.
+pub fn run_seeds(
+    first_seed: u64,
+    count: u64,
+    options: &Options,
+    threads: usize,
+    progress: &mut dyn FnMut(u64),
+) -> Summary {
+    let mut summary = Summary { kind: options.kind, hours: options.hours, first_seed, ..Summary::default() };
+    let mut failed = Vec::new();
+    let seeds = first_seed..first_seed.saturating_add(count);
+    each_seed(seeds, threads, &|seed| run(seed, options), &mut |report| {
         summary.seeds += 1;
         summary.virtual_millis += report.virtual_millis;
+        summary.troubled_millis += report.healed.unwrap_or(report.virtual_millis);
+        summary.troubles += report.befallen.len() as u64;
         summary.steps += report.steps;
         summary.counts.merge(&report.counts);
-        if report.violation.is_some() {
-            summary.failed += 1;
-            if summary.failures.len() < KEPT {
-                summary.failures.push(run(seed, &Options { traced: true, ..options.clone() }));
+        failed.extend(report.violation.is_some().then_some(report.seed));
+        progress(summary.seeds);
+        true
+    });
+    summary.failed = failed.len() as u64;
+    failed.sort_unstable();
+    let traced = Options { traced: true, ..options.clone() };
+    summary.failures = failed.iter().take(KEPT).map(|seed| run(*seed, &traced)).collect();
+    summary.failed_seeds = failed;
+    summary
+}
+
+/// Makes something of each seed, on so many threads, and hands it to `take` in any order. When that says no, no other seed is begun;
+/// all before those that were are done.
+fn each_seed<T: Send>(
+    seeds: Range<u64>,
+    threads: usize,
+    make: &(dyn Fn(u64) -> T + Sync),
+    take: &mut dyn FnMut(T) -> bool,
+) {
+    let (next, goes_on) = (AtomicU64::new(seeds.start), AtomicBool::new(true));
+    let (made, taken) = mpsc::channel();
+    std::thread::scope(|scope| {
+        let threads = u64::try_from(threads).unwrap_or(1).clamp(1, (seeds.end - seeds.start).max(1));
+        for _ in 0..threads {
+            let (made, next, goes_on) = (made.clone(), &next, &goes_on);
+            scope.spawn(move || {
+                while goes_on.load(Ordering::Relaxed) {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= seeds.end || made.send(make(seed)).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        drop(made);
+        for one in taken {
+            if !take(one) {
+                goes_on.store(false, Ordering::Relaxed);
             }
         }
-        progress(summary.seeds);
-    }
-    summary
+    });
 }
 
 /// What it took to find a bug.
@@ -241,15 +304,30 @@ pub struct Found {
     pub report: Report,
 }
 
-/// Puts the bug of this name in, and runs up to `most` seeds from `first_seed` on until a checker finds it. `None` when none does,
-/// or when there is no bug of this name.
-pub fn find_planted(name: &str, first_seed: u64, most: u64) -> Option<Found> {
+/// Puts the bug of this name in, and runs up to `most` seeds from `first_seed` on, on so many threads, until a checker finds it.
+/// `None` when none does, or when there is no bug of this name.
+pub fn find_planted(name: &str, first_seed: u64, most: u64, threads: usize) -> Option<Found> {
     let planted = Some((name.to_owned(), Planted::named(name)?));
     let kind = Planted::kind(name);
     let options = Options { kind, planted, ..Options::default() };
-    let end = first_seed.saturating_add(most);
-    let seed = (first_seed..end).find(|seed| run(*seed, &options).violation.is_some())?;
+    let (seed, _) = first_failing(first_seed, most, &options, threads)?;
     Some(Found { seeds: seed - first_seed + 1, report: run(seed, &Options { traced: true, ..options }) })
+}
+
+/// The first seed in which something is violated, and the checker that found it.
+pub(crate) fn first_failing(
+    first_seed: u64,
+    most: u64,
+    options: &Options,
+    threads: usize,
+) -> Option<(u64, &'static str)> {
+    let mut failing = Vec::new();
+    let seeds = first_seed..first_seed.saturating_add(most);
+    each_seed(seeds, threads, &|seed| (seed, run(seed, options).violation), &mut |(seed, violation)| {
+        failing.extend(violation.map(|violation| (seed, violation.checker)));
+        failing.is_empty()
+    });
+    failing.into_iter().min()
 }
 
 #[cfg(test)]
@@ -265,6 +343,22 @@ mod tests {
                 assert_eq!(along(seed, &options, &plan), whole);
             }
         }
+    }
+
+    #[test]
+    fn the_result_does_not_depend_on_threads() {
+        let options = Options { kind: Kind::Single, ..Options::default() };
+        let of = |threads| run_seeds(1, 12, &options, threads, &mut |_| {});
+        assert_eq!(of(1), of(4));
+        let planted =
+            Some(("ignore-renewals".to_owned(), Planted::named("ignore-renewals").unwrap_or_default()));
+        let options = Options { planted, ..options };
+        let of = |threads| run_seeds(1, 12, &options, threads, &mut |_| {});
+        let (one, four) = (of(1), of(4));
+        assert_eq!(one, four);
+        assert_eq!((one.failures.len(), one.failures[0].seed), (KEPT, one.failed_seeds[0]));
+        let first = |threads| first_failing(1, 12, &options, threads);
+        assert_eq!((first(1), first(3)), (Some((one.failed_seeds[0], "L4")), first(1)));
     }
 
     #[test]

@@ -56,6 +56,8 @@ pub(crate) struct Scene {
     pub(crate) offer_time: Interval,
     /// How long everything may fail, in milliseconds.
     pub(crate) lasts: u64,
+    /// That was asked for: times are as long as in the world.
+    pub(crate) are_days: bool,
 }
 
 /// Address of a server on the wire.
@@ -65,6 +67,8 @@ pub(crate) fn server_address(server: usize) -> Ipv4Addr {
 
 struct Times {
     leases: [u64; 3],
+    /// How many times the usual a client may ask for.
+    stretch: u64,
     endless: bool,
     fixed_renewal: bool,
 }
@@ -75,9 +79,38 @@ impl Times {
         self.leases.iter().copied().min().unwrap_or(60) * 1000
     }
 
-    /// Longest lease time that is not endless, in milliseconds: a client may ask for four times the usual.
+    /// Longest lease time that is not endless, in milliseconds: a client may ask for more than the usual.
     fn longest(&self) -> u64 {
-        self.leases.iter().copied().max().unwrap_or(60) * 4000
+        self.leases.iter().copied().max().unwrap_or(60) * self.stretch * 1000
+    }
+}
+
+/// From what the times of a pair are drawn, in seconds.
+struct Scale {
+    leases: &'static [u64],
+    mclt: &'static [u64],
+    receive_timer: &'static [u64],
+    decline: &'static [u64],
+}
+
+impl Scale {
+    /// Everything within hours.
+    const SHORT: Scale = Scale {
+        leases: &[90, 120, 300, 600, 600, 1200, 2400],
+        mclt: &[60, 90, 120, 300, 600],
+        receive_timer: &[5, 20, 20, 60],
+        decline: &[60, 300],
+    };
+
+    /// Leases and MCLTs as people have them, from minutes to a day.
+    fn long(random: &mut Random) -> Scale {
+        let (leases, mclt): (&[u64], &[u64]) = match random.below(6) {
+            0 => (&[600, 1200, 2400], &[120, 300, 600]),
+            1 | 2 => (&[1800, 3600, 7200], &[600, 1800, 3600]),
+            3 | 4 => (&[14_400, 28_800, 43_200], &[1800, 3600, 3600]),
+            _ => (&[600, 3600, 28_800, 86_400], &[300, 3600]),
+        };
+        Scale { leases, mclt, receive_timer: &[20, 60, 60, 60], decline: &[300, 3600, 14_400] }
     }
 }
 
@@ -94,6 +127,7 @@ impl Scene {
         };
         let times = Times {
             leases: [random.pick(choice), random.pick(choice), random.pick(choice)],
+            stretch: 4,
             endless: random.chance(150),
             fixed_renewal: random.chance(150),
         };
@@ -125,22 +159,28 @@ impl Scene {
             decline_time,
             offer_time,
             lasts: (pace * random.between(60, 240)).min(20 * 86_400_000),
+            are_days: false,
         }
     }
 
-    /// Two servers that share all pools. Time is short here: endpoints record that they are alive every few seconds.
-    pub(crate) fn draw_pair(random: &mut Random) -> Scene {
-        let lease = |random: &mut Random| random.pick(&[90, 120, 300, 600, 600, 1200, 2400]);
+    /// Two servers that share all pools. Time is short here, because endpoints record that they are alive every few seconds; but
+    /// where everything may fail for so many `hours` it is as long as in the world.
+    pub(crate) fn draw_pair(random: &mut Random, hours: Option<u32>) -> Scene {
+        let scale = if hours.is_some() { Scale::long(random) } else { Scale::SHORT };
+        let lease = |random: &mut Random| random.pick(scale.leases);
+        let leases = [lease(random), lease(random), lease(random)];
+        let are_long = leases.iter().any(|lease| *lease > 7200);
         let times = Times {
-            leases: [lease(random), lease(random), lease(random)],
+            leases,
+            stretch: if are_long { 1 } else { 4 },
             endless: random.chance(30),
             fixed_renewal: random.chance(150),
         };
         let terms = Terms {
-            mclt: Interval::from_seconds(random.pick(&[60, 90, 120, 300, 600])),
+            mclt: Interval::from_seconds(random.pick(scale.mclt)),
             delayed_service: random.chance(900).then(|| random.pick(&[2, 4, 10])),
             split: random.pick(&[0, 64, 128, 128, 128, 256]),
-            receive_timer: Interval::from_seconds(random.pick(&[5, 20, 20, 60])),
+            receive_timer: Interval::from_seconds(random.pick(scale.receive_timer)),
             max_unacked: random.pick(&[1, 2, 10, 64]),
             skew: random.pick(&[0, 0, -700, 5000, -90_000, 3_600_000, 86_400_000]),
             wrong_operator: random.chance(120),
@@ -149,7 +189,7 @@ impl Scene {
         let client_count = u8::try_from(pool + random.between(1, pool)).unwrap_or(9);
         let reserved = if random.chance(400) { reservations(random) } else { Vec::new() };
         let offer_time = Interval::from_seconds(random.pick(&[20, 60]));
-        let decline_time = Interval::from_seconds(random.pick(&[60, 300]));
+        let decline_time = Interval::from_seconds(random.pick(scale.decline));
         let second_subnet = random.chance(300);
         let servers = [Role::Primary, Role::Secondary]
             .into_iter()
@@ -180,7 +220,11 @@ impl Scene {
             longest: times.longest(),
             decline_time,
             offer_time,
-            lasts: random.between(20, 80) * terms.mclt.as_millis().max(180_000),
+            are_days: hours.is_some(),
+            lasts: match hours {
+                Some(hours) => u64::from(hours) * 3_600_000,
+                None => random.between(20, 80) * terms.mclt.as_millis().max(180_000),
+            },
         }
     }
 
@@ -309,7 +353,7 @@ fn lease_times(lease: u64, times: &Times) -> LeaseTimes {
     LeaseTimes {
         lease: seconds(lease),
         minimum: seconds(lease.min(60)),
-        maximum: if times.endless { Interval::INFINITE } else { seconds(4 * lease) },
+        maximum: if times.endless { Interval::INFINITE } else { seconds(times.stretch * lease) },
         renewal: times.fixed_renewal.then(|| seconds(lease / 3)),
         rebinding: times.fixed_renewal.then(|| seconds(lease / 2)),
     }

@@ -85,6 +85,8 @@ struct Process {
     /// When the owner will be called anyway.
     owner_at: Option<Moment>,
     storage: StorageHealth,
+    /// What the engine was told of that.
+    told: Option<StorageHealth>,
     /// It has been told to end.
     stopping: bool,
 }
@@ -108,8 +110,8 @@ pub(crate) struct Server {
     pub(crate) incarnation: u64,
     /// The process does nothing until then.
     pub(crate) stands_until: Moment,
-    /// The machine too.
-    pub(crate) frozen: bool,
+    /// Nor the whole machine until then.
+    pub(crate) frozen_until: Moment,
     socket: VecDeque<Arrived>,
     /// What came on connections to the partner.
     inbox: VecDeque<(LinkId, Arrival)>,
@@ -130,6 +132,10 @@ pub(crate) struct Server {
     healed: bool,
     /// It does not come back when its process has ended.
     pub(crate) is_gone: bool,
+    /// How much of what came on connections it takes in one turn.
+    pub(crate) takes_at_once: usize,
+    /// A batch of which nothing is left does not go to the journal.
+    pub(crate) is_brief: bool,
     tally: DiskTally,
     random: Random,
 }
@@ -154,7 +160,7 @@ impl Server {
             process: None,
             incarnation: 0,
             stands_until: 0,
-            frozen: false,
+            frozen_until: 0,
             socket: VecDeque::new(),
             inbox: VecDeque::new(),
             store_identity: u8::try_from(number).unwrap_or(0),
@@ -167,6 +173,8 @@ impl Server {
             away: None,
             healed: false,
             is_gone: false,
+            takes_at_once: usize::MAX,
+            is_brief: false,
             tally: DiskTally::default(),
             random,
         }
@@ -203,7 +211,7 @@ impl Server {
 
     /// Whether the whole machine stands still, its clock too.
     pub(crate) fn is_frozen(&self, now: Moment) -> bool {
-        self.frozen && now < self.stands_until
+        now < self.frozen_until
     }
 
     /// A datagram reaches the machine.
@@ -250,6 +258,7 @@ impl Server {
         let before = decisions(&process.engine);
         let mut queues = Queues::default();
         let storage = process.storage;
+        let is_news = process.told.replace(storage) != Some(storage);
         let mut handle = |process: &mut Process, input: Input<'_>| {
             let position = process.outbox.position();
             process.engine.handle(at.engine, input, &mut process.outbox);
@@ -257,8 +266,7 @@ impl Server {
             queues.records_in_a_call = queues.records_in_a_call.max(made);
             made > 0
         };
-        handle(process, Input::Storage(storage));
-        handle(process, Input::Wake);
+        handle(process, if is_news { Input::Storage(storage) } else { Input::Wake });
         self.hear_partner(outside, at);
         let Some(process) = &mut self.process else { return };
         while !process.outbox.is_full() || self.planted.read_past_bound {
@@ -309,6 +317,12 @@ impl Server {
                     partner::release_to_partner(&mut process.engine, outside, at, batch, stable);
                 } else {
                     partner::release_contacts(&mut process.engine, outside, at, batch);
+                }
+                let is_done =
+                    batch.records().1 == 0 && batch.waiting() == 0 && batch.waiting_for_partner() == 0;
+                if is_done && self.is_brief {
+                    process.spare.push(std::mem::take(batch));
+                    process.jobs.pop_back();
                 }
             }
         }

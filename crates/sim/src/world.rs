@@ -69,8 +69,11 @@ impl World {
                 (scene, faults)
             }
             Kind::Pair => {
-                let scene = Scene::draw_pair(&mut random);
-                let faults = Faults::draw_pair(&mut random, &scene);
+                let scene = Scene::draw_pair(&mut random, options.hours);
+                let faults = match options.hours {
+                    Some(_) => Faults::draw_days(&mut random, &scene),
+                    None => Faults::draw_pair(&mut random, &scene),
+                };
                 (scene, faults)
             }
         };
@@ -96,7 +99,7 @@ impl World {
         };
         if !world.faults.pair_troubles.is_empty() {
             let wait = world.random.wait(world.faults.pair_trouble_every);
-            world.outside.schedule(wait, Event::PairTrouble);
+            world.outside.schedule(world.faults.after_calm(wait), Event::PairTrouble);
         }
         let planted = options.planted.as_ref().map(|(_, planted)| *planted).unwrap_or_default();
         world.add_servers(planted);
@@ -115,6 +118,10 @@ impl World {
             server.wrong_battery_clock = self.faults.wrong_battery_clock;
             server.look_every = (self.scene.pace / 30).clamp(20_000, 300_000);
             server.late_network_time = self.faults.late_network_time;
+            if self.scene.are_days {
+                // After hours of standing still there may be hundreds of connections.
+                (server.takes_at_once, server.is_brief) = (32, true);
+            }
             if let (1, Some(terms)) = (number, self.scene.terms) {
                 server.machine.skew = terms.skew;
             }
@@ -122,7 +129,7 @@ impl World {
             self.servers.push(server);
             if !self.faults.troubles.is_empty() {
                 let wait = self.random.wait(self.faults.trouble_every);
-                self.outside.schedule(wait, Event::Trouble { server: number });
+                self.outside.schedule(self.faults.after_calm(wait), Event::Trouble { server: number });
             }
         }
     }

@@ -15,7 +15,7 @@ const ONCE_FAILED: [u64; 48] = [
 
 #[test]
 fn nothing_is_violated_in_pairs() {
-    let summary = run_seeds(1, 60, &pairs(), &mut |_| {});
+    let summary = run_seeds(1, 60, &pairs(), 1, &mut |_| {});
     assert_eq!(summary.failed, 0, "{summary}");
 }
 

@@ -11,7 +11,7 @@ const MOST: u64 = 120;
 /// Looks for each of these bugs; the checkers that found them.
 fn found(which: impl Fn(Shown) -> bool) -> BTreeSet<&'static str> {
     let find = |bug: &Bug| {
-        let Some(catch) = hunt(bug, 1, MOST) else { panic!("{} was not found", bug.name) };
+        let Some(catch) = hunt(bug, 1, MOST, 1) else { panic!("{} was not found", bug.name) };
         println!("{}: found by {} after {}", bug.name, catch.checker, catch.after);
         assert!(bug.checkers.contains(&catch.checker), "{} was found by {}", bug.name, catch.checker);
         catch.checker
@@ -24,7 +24,7 @@ fn bugs_of_one_server_are_found() {
     let checkers = found(|shown| shown == Shown::Seeds(Kind::Single));
     let all = ["L4", "L5", "S3", "S15", "S16", "S17"];
     assert!(all.iter().all(|checker| checkers.contains(checker)), "{checkers:?}");
-    assert_eq!(find_planted("nothing", 1, 5), None);
+    assert_eq!(find_planted("nothing", 1, 5, 1), None);
 }
 
 #[test]

@@ -12,7 +12,7 @@ fn seeds() -> u64 {
 
 #[test]
 fn many_seeds_are_clean_and_not_quiet() {
-    let summary = run_seeds(1, seeds(), &Options::default(), &mut |_| {});
+    let summary = run_seeds(1, seeds(), &Options::default(), 1, &mut |_| {});
     println!("{summary}");
     assert_eq!(summary.failed, 0, "{summary}");
     assert_eq!(summary.missing(), Vec::<&str>::new(), "these never happened");

@@ -342,14 +342,18 @@ pub(crate) struct SimArguments {
     /// Only worlds of a pair
     #[arg(long)]
     pub(crate) pair: bool,
+    /// In each run everything may fail for so many hours, and leases and MCLT are as long as people have them, from minutes to a
+    /// day [default: each draws some hours, with leases of minutes]
+    #[arg(long, value_name = "N", requires = "pair", conflicts_with = "planted", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) hours: Option<u32>,
     /// A small world without chance: all that can happen in it, the shortest first
     #[arg(long, conflicts_with_all = ["single", "pair", "seeds", "first_seed", "replay"])]
     pub(crate) small: bool,
     /// How many different states of the small world to visit
     #[arg(long, value_name = "N", default_value_t = 1_000_000, requires = "small")]
     pub(crate) states: usize,
-    /// On how many threads
-    #[arg(long, value_name = "N", default_value_t = 1, requires = "small")]
+    /// On how many threads; the result is the same for any number
+    #[arg(long, value_name = "N", default_value_t = 1, conflicts_with_all = ["replay", "shrink", "moves"])]
     pub(crate) threads: usize,
     /// Make these moves of the small world alone, and show all that happens
     #[arg(long, value_name = "MOVES", requires = "small", conflicts_with = "states")]

@@ -30,6 +30,8 @@ pub(crate) fn run(arguments: &SimArguments, output: &mut Output) -> Result<Code,
     };
     let arguments = Arguments {
         kind,
+        hours: arguments.hours,
+        threads: arguments.threads,
         seeds: arguments.seeds,
         first_seed: arguments.first_seed,
         replay: arguments.replay,

@@ -14,6 +14,13 @@ pub(crate) fn obeyed(is_obeyed: bool) -> Result<(), String> {
     }
 }
 
+/// Whether nothing that this server shows waits for anything.
+pub(crate) fn is_ready(views: &[LeaseView]) -> bool {
+    views.iter().all(|view| {
+        matches!(view.status, BindingStatus::Free | BindingStatus::Backup | BindingStatus::Abandoned)
+    })
+}
+
 /// All addresses of the one that is left are available, and `served` new clients came for them.
 pub(crate) fn serves_all(views: &[LeaseView], available: usize, served: usize) -> Result<(), String> {
     let waits = |view: &&LeaseView| {

@@ -74,7 +74,7 @@ impl Server {
         self.inbox.clear();
         outside.ended.push((server, ending == Ending::PowerCut));
         self.incarnation += 1;
-        (self.stands_until, self.frozen) = (0, false);
+        (self.stands_until, self.frozen_until) = (0, 0);
         if self.is_gone {
             return;
         }
@@ -216,6 +216,7 @@ impl Server {
             snapshot: None,
             owner_at: None,
             storage: StorageHealth::Ok,
+            told: None,
             stopping: false,
         });
     }

@@ -68,10 +68,11 @@ impl Server {
         self.endpoint(outside).map(|view| view.state)
     }
 
-    /// What came on connections, in order.
+    /// What came on connections, in order, as much as fits into a turn.
     pub(super) fn hear_partner(&mut self, outside: &mut Outside, at: At) {
         let Some(process) = &mut self.process else { return };
-        while let Some((link, arrival)) = self.inbox.pop_front() {
+        let count = self.inbox.len().min(self.takes_at_once);
+        for (link, arrival) in self.inbox.drain(..count) {
             let input = match &arrival {
                 Arrival::Connected => Link::Connected { link, relationship: PAIR },
                 Arrival::Accepted => Link::Accepted { link, relationship: PAIR },

@@ -79,6 +79,7 @@ impl Setup {
             decline_time: time,
             offer_time: Interval::ZERO,
             lasts: 0,
+            are_days: false,
         }
     }
 

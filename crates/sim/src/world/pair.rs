@@ -16,6 +16,7 @@ use crate::history::{Party, What};
 use crate::line::{Arrival, Lines};
 use crate::outside::Event;
 use crate::plan::Source;
+use crate::random::Random;
 use crate::server::Ending;
 use crate::server::partner::Doing;
 use engine::LinkId;
@@ -123,7 +124,7 @@ impl World {
 
     pub(super) fn at_partner(&mut self, server: usize, link: LinkId) {
         if self.servers[server].is_frozen(self.outside.now) {
-            let until = self.servers[server].stands_until;
+            let until = self.servers[server].frozen_until;
             return self.outside.schedule(until, Event::AtPartner { server, link });
         }
         let incarnation = self.servers[server].incarnation;
@@ -157,7 +158,9 @@ impl World {
             return;
         }
         let (now, every) = (self.outside.now, self.faults.pair_trouble_every);
-        let next = self.plan.begin(Source::Pair, &mut self.random, |random| now + random.wait(every));
+        let faults = &self.faults;
+        let draw = |random: &mut Random| faults.after_calm(now + random.wait(every));
+        let next = self.plan.begin(Source::Pair, &mut self.random, draw);
         let Some(next) = next else { return };
         self.outside.schedule(next, Event::PairTrouble);
         self.back_up();
@@ -384,7 +387,7 @@ impl World {
         let Some((_, copy)) = pair.backups[server].take() else { return };
         pair.is_calm = Some(server);
         for server in &mut self.servers {
-            (server.slow_until, server.stands_until) = (0, 0);
+            (server.slow_until, server.stands_until, server.frozen_until) = (0, 0, 0);
         }
         self.outside.counts.one(Count::Restored);
         self.servers[server].away = Some(2000);

@@ -5,12 +5,14 @@
 
 use super::World;
 use crate::client::{Client, Person, Step};
+use crate::clock::Moment;
 use crate::count::Count;
 use crate::faults::{Habit, Trouble};
 use crate::history::{Party, What};
 use crate::net::Link;
 use crate::outside::{Datagram, Event};
 use crate::plan::Source;
+use crate::random::Random;
 use crate::server::Ending;
 use std::net::{Ipv4Addr, SocketAddrV4};
 
@@ -21,8 +23,9 @@ impl World {
             return;
         }
         let (now, every) = (self.outside.now, self.faults.trouble_every);
-        let source = Source::Server(server);
-        let next = self.plan.begin(source, &mut self.random, |random| now + random.wait(every));
+        let (source, faults) = (Source::Server(server), &self.faults);
+        let draw = |random: &mut Random| faults.after_calm(now + random.wait(every));
+        let next = self.plan.begin(source, &mut self.random, draw);
         let Some(next) = next else { return };
         self.outside.schedule(next, Event::Trouble { server });
         self.befall_server(server);
@@ -61,10 +64,19 @@ impl World {
             Trouble::Pause => {
                 self.outside.counts.one(Count::Pauses);
                 let most = self.random.pick(&[4000, 60_000, 600_000]);
-                // Who stands still already stands at least as long: what came meanwhile waits for that.
-                let until = (now + self.random.between(500, most)).max(self.servers[server].stands_until);
-                self.servers[server].stands_until = until;
-                self.outside.record(|| What::Stands { server, until });
+                let lasts = self.random.between(500, most);
+                self.stand(server, now + lasts);
+            }
+            Trouble::LongPause => {
+                self.outside.counts.one(Count::LongPauses);
+                let lasts = self.random.between(600_000, 14_400_000);
+                self.stand(server, now + lasts);
+            }
+            Trouble::WrongTime => self.wrong_time(server),
+            Trouble::Skew => {
+                self.outside.counts.one(Count::SkewChanges);
+                let to = i64::try_from(self.random.below(3000)).unwrap_or(0) - 1500;
+                self.servers[server].machine.wander(to);
             }
             Trouble::Freeze => self.freeze(server),
             Trouble::SyncFails => {
@@ -103,6 +115,14 @@ impl World {
         server.disk.set_faults(|faults| faults.crash_after = Some(after));
     }
 
+    /// The process stands still until then. Who stands still already stands at least as long: what came meanwhile waits for
+    /// that.
+    fn stand(&mut self, server: usize, until: Moment) {
+        let until = until.max(self.servers[server].stands_until);
+        self.servers[server].stands_until = until;
+        self.outside.record(|| What::Stands { server, until });
+    }
+
     /// The machine stands still, and does not notice; later its wall clock is set right.
     fn freeze(&mut self, server: usize) {
         self.outside.counts.one(Count::Freezes);
@@ -112,10 +132,10 @@ impl World {
         // partner could know how far its leases reach.
         let noticed = if self.pair.is_some() { 0 } else { self.random.between(1000, 1_800_000) };
         let now = self.outside.now;
-        let server_ = &mut self.servers[server];
-        (server_.stands_until, server_.frozen) = (now + span, true);
-        server_.machine.stood_still(span);
-        self.outside.record(|| What::Stands { server, until: now + span });
+        self.servers[server].frozen_until = now + span;
+        self.servers[server].machine.stood_still(span);
+        // A process that was stopped on it stays so.
+        self.stand(server, now + span);
         self.outside.schedule(now + span + noticed, Event::NetworkTime { server });
         if self.pair.is_some() {
             let incarnation = self.servers[server].incarnation;
@@ -128,6 +148,17 @@ impl World {
         let by = i64::try_from(self.random.below(2 * most)).unwrap_or(0) - i64::try_from(most).unwrap_or(0);
         self.servers[server].machine.step(by);
         let lasts = self.random.between(5000, 1_800_000);
+        self.outside.schedule(self.outside.now + lasts, Event::NetworkTime { server });
+    }
+
+    /// The network's time is far behind for a while, and the machine follows. Ahead it must not be: that looks like a machine that
+    /// stood still, and engine time goes after it (design, Time).
+    fn wrong_time(&mut self, server: usize) {
+        self.outside.counts.one(Count::WrongTimes);
+        let most = self.random.pick(&[90_000_u64, 3_600_000, 86_400_000, 31_536_000_000]);
+        let behind = self.random.between(3000, most);
+        self.servers[server].machine.follows_wrong_time(behind);
+        let lasts = self.random.between(5000, 7_200_000);
         self.outside.schedule(self.outside.now + lasts, Event::NetworkTime { server });
     }
 
