@@ -112,6 +112,7 @@ fn network(number: u32, reserved: u32) -> SharedNetworkParts {
             boot: Boot::default(),
             pools: vec![PoolParts {
                 failover: None,
+                dynamic_bootp: false,
                 first: at(16),
                 last: at(200),
                 options: OptionSet::default(),
