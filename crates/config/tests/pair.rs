@@ -453,6 +453,19 @@ fn deep_nesting_uses_up_no_stack() {
     assert!(comparison.findings.iter().any(|finding| finding.message.contains("nested deeper than 64")));
 }
 
+/// A code counts in its own space only: this one is not that of subnet-mask.
+#[test]
+fn options_of_other_spaces_are_not_looked_at() {
+    let new = "option space PXE; option PXE.mtftp-ip code 1 = ip-address; option PXE.mtftp-ip 10.9.9.9; authoritative;";
+    let comparison = changed(JOINING, PARTNER, "authoritative;", new);
+    assert!(!numbers(&comparison).contains(&316), "{:?}", numbers(&comparison));
+    let unread: Vec<&str> = comparison.findings.iter().map(|finding| finding.message.as_str()).collect();
+    assert!(
+        unread.iter().any(|message| message.contains("option PXE.mtftp-ip (line 2, 2 times)")),
+        "{unread:?}"
+    );
+}
+
 /// T1 and T2 that are what they would be anyhow are no difference.
 #[test]
 fn usual_renewal_times_may_be_written() {

@@ -86,6 +86,10 @@ impl Definitions {
     pub(super) fn define(&mut self, words: &[Token]) -> bool {
         let [name, _, number, _, kind @ ..] = words else { return false };
         let Some(name) = name.word().filter(|_| is_definition(words)) else { return false };
+        // Of another space, in which the same code is another option.
+        if name.contains('.') {
+            return false;
+        }
         let Some(number) = number.word().and_then(|number| number.parse().ok()) else { return false };
         self.defined.insert(name.to_ascii_lowercase(), (number, format(kind)));
         true

@@ -290,6 +290,7 @@ mod tests {
             header.extend(u32::try_from(now + 500).unwrap().to_be_bytes());
             // In two pieces, as TCP may.
             stream.write_all(&header).unwrap();
+            std::thread::sleep(Duration::from_millis(300));
             stream.write_all(&[0, 0, 0, 1]).unwrap();
             let mut said = Vec::new();
             assert_eq!(stream.read_to_end(&mut said).unwrap_or(0), 0);
