@@ -5,8 +5,9 @@
 mod common;
 mod link;
 
-use common::{Client, INTERFACE, START, ip, seconds};
-use engine::config::{Addresses, Config, Parts};
+use common::{Client, INTERFACE, START, ip, reservation, seconds};
+use engine::config::{Addresses, Config, Parts, ReservationKey};
+use engine::counter::Counter;
 use engine::{Batch, Engine, Input, Interface, Link, LinkId, Outbox, Position, ToPartner};
 use failover::binding::BindingStatus;
 use failover::dialect::Dialect;
@@ -48,6 +49,31 @@ fn a_pair_in_draft_07_is_a_pair() {
         assert_eq!(pair.states(), (FailoverState::Normal, FailoverState::Normal), "after {n} was killed");
     }
     pair.assert_equal();
+}
+
+/// F07-5.12-03, F07-5.12-06.
+#[test]
+fn a_reserved_address_is_told_as_backup_reserved_and_not_for_ever_where_it_is_not() {
+    for both in [true, false] {
+        let mut pair = Pair::of(|role| {
+            let mut parts = draft_07(role);
+            let key = ReservationKey::Hardware(Client::new(1).hardware);
+            let reservations = &mut parts.shared_networks[0].subnets[0].reservations;
+            if both || role == Role::Primary {
+                reservations.push(reservation(key, "10.0.0.15"));
+            }
+            parts
+        });
+        pair.pass(seconds(MCLT + 120));
+        assert_eq!(pair.states(), (FailoverState::Normal, FailoverState::Normal));
+        let other = if both { BindingStatus::Backup } else { BindingStatus::Free };
+        assert_eq!(pair.status(ip("10.0.0.15")), [BindingStatus::Free, other]);
+        let refused = |pair: &Pair| pair.nodes[1].engine.counters().get(Counter::BndupdRefused);
+        let before = refused(&pair);
+        pair.pass(seconds(600));
+        assert_eq!(refused(&pair), before, "it is said once");
+        assert_eq!(before, u64::from(!both));
+    }
 }
 
 #[test]

@@ -153,8 +153,11 @@ impl Engine {
         if sent.changed {
             return;
         }
-        let not_reserved =
-            rejection.reason == RejectReason::NOT_RESERVED && self.table.get(slot).reserved_for().is_some();
+        // In draft-07 the reason has no number of its own.
+        let dialect = self.endpoint(relationship).dialect;
+        let not_reserved = sent.status == BindingStatus::Backup
+            && rejection.reason.0 == RejectReason::NOT_RESERVED.number(dialect)
+            && self.table.get(slot).status == BindingStatus::Free;
         if is_unknown && was_given {
             // It was ours until now, and one that does not have it cannot have leased it: it is ours again.
             self.set_status(now, slot, BindingStatus::Free);
@@ -163,7 +166,6 @@ impl Engine {
         } else if not_reserved {
             // It is told at once that the address is FREE.
             self.reservation_rejected(relationship, slot);
-            self.record(slot, outbox);
         } else {
             self.endpoint_mut(relationship).refused.insert(slot, now.plus(RETRY));
         }

@@ -12,6 +12,7 @@
 //!
 //! A dhcpd has reservations beside its leases, and hears nothing of ours.
 
+use super::Endpoint;
 use super::pools::{AT_ONCE, GO_ON};
 use crate::config::RelationshipId;
 use crate::engine::Engine;
@@ -118,10 +119,10 @@ impl Engine {
         self.note_reservation(now, relationship, slot);
     }
 
-    /// The secondary has no such reservation, or another: the address stays the primary's alone on this connection.
+    /// The secondary has no such reservation, or another: the address stays the primary's alone on this connection. Until it agreed
+    /// to that it may have it from before, so that the note of it stays.
     pub(super) fn reservation_rejected(&mut self, relationship: RelationshipId, slot: Slot) {
         self.endpoint_mut(relationship).not_reserved.insert(slot);
-        self.table.set_reserved_for(slot, None);
     }
 
     /// What the partner said is ours now. A secondary that took BACKUP with R has it for its client alone; a primary tells the
@@ -179,13 +180,20 @@ impl Engine {
     }
 }
 
-/// What the primary says of a binding of its own: FREE for itself is BACKUP for the secondary where both may give it.
-/// F07-5.12-03.
-pub(super) fn told_status(binding: &Binding, role: Role) -> BindingStatus {
-    match binding.status {
-        BindingStatus::Free if role == Role::Primary && binding.reserved_for().is_some() => {
-            BindingStatus::Backup
+impl Endpoint {
+    /// What is said of a binding: FREE for the primary itself is BACKUP for the secondary where both may give it.
+    /// F07-5.12-03.
+    pub(super) fn told_status(&self, slot: Slot, binding: &Binding) -> BindingStatus {
+        let gives = self.role() == Role::Primary && !self.not_reserved.contains(&slot);
+        match binding.status {
+            BindingStatus::Free if gives && binding.reserved_for().is_some() => BindingStatus::Backup,
+            // The partner may have it as a lease still.
+            BindingStatus::Free
+                if binding.flags.contains(Flags::UNAGREED) && !self.dialect.takes_free_over_active() =>
+            {
+                BindingStatus::Reset
+            }
+            status => status,
         }
-        status => status,
     }
 }

@@ -109,10 +109,8 @@ impl Engine {
         }
         let endpoint = self.endpoint(relationship);
         let binding = self.table.get(slot);
-        let mut update = describe(binding, endpoint.role(), endpoint.dialect);
-        if recalled {
-            update.status = BindingStatus::Free;
-        }
+        let status = if recalled { BindingStatus::Free } else { endpoint.told_status(slot, binding) };
+        let update = describe(binding, status, endpoint.dialect);
         let potential = binding.sent_potential_expiration.max(binding.lease_expiration);
         let sent = Sent {
             client: binding.client.clone(),

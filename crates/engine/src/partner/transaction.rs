@@ -4,14 +4,12 @@
 //! *May know:* table 1.9: what belongs to which status.
 //! *Must not know:* whether an update is accepted; connections.
 
-use super::reserved::told_status;
 use crate::record::{ClientDetails, Flags, MAX_EXTRA, Stamp};
 use crate::table::Binding;
 use dhcp::{ClientIdentity, HardwareAddress, code};
 use failover::binding::BindingStatus;
 use failover::dialect::Dialect;
 use failover::message::{BindingUpdate, ClientHardware, ClientOptions, Ddns, IpFlags, MAX_CLIENT_OPTIONS};
-use failover::state::Role;
 use failover::time::WireTime;
 
 /// Names the format of client-request-options: options of DHCP (RFC 2131 3).
@@ -27,18 +25,9 @@ const MAX_NAME: usize = 255;
 /// rest of it has at most 331, and [`super::send`] reckons with 1000.
 pub(super) const MAX_DETAILS: usize = 660;
 
-/// What the partner is told of a binding (F07 7.1.1).
+/// What the partner is told of a binding (F07 7.1.1), which has this status for it.
 /// F07-7.1-01.
-pub(super) fn describe(binding: &Binding, role: Role, dialect: Dialect) -> BindingUpdate {
-    let status = match told_status(binding, role) {
-        // The partner may have it as a lease still.
-        BindingStatus::Free
-            if binding.flags.contains(Flags::UNAGREED) && !dialect.takes_free_over_active() =>
-        {
-            BindingStatus::Reset
-        }
-        status => status,
-    };
+pub(super) fn describe(binding: &Binding, status: BindingStatus, dialect: Dialect) -> BindingUpdate {
     let active = status == BindingStatus::Active;
     // F07-7.1-04.
     let mut update = BindingUpdate::new(binding.ip(), status);
@@ -245,7 +234,7 @@ mod tests {
             let mut binding = Binding::unused(0x0a00_0001);
             binding.status = status;
             binding.client = ClientIdentity::from_hardware(1, &[2, 0, 0, 0, 0, 1]);
-            let update = describe(&binding, Role::Primary, Dialect::Draft12);
+            let update = describe(&binding, status, Dialect::Draft12);
             assert_eq!((update.status, update.hardware.is_some()), (status, is_told));
             assert_eq!(update.client_last_transaction_time, None, "it was never heard");
         }
