@@ -204,7 +204,7 @@ fn reserved(tandem: Side) {
     assert!(others.len() >= 8 && !others.contains(&address), "{others:?}");
     assert_eq!(client.bind(&puppets, &pair.clients, 20).address, address);
     pair.wait_until_equal(30);
-    ends_well(&mut pair, &[]);
+    ends_well(&mut pair, &[CROSSED]);
 }
 
 #[test]
