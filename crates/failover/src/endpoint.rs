@@ -67,7 +67,7 @@ struct Link {
     owed: Vec<Xid>,
     /// The partner sent UPDREQ or UPDREQALL on this connection.
     partner_requested: bool,
-    /// A partner of another make sent UPDREQALL on this connection: the loss of which that tells is known.
+    /// A partner of another make sent UPDREQALL on this connection, and recovers since: the loss of which that tells is known.
     told_of_loss: bool,
     /// We asked for its end: nothing more is told.
     closing: bool,
@@ -428,6 +428,7 @@ impl Endpoint {
                 == (partner.state, partner.startup, partner.storage_lost)
         });
         link.partner = Some(partner);
+        link.told_of_loss &= matches!(told.state, S::Recover | S::RecoverWait);
         self.last_contact = now;
         if self.stored.partner != Some((told.state, since)) {
             // F07-9.2-04.

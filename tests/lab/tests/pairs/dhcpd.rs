@@ -193,18 +193,18 @@ fn reserved(tandem: Side) {
     client.release(&puppets, given);
     wait_for_status(&pair, address, &["free", "backup"], 30);
     pair.cut_clients(given.server_side().other(), false);
-    // All that is left, and it is not among it.
+    // All that is left, and it is not among it. They name no address: a dhcpd gives a reserved one to whoever asks for it.
     let mut others = Vec::new();
     for number in 0..16 {
         let puppet = Puppet::new(number);
-        let Some(offer) = puppet.discover(&puppets, &pair.clients, Some(address)) else { continue };
+        let Some(offer) = puppet.discover(&puppets, &pair.clients, None) else { continue };
         others.extend(puppet.select(&puppets, &pair.clients, offer).map(|given| given.address));
     }
     pair.say(&format!("{} others have an address", others.len()));
     assert!(others.len() >= 8 && !others.contains(&address), "{others:?}");
     assert_eq!(client.bind(&puppets, &pair.clients, 20).address, address);
     pair.wait_until_equal(30);
-    ends_well(&mut pair, &[]);
+    ends_well(&mut pair, &[CROSSED]);
 }
 
 #[test]
