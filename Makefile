@@ -11,7 +11,7 @@ lint:
 
 # The same tests with far more cases.
 nightly:
-	@TEST_MINUTES=420 PROPTEST_CASES=100000 TANDEM_FUZZ_ITERATIONS=1000000000 TANDEM_SIM_SEEDS=20000 bash scripts/test.sh
+	@TEST_MINUTES=420 PROPTEST_CASES=100000 TANDEM_FUZZ_ITERATIONS=1000000000 TANDEM_SIM_SEEDS=20000 TANDEM_PAIR_SEEDS=20000 SIMULATION_MINUTES=180 bash scripts/test.sh
 
 # What Tandem costs, beside other servers in the same run: `scripts/bench.sh` says what can be asked of it.
 bench:

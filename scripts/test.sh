@@ -14,6 +14,11 @@ stage() { # name, budget in minutes, command...
 stage setup 10 bash scripts/setup.sh
 stage lint 25 bash scripts/lint.sh
 stage tests "${TEST_MINUTES:-20}" cargo test --workspace --exclude lab --locked
+# The simulator, built as the lab has it: bugs on purpose first, for a checker that finds nothing proves nothing.
+sim() { cargo run --quiet --locked --profile test --package tandem -- sim --threads "$(nproc)" "$@"; }
+export -f sim
+stage planted "${PLANTED_MINUTES:-10}" bash -c 'sim --planted all --seeds 120'
+stage simulation "${SIMULATION_MINUTES:-15}" bash -c 'sim --pair --hours 72 --seeds "${TANDEM_PAIR_SEEDS:-2000}"'
 # Real programs in namespaces: they wait more than they work.
 stage lab "${LAB_MINUTES:-20}" cargo test --package lab --locked --lib --bins --test scenarios -- --test-threads "${LAB_THREADS:-6}"
 stage pairs "${PAIR_MINUTES:-25}" cargo test --package lab --locked --test pairs -- --test-threads "${PAIR_THREADS:-12}"

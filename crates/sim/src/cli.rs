@@ -8,7 +8,7 @@ use crate::picture::{Window, page_of};
 use crate::plan::Without;
 use crate::planted::Planted;
 use crate::report::Report;
-use crate::run::{Kind, Options, find_planted, run, run_seeds};
+use crate::run::{Kind, Options, Search, find_planted, run, run_seeds};
 use crate::shrink::{Shrunk, shrink};
 use crate::step::step;
 use std::io::{self, IsTerminal, Write};
@@ -17,7 +17,7 @@ use std::path::PathBuf;
 /// Every bug, one after the other.
 const ALL: &str = "all";
 
-/// Where bugs are looked for, from the first seed on.
+/// Where bugs are looked for, so far behind the first seed.
 const FIRST_SEEDS: [u64; 3] = [0, 1000, 2000];
 
 /// What was asked for.
@@ -68,18 +68,20 @@ impl Default for Arguments {
     }
 }
 
+impl Arguments {
+    fn search(&self) -> Search {
+        let Arguments { first_seed, seeds: most, hours, threads, .. } = *self;
+        Search { first_seed, most, hours, threads }
+    }
+}
+
 /// Runs what was asked for; whether all was as it should be.
 ///
 /// # Errors
 /// When `out` cannot be written to.
 pub fn sim(arguments: &Arguments, out: &mut dyn Write) -> io::Result<bool> {
     if arguments.planted.as_deref() == Some(ALL) {
-        return table(
-            &FIRST_SEEDS.map(|seed| arguments.first_seed + seed),
-            arguments.seeds,
-            arguments.threads,
-            out,
-        );
+        return table(&FIRST_SEEDS, arguments.search(), out);
     }
     let planted = arguments.planted.as_ref().map(|name| (name.clone(), Planted::named(name)));
     if let Some((name, None)) = &planted {
@@ -192,9 +194,8 @@ fn make_smaller(seed: u64, options: &Options, out: &mut dyn Write) -> io::Result
 }
 
 fn show_planted(name: &str, arguments: &Arguments, out: &mut dyn Write) -> io::Result<bool> {
-    let Arguments { first_seed, seeds, threads, .. } = *arguments;
-    let Some(found) = find_planted(name, first_seed, seeds, threads) else {
-        writeln!(out, "{name}: not found in {seeds} seeds")?;
+    let Some(found) = find_planted(name, arguments.search()) else {
+        writeln!(out, "{name}: not found in {} seeds", arguments.seeds)?;
         return Ok(false);
     };
     write!(out, "{}", found.report)?;

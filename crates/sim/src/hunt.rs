@@ -4,8 +4,9 @@
 //! *Must not know:* what is wrong with a world that has one.
 
 use crate::planted::{BUGS, Bug, Shown};
-use crate::run::{Kind, Options, first_failing};
+use crate::run::{Kind, Search};
 use crate::small::{self, SCRIPTS, places};
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 /// What it took to find a bug.
@@ -17,10 +18,10 @@ pub struct Catch {
     pub after: u64,
 }
 
-/// Looks for a bug where it shows: up to `most` seeds from `first_seed` on, on so many threads, where it shows in runs by chance.
-pub fn hunt(bug: &Bug, first_seed: u64, most: u64, threads: usize) -> Option<Catch> {
+/// Looks for a bug where it shows.
+pub fn hunt(bug: &Bug, search: Search) -> Option<Catch> {
     match bug.shown {
-        Shown::Seeds(kind) => by_chance(bug, kind, first_seed, most, threads),
+        Shown::Seeds(kind) => by_chance(bug, kind, search),
         Shown::Script => {
             let script = SCRIPTS.iter().find(|script| script.bugs.contains(&bug.name))?;
             script.play(bug.planted()).violation.map(|found| Catch { checker: found.checker, after: 1 })
@@ -28,7 +29,7 @@ pub fn hunt(bug: &Bug, first_seed: u64, most: u64, threads: usize) -> Option<Cat
         Shown::Place(name, states) => {
             let place = places().into_iter().find(|place| place.name == name)?;
             let planted = bug.planted();
-            let options = small::Options { states, threads, come_together_every: 0, planted };
+            let options = small::Options { states, threads: search.threads, come_together_every: 0, planted };
             let outcome = small::search(&place, &options).ok()?;
             let after = u64::try_from(outcome.states).unwrap_or(u64::MAX);
             outcome.found.map(|found| Catch { checker: found.violation.checker, after })
@@ -36,35 +37,44 @@ pub fn hunt(bug: &Bug, first_seed: u64, most: u64, threads: usize) -> Option<Cat
     }
 }
 
-fn by_chance(bug: &Bug, kind: Kind, first_seed: u64, most: u64, threads: usize) -> Option<Catch> {
-    let options = Options { kind, planted: Some((bug.name.to_owned(), bug.planted())), ..Options::default() };
-    let (seed, checker) = first_failing(first_seed, most, &options, threads)?;
-    Some(Catch { checker, after: seed - first_seed + 1 })
+fn by_chance(bug: &Bug, kind: Kind, search: Search) -> Option<Catch> {
+    let (seed, checker) = search.first_failing(kind, bug.name, bug.planted())?;
+    Some(Catch { checker, after: seed - search.first_seed + 1 })
 }
 
-/// Writes a line for each bug: which checker finds it, and the median of what it took from each of the first seeds on. Whether
-/// all were found, each by one of its checkers.
+/// All that look at runs and worlds: each must have found something.
+const CHECKERS: [&str; 25] = [
+    "S1", "S2", "S3", "S4", "S5", "S6", "S7", "S8", "S9", "S10", "S11", "S12", "S13", "S14", "S15", "S16",
+    "S17", "L1", "L2", "L3", "L4", "L5", "L6", "L7", "L8",
+];
+
+/// Writes a line for each bug: which checker finds it, and the median of what it took from each of these seeds behind the first on. Whether
+/// all were found, each by one of its checkers, and each checker found something.
 ///
 /// # Errors
 /// When `out` cannot be written to.
-pub fn table(first_seeds: &[u64], most: u64, threads: usize, out: &mut dyn Write) -> io::Result<bool> {
-    let (mut found, mut is_good) = (0, true);
+pub fn table(behind: &[u64], search: Search, out: &mut dyn Write) -> io::Result<bool> {
+    let (mut found, mut is_good, mut medians, mut busy) = (0, true, Vec::new(), BTreeSet::new());
     for bug in BUGS {
         let is_chance = matches!(bug.shown, Shown::Seeds(_));
-        let seeds = if is_chance { first_seeds } else { first_seeds.get(..1).unwrap_or_default() };
-        let catches: Vec<Option<Catch>> =
-            seeds.iter().map(|first| hunt(bug, *first, most, threads)).collect();
+        let behind = if is_chance { behind } else { behind.get(..1).unwrap_or_default() };
+        let catches: Vec<Option<Catch>> = behind
+            .iter()
+            .map(|behind| hunt(bug, Search { first_seed: search.first_seed + behind, ..search }))
+            .collect();
         let mut after: Vec<u64> =
             catches.iter().map(|catch| catch.as_ref().map_or(u64::MAX, |catch| catch.after)).collect();
         after.sort_unstable();
         let mut checkers: Vec<&str> = catches.iter().flatten().map(|catch| catch.checker).collect();
         checkers.sort_unstable();
         checkers.dedup();
+        busy.extend(checkers.iter().copied());
         let is_found = !after.is_empty() && !after.contains(&u64::MAX);
         let is_known = checkers.iter().all(|checker| bug.checkers.contains(checker));
         is_good &= is_found && is_known;
         found += u64::from(is_found);
         let median = after.get(after.len() / 2).copied().unwrap_or(u64::MAX);
+        medians.extend(is_chance.then_some(median));
         let where_ = place_of(bug);
         let took = match bug.shown {
             _ if !is_found => "NOT FOUND".to_owned(),
@@ -75,8 +85,18 @@ pub fn table(first_seeds: &[u64], most: u64, threads: usize, out: &mut dyn Write
         let other = if is_known { "" } else { "  (NOT ONE OF ITS CHECKERS)" };
         writeln!(out, "{:<28} {:<8} {took:>12}  {where_}{other}", bug.name, checkers.join(" "))?;
     }
-    writeln!(out, "{found} of {} bugs were found", BUGS.len())?;
-    Ok(is_good)
+    medians.sort_unstable();
+    let median = medians.get(medians.len() / 2).copied().unwrap_or(u64::MAX);
+    writeln!(
+        out,
+        "{found} of {} bugs were found; in runs by chance after {median} seeds (median)",
+        BUGS.len()
+    )?;
+    let idle: Vec<&str> = CHECKERS.iter().copied().filter(|checker| !busy.contains(checker)).collect();
+    if !idle.is_empty() {
+        writeln!(out, "checkers that found nothing, and so prove nothing: {}", idle.join(" "))?;
+    }
+    Ok(is_good && idle.is_empty())
 }
 
 fn place_of(bug: &Bug) -> String {

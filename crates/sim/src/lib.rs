@@ -41,6 +41,6 @@ pub use hunt::{Catch, hunt, table};
 pub use plan::{Befallen, Without};
 pub use planted::{BUGS, Bug, Planted, Shown};
 pub use report::{Report, Summary, moment};
-pub use run::{Found, Kind, Options, find_planted, run, run_seeds};
+pub use run::{Found, Kind, Options, Search, find_planted, run, run_seeds};
 pub use shrink::{Shrunk, Size, shrink};
 pub use step::step;

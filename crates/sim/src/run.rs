@@ -304,30 +304,56 @@ pub struct Found {
     pub report: Report,
 }
 
-/// Puts the bug of this name in, and runs up to `most` seeds from `first_seed` on, on so many threads, until a checker finds it.
-/// `None` when none does, or when there is no bug of this name.
-pub fn find_planted(name: &str, first_seed: u64, most: u64, threads: usize) -> Option<Found> {
-    let planted = Some((name.to_owned(), Planted::named(name)?));
-    let kind = Planted::kind(name);
-    let options = Options { kind, planted, ..Options::default() };
-    let (seed, _) = first_failing(first_seed, most, &options, threads)?;
-    Some(Found { seeds: seed - first_seed + 1, report: run(seed, &Options { traced: true, ..options }) })
+/// Where a bug is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Search {
+    /// The first seed.
+    pub first_seed: u64,
+    /// How many seeds are run at most.
+    pub most: u64,
+    /// See [`Options::hours`].
+    pub hours: Option<u32>,
+    /// On how many threads; the result is the same for any number.
+    pub threads: usize,
 }
 
-/// The first seed in which something is violated, and the checker that found it.
-pub(crate) fn first_failing(
-    first_seed: u64,
-    most: u64,
-    options: &Options,
-    threads: usize,
-) -> Option<(u64, &'static str)> {
-    let mut failing = Vec::new();
-    let seeds = first_seed..first_seed.saturating_add(most);
-    each_seed(seeds, threads, &|seed| (seed, run(seed, options).violation), &mut |(seed, violation)| {
-        failing.extend(violation.map(|violation| (seed, violation.checker)));
-        failing.is_empty()
-    });
-    failing.into_iter().min()
+impl Search {
+    /// Up to `most` seeds from `first_seed` on, each as long as it draws, on one thread.
+    pub fn of(first_seed: u64, most: u64) -> Search {
+        Search { first_seed, most, hours: None, threads: 1 }
+    }
+
+    /// The first seed in which something is violated with this bug, and the checker that found it.
+    pub(crate) fn first_failing(
+        self,
+        kind: Kind,
+        name: &str,
+        planted: Planted,
+    ) -> Option<(u64, &'static str)> {
+        let options = self.options(kind, name, planted);
+        let mut failing = Vec::new();
+        let seeds = self.first_seed..self.first_seed.saturating_add(self.most);
+        let make = |seed| (seed, run(seed, &options).violation);
+        each_seed(seeds, self.threads, &make, &mut |(seed, violation)| {
+            failing.extend(violation.map(|violation| (seed, violation.checker)));
+            failing.is_empty()
+        });
+        failing.into_iter().min()
+    }
+
+    fn options(self, kind: Kind, name: &str, planted: Planted) -> Options {
+        let hours = self.hours.filter(|_| kind == Kind::Pair);
+        Options { kind, hours, planted: Some((name.to_owned(), planted)), ..Options::default() }
+    }
+}
+
+/// Puts the bug of this name in, and runs seeds until a checker finds it. `None` when none does, or when there is no bug of this
+/// name.
+pub fn find_planted(name: &str, search: Search) -> Option<Found> {
+    let (planted, kind) = (Planted::named(name)?, Planted::kind(name));
+    let (seed, _) = search.first_failing(kind, name, planted)?;
+    let traced = Options { traced: true, ..search.options(kind, name, planted) };
+    Some(Found { seeds: seed - search.first_seed + 1, report: run(seed, &traced) })
 }
 
 #[cfg(test)]
@@ -357,8 +383,9 @@ mod tests {
         let (one, four) = (of(1), of(4));
         assert_eq!(one, four);
         assert_eq!((one.failures.len(), one.failures[0].seed), (KEPT, one.failed_seeds[0]));
-        let first = |threads| first_failing(1, 12, &options, threads);
-        assert_eq!((first(1), first(3)), (Some((one.failed_seeds[0], "L4")), first(1)));
+        let find = |threads| find_planted("ignore-renewals", Search { threads, ..Search::of(1, 12) });
+        assert_eq!(find(1), find(3));
+        assert_eq!(find(1).map(|found| found.report.seed), Some(one.failed_seeds[0]));
     }
 
     #[test]

@@ -180,6 +180,14 @@ impl Server {
         }
     }
 
+    /// It lives for days: what is rare in an hour need not be so in a day.
+    pub(crate) fn settle(&mut self) {
+        // After hours of standing still there may be hundreds of connections.
+        self.takes_at_once = 32;
+        self.is_brief = true;
+        self.store_options.snapshot_at_least *= 5;
+    }
+
     pub(crate) fn is_serving(&self) -> bool {
         self.process.as_ref().is_some_and(|process| process.clock.is_some() && !process.stopping)
     }

@@ -119,8 +119,7 @@ impl World {
             server.look_every = (self.scene.pace / 30).clamp(20_000, 300_000);
             server.late_network_time = self.faults.late_network_time;
             if self.scene.are_days {
-                // After hours of standing still there may be hundreds of connections.
-                (server.takes_at_once, server.is_brief) = (32, true);
+                server.settle();
             }
             if let (1, Some(terms)) = (number, self.scene.terms) {
                 server.machine.skew = terms.skew;

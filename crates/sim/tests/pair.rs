@@ -1,9 +1,14 @@
 //! Pairs of servers in worlds that fail: what must hold does.
 
-use sim::{Kind, Options, run, run_seeds};
+use sim::{Kind, Options, Planted, run, run_seeds};
 
 fn pairs() -> Options {
     Options { kind: Kind::Pair, ..Options::default() }
+}
+
+/// Pairs that are troubled for three days.
+fn days() -> Options {
+    Options { hours: Some(72), ..pairs() }
 }
 
 /// Seeds that once failed.
@@ -15,8 +20,29 @@ const ONCE_FAILED: [u64; 48] = [
 
 #[test]
 fn nothing_is_violated_in_pairs() {
-    let summary = run_seeds(1, 60, &pairs(), 1, &mut |_| {});
+    let summary = run_seeds(1, 20, &pairs(), 1, &mut |_| {});
     assert_eq!(summary.failed, 0, "{summary}");
+}
+
+/// The stage `simulation` has two thousand of them.
+#[test]
+fn nothing_is_violated_in_days() {
+    let summary = run_seeds(1, 8, &days(), 1, &mut |_| {});
+    assert_eq!(summary.failed, 0, "{summary}");
+    assert_eq!(summary.troubled_millis, 8 * 72 * 3_600_000);
+    assert!(summary.virtual_millis > summary.troubled_millis && summary.troubles > 800, "{summary}");
+    assert!(summary.to_string().contains("576 of them with all that fails"), "{summary}");
+}
+
+#[test]
+fn a_run_of_days_that_fails_names_its_length() {
+    let planted =
+        Some(("potential-is-end".to_owned(), Planted::named("potential-is-end").unwrap_or_default()));
+    let summary = run_seeds(1, 3, &Options { planted, ..days() }, 1, &mut |_| {});
+    assert!(summary.failed > 0, "{summary}");
+    let seed = summary.failed_seeds[0];
+    let again = format!("again: tandem sim --pair --hours 72 --replay {seed} --planted potential-is-end");
+    assert!(summary.to_string().contains(&again), "{summary}");
 }
 
 #[test]
@@ -30,4 +56,6 @@ fn what_once_failed_does_not() {
 #[test]
 fn the_same_seed_is_the_same_run() {
     assert_eq!(run(3, &pairs()), run(3, &pairs()));
+    assert_eq!(run(3, &days()), run(3, &days()));
+    assert_ne!(run(3, &pairs()).digest, run(3, &days()).digest);
 }

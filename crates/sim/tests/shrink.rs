@@ -2,11 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a broken test may stop")]
 
-use sim::{Options, Planted, Shrunk, find_planted, run, shrink};
+use sim::{Options, Planted, Search, Shrunk, find_planted, run, shrink};
 
 /// The first run in which this bug is found, made smaller; with the options that it was made with.
 fn small(name: &str) -> (Shrunk, Options) {
-    let found = find_planted(name, 1, 300, 1).unwrap_or_else(|| panic!("{name} was not found"));
+    let found = find_planted(name, Search::of(1, 300)).unwrap_or_else(|| panic!("{name} was not found"));
     let planted = Some((name.to_owned(), Planted::named(name).unwrap()));
     let options = Options { kind: Planted::kind(name), planted, ..Options::default() };
     let shrunk = shrink(found.report.seed, &options, &mut |_, _| {}).unwrap();

@@ -344,7 +344,7 @@ pub(crate) struct SimArguments {
     pub(crate) pair: bool,
     /// In each run everything may fail for so many hours, and leases and MCLT are as long as people have them, from minutes to a
     /// day [default: each draws some hours, with leases of minutes]
-    #[arg(long, value_name = "N", requires = "pair", conflicts_with = "planted", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, value_name = "N", requires = "pair", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) hours: Option<u32>,
     /// A small world without chance: all that can happen in it, the shortest first
     #[arg(long, conflicts_with_all = ["single", "pair", "seeds", "first_seed", "replay"])]
