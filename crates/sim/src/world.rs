@@ -24,6 +24,7 @@ use crate::report::{brief, contents, name_of};
 use crate::run::{Kind, Options};
 use crate::scene::{Scene, server_address};
 use crate::server::Server;
+use crate::server::dhcpd::{Dhcpd, Habits};
 use dhcp::Message;
 use engine::config::Config;
 use engine::{Destination, LeaseView};
@@ -73,6 +74,11 @@ impl World {
                 let faults = Faults::draw_pair(&mut random, &scene);
                 (scene, faults)
             }
+            Kind::Dhcpd => {
+                let scene = Scene::draw_beside_dhcpd(&mut random, seed);
+                let faults = Faults::draw_beside_dhcpd(&mut random, &scene);
+                (scene, faults)
+            }
         };
         leave_out(plan.without(), &mut scene, &mut faults);
         let network = Network::new(scene.servers.len(), faults.weather, random.split());
@@ -99,7 +105,7 @@ impl World {
             world.outside.schedule(wait, Event::PairTrouble);
         }
         let planted = options.planted.as_ref().map(|(_, planted)| *planted).unwrap_or_default();
-        world.add_servers(planted);
+        world.add_servers(planted, options.habits);
         for (person, link) in world.scene.clients.clone() {
             let person = Person { declines: world.faults.declines, wishes: world.faults.wishes, ..person };
             world.add_client(person, link);
@@ -107,7 +113,7 @@ impl World {
         world
     }
 
-    fn add_servers(&mut self, planted: Planted) {
+    fn add_servers(&mut self, planted: Planted, habits: Habits) {
         for (number, parts) in self.scene.servers.iter().enumerate() {
             // The scene draws configurations without faults.
             let Ok(config) = Config::check(parts) else { continue };
@@ -117,6 +123,9 @@ impl World {
             server.late_network_time = self.faults.late_network_time;
             if let (1, Some(terms)) = (number, self.scene.terms) {
                 server.machine.skew = terms.skew;
+            }
+            if let (true, Some(terms)) = (self.scene.dhcpd == Some(number), self.scene.terms) {
+                server.become_dhcpd(Dhcpd::new(number, parts, terms, habits));
             }
             self.outside.schedule(0, Event::Start { server: number, incarnation: 0 });
             self.servers.push(server);

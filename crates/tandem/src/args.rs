@@ -311,6 +311,12 @@ pub(crate) struct SimArguments {
     /// Only worlds of a pair
     #[arg(long)]
     pub(crate) pair: bool,
+    /// Worlds of a Tandem beside a dhcpd
+    #[arg(long, conflicts_with_all = ["single", "pair"])]
+    pub(crate) dhcpd: bool,
+    /// A dhcpd without these habits: takes-ends, waits-less, and others that `crates/sim/src/server/dhcpd.rs` lists
+    #[arg(long, value_name = "HABIT,...", requires = "dhcpd", value_delimiter = ',', value_parser = habit)]
+    pub(crate) without_habits: Vec<sim::Habit>,
     /// A small world without chance: all that can happen in it, the shortest first
     #[arg(long, conflicts_with_all = ["single", "pair", "seeds", "first_seed", "replay"])]
     pub(crate) small: bool,
@@ -323,6 +329,11 @@ pub(crate) struct SimArguments {
     /// Make these moves of the small world alone, and show all that happens
     #[arg(long, value_name = "MOVES", requires = "small", conflicts_with = "states")]
     pub(crate) moves: Option<String>,
+}
+
+fn habit(text: &str) -> Result<sim::Habit, String> {
+    let names = || sim::Habit::ALL.map(sim::Habit::name).join(", ");
+    sim::Habit::named(text).ok_or_else(|| format!("a dhcpd has these habits: {}", names()))
 }
 
 #[cfg(test)]
