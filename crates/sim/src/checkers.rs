@@ -226,8 +226,8 @@ impl Checkers {
     /// What a dhcpd has broken is counted by its habit, and no violation.
     fn excuse(&mut self, address: Ipv4Addr, verdict: Result<(), String>) -> Result<(), String> {
         let now = self.now;
-        let broken = self.broken.get(&address).into_iter().flatten();
-        match broken.filter(|(until, _)| *until >= now).last() {
+        let mut broken = self.broken.get(&address).into_iter().flatten();
+        match broken.rfind(|(until, _)| *until >= now) {
             Some((_, habit)) if verdict.is_err() => {
                 *self.excused.entry(*habit).or_default() += 1;
                 Ok(())
