@@ -30,6 +30,10 @@ pub struct Planted {
     pub short_wait: bool,
     /// Updates that cross are judged as if they did not (trap T22).
     pub updates_cross: bool,
+    /// An update that crosses is refused by the primary, also where a dhcpd keeps it (trap T22).
+    pub refuses_the_better: bool,
+    /// A dhcpd is told of ends before it was asked for what it has.
+    pub tells_at_once: bool,
     /// A lease that is over displaces one that is not (trap T23).
     pub stale_active_wins: bool,
     /// What was under way when a connection broke counts as acknowledged (trap T9, L2).

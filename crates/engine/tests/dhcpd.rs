@@ -8,7 +8,7 @@ mod link;
 use common::{INTERFACE, START, ip, seconds};
 use engine::clock::{BootId, ClockStamp};
 use engine::config::{Config, Parts};
-use engine::{Batch, Engine, Input, Interface, Link, LinkId, Outbox, Position, ToPartner};
+use engine::{Batch, Engine, Input, Interface, LeaseFilter, Link, LinkId, Outbox, Position, ToPartner};
 use failover::balance::HashBucketAssignment;
 use failover::binding::BindingStatus;
 use failover::dialect::Dialect;
@@ -494,4 +494,17 @@ fn an_end_that_it_overwrote_with_ours_is_the_later_one() {
     assert_eq!(ends, [Some(WireTime(start + 6000))], "{told:?}");
     talk.say(None, update(4, 6400, 9000));
     assert_eq!(talk.acknowledge(), [], "extended beyond that: its word is whole again");
+}
+
+/// It sends client-last-transaction-time in each update. Of nobody nothing was heard: what is in memory is what is recorded.
+#[test]
+fn the_time_of_an_update_about_nobody_is_not_kept() {
+    let mut talk = Talk::normal(10);
+    let address = Ipv4Addr::new(10, 0, 0, 28);
+    let mut update = BindingUpdate::new(address, BindingStatus::Free);
+    update.client_last_transaction_time = Some(talk.now.to_wire());
+    talk.say(None, Message::BndUpd(vec![update].into()));
+    let filter = LeaseFilter { from: Some(address), unused: true, ..LeaseFilter::default() };
+    let view = talk.engine.leases(&filter, 1).0.remove(0);
+    assert_eq!((view.address, view.client_last_transaction_time), (address, Time::ZERO));
 }

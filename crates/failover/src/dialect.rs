@@ -291,6 +291,19 @@ impl Dialect {
         !matches!(self, Dialect::Dhcpd)
     }
 
+    /// Whether the partner, of two updates of one address that cross, keeps the better one, and never tells its own again when that was
+    /// refused. dhcpd does: ACTIVE before others, then who heard the client later, then the primary's (part 6 of the catalogue). A
+    /// primary that refused its ACTIVE whatever it says (trap T22) would not hear of a lease that the client has.
+    pub const fn keeps_the_better_of_two(self) -> bool {
+        matches!(self, Dialect::Dhcpd)
+    }
+
+    /// Whether a partner bears to be told a state before it has told its own on a connection; `own` is our role. A dhcpd that was stopped
+    /// in CONFLICT-DONE, as primary, starts in it, and ends when it is told that communications were interrupted.
+    pub const fn bears_to_hear_first(self, own: Role) -> bool {
+        !matches!((self, own), (Dialect::Dhcpd, Role::Secondary))
+    }
+
     /// Whether what ends a lease is dated: client-last-transaction-time counts a release, and start-time-of-state is when the
     /// status began (F07-12.24-01, Q34). dhcpd leaves both as they were when the lease was last extended; the moment of a release is
     /// in lease-expiration-time alone (`tests/captures/release-by-primary.pcap`).

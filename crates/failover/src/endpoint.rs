@@ -353,9 +353,12 @@ impl Endpoint {
         else {
             return;
         };
-        let bearable = link
-            .partner
-            .is_none_or(|partner| self.settings.dialect.may_announce(self.stored.state, partner.state));
+        let dialect = self.settings.dialect;
+        if link.partner.is_none() && !dialect.bears_to_hear_first(self.settings.role) {
+            return;
+        }
+        let bearable =
+            link.partner.is_none_or(|partner| dialect.may_announce(self.stored.state, partner.state));
         if !bearable {
             link.closing = true;
             out.push(Action::Disconnect(RejectionKind::NotForThisPartner));
@@ -483,7 +486,9 @@ impl Endpoint {
         // After an entry the partner's state is looked at again where that state waits for one that was told before: no
         // other may take a STATE for news that is not (trap T24).
         for _ in 0..4 {
-            let Some(partner) = self.partner().copied() else { return };
+            // One that is not told our state any more leads to none: what is recorded comes in the order in which it was so.
+            let stands = self.link.as_ref().is_some_and(|link| !link.closing);
+            let Some(partner) = self.partner().copied().filter(|_| stands) else { return };
             match on_partner(self.state, &partner, &self.situation()) {
                 Next::Stay => return,
                 Next::Request => return self.ask_for_updates(now, out),

@@ -5,6 +5,8 @@
 //! *May know:* what clients hold by their own clocks, messages that reached a server or left one, bytes that reached a disk.
 //! *Must not know:* anything of the engine's insides. Records are read by a reader of its own.
 //!
+//! Beside a dhcpd there is D1: a Tandem says nothing that stops a dhcpd, and tells no end of a lease to one that it has not asked.
+//!
 //! There is one for each of S1 to S17 and L1 to L8; `tests/planted.rs` has seen each of them fire. What they cannot see:
 //!
 //! - S9: which of the two answers a client in NORMAL. By what is heard from outside either may: a client that has waited is anybody's.
@@ -50,6 +52,7 @@ use crate::client::{How, Why};
 use crate::clock::Moment;
 use crate::count::Counts;
 use crate::scene::Scene;
+use crate::server::dhcpd::Habit;
 use dhcp::{ClientIdentity, Message, MessageType};
 use engine::{Batch, LeaseView, LinkId};
 use failover::endpoint::Command;
@@ -169,6 +172,9 @@ pub(crate) struct Checkers {
     is_lax: bool,
     order: u64,
     now: Moment,
+    /// One of the two is a dhcpd: by which of its habits two clients may have an address, until when; and how often they had.
+    broken: BTreeMap<Ipv4Addr, Vec<(Moment, Habit)>>,
+    excused: BTreeMap<Habit, u64>,
 }
 
 impl Checkers {
@@ -192,14 +198,60 @@ impl Checkers {
             is_lax: scene.terms.is_some_and(|terms| terms.wrong_operator),
             order: 0,
             now: 0,
+            broken: BTreeMap::new(),
+            excused: BTreeMap::new(),
         }
     }
 
     /// Notes what a checker says.
     pub(crate) fn judge(&mut self, checker: &'static str, verdict: Result<(), String>) {
+        // How long a lease becomes is not Tandem's alone to keep: a dhcpd puts a shorter end in place of a longer one.
+        let beside = self.ledger.as_ref().is_some_and(|ledger| ledger.beside_dhcpd);
+        if beside && checker == "L6" {
+            return;
+        }
         let forgiven = self.is_lax && matches!(checker, "S1" | "S2" | "S3" | "S6" | "S13" | "L4");
         if let (Err(text), None, false) = (verdict, &self.violation, forgiven) {
             self.violation = Some(Violation { checker, at: self.now, text });
+        }
+    }
+
+    /// A dhcpd did something by which two clients may have this address until then.
+    pub(crate) fn broke(&mut self, address: Ipv4Addr, until: Moment, habit: Habit) {
+        let broken = self.broken.entry(address).or_default();
+        broken.retain(|(until, _)| *until >= self.now);
+        broken.push((until, habit));
+    }
+
+    /// What a dhcpd has broken is counted by its habit, and no violation.
+    fn excuse(&mut self, address: Ipv4Addr, verdict: Result<(), String>) -> Result<(), String> {
+        let now = self.now;
+        let mut broken = self.broken.get(&address).into_iter().flatten();
+        match broken.rfind(|(until, _)| *until >= now) {
+            Some((_, habit)) if verdict.is_err() => {
+                *self.excused.entry(*habit).or_default() += 1;
+                Ok(())
+            }
+            _ => verdict,
+        }
+    }
+
+    /// How often two clients had one address by a habit of a dhcpd.
+    pub(crate) fn excused(&self) -> impl Iterator<Item = (Habit, u64)> {
+        self.excused.iter().map(|(habit, count)| (*habit, *count))
+    }
+
+    /// What the clock of a server shows that is a dhcpd.
+    pub(crate) fn clock_of(&mut self, at: At) {
+        if let Some(ledger) = &mut self.ledger {
+            ledger.sees(at);
+        }
+    }
+
+    /// So many BNDUPDs a dhcpd takes at once.
+    pub(crate) fn window_of(&mut self, link: LinkId, server: usize, window: u32) {
+        if let Some(ledger) = &mut self.ledger {
+            ledger.windows.insert((link, server), window);
         }
     }
 
@@ -218,6 +270,7 @@ impl Checkers {
     ) {
         let void = self.dealings.is_void(address, identity, how != How::StillIts);
         let verdict = self.s1.holds(self.now, client, identity, address, until, void);
+        let verdict = self.excuse(address, verdict);
         self.judge("S1", verdict);
     }
 
@@ -225,6 +278,7 @@ impl Checkers {
     pub(crate) fn lets_go(&mut self, client: u8, address: Ipv4Addr, why: Why, bound_to_stay: bool) {
         let held_until = self.s1.lets_go(client, address);
         let verdict = self.l4.lets_go(self.now, client, address, why, held_until, bound_to_stay);
+        let verdict = self.excuse(address, verdict);
         self.judge("L4", verdict);
     }
 
@@ -264,6 +318,7 @@ impl Checkers {
     pub(crate) fn left(&mut self, at: At, reply: &Message<'_>, stable: bool) {
         let Ok(identity) = ClientIdentity::from_message(reply) else { return };
         let verdict = self.s3[at.server].left(at, reply, &identity, stable, &self.s1, &self.dealings);
+        let verdict = self.excuse(reply.yiaddr(), verdict);
         self.judge("S3", verdict);
         let verdict = self.s17[at.server].left(at, reply, &identity);
         self.judge("S17", verdict);

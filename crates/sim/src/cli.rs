@@ -9,6 +9,7 @@ use crate::plan::Without;
 use crate::planted::Planted;
 use crate::report::Report;
 use crate::run::{Kind, Options, Search, find_planted, run, run_seeds};
+use crate::server::dhcpd::Habits;
 use crate::shrink::{Shrunk, shrink};
 use crate::step::step;
 use std::io::{self, IsTerminal, Write};
@@ -23,7 +24,7 @@ const FIRST_SEEDS: [u64; 3] = [0, 1000, 2000];
 /// What was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Arguments {
-    /// One server, or a pair; `None` for both, one after the other.
+    /// One server, a pair, or one beside a dhcpd; `None` for the first two, one after the other.
     pub kind: Option<Kind>,
     /// For how many hours everything may fail in each run of a pair; each draws it without.
     pub hours: Option<u32>,
@@ -41,6 +42,8 @@ pub struct Arguments {
     pub shrink: Option<u64>,
     /// Go through the run that is replayed event by event, as standard input says.
     pub step: bool,
+    /// What a dhcpd does otherwise than the drafts want it.
+    pub habits: Habits,
     /// Leave this out of the run that is replayed.
     pub without: Without,
     /// Write the run that is replayed as a page into this file.
@@ -61,6 +64,7 @@ impl Default for Arguments {
             planted: None,
             shrink: None,
             step: false,
+            habits: Habits::ALL,
             without: Without::default(),
             html: None,
             window: Window::default(),
@@ -98,8 +102,8 @@ pub fn sim(arguments: &Arguments, out: &mut dyn Write) -> io::Result<bool> {
             None => arguments.kind.unwrap_or_default(),
         };
         let without = arguments.without.clone();
-        let hours = arguments.hours;
-        let options = Options { kind, hours, planted, traced: true, without, ..Options::default() };
+        let (hours, habits) = (arguments.hours, arguments.habits);
+        let options = Options { kind, hours, planted, habits, traced: true, without, ..Options::default() };
         if arguments.shrink.is_some() {
             return make_smaller(seed, &options, out);
         }
@@ -109,8 +113,10 @@ pub fn sim(arguments: &Arguments, out: &mut dyn Write) -> io::Result<bool> {
         return show_planted(&name, arguments, out);
     }
     let mut is_good = true;
-    for kind in [Kind::Single, Kind::Pair] {
-        if arguments.kind.is_none_or(|wanted| wanted == kind) {
+    for kind in [Kind::Single, Kind::Pair, Kind::Dhcpd] {
+        // A partner of another make is asked for by name.
+        let is_usual = kind != Kind::Dhcpd;
+        if arguments.kind.map_or(is_usual, |wanted| wanted == kind) {
             is_good &= run_all(kind, arguments, out)?;
         }
     }
@@ -119,7 +125,7 @@ pub fn sim(arguments: &Arguments, out: &mut dyn Write) -> io::Result<bool> {
 
 fn run_all(kind: Kind, arguments: &Arguments, out: &mut dyn Write) -> io::Result<bool> {
     let terminal = io::stderr().is_terminal();
-    let options = Options { kind, hours: arguments.hours, ..Options::default() };
+    let options = Options { kind, hours: arguments.hours, habits: arguments.habits, ..Options::default() };
     let Arguments { first_seed, seeds, threads, .. } = *arguments;
     let summary = run_seeds(first_seed, seeds, &options, threads, &mut |done| {
         if terminal && (done.is_multiple_of(10) || done == arguments.seeds) {

@@ -4,6 +4,7 @@
 //! *Must not know:* what is right or wrong.
 
 use crate::run::Kind;
+use crate::server::dhcpd::Habit;
 use failover::binding::BindingStatus;
 use failover::message::MessageType;
 use failover::state::FailoverState;
@@ -178,10 +179,32 @@ counts! {
     LeftAlone => "left alone for ever",
     /// Pairs that were in NORMAL again after all that happened.
     NormalAtLast => "pairs in NORMAL at the end",
+    /// DHCPACKs that a dhcpd sent.
+    DhcpdLeases => "leases by a dhcpd",
+    /// Messages of clients of which a dhcpd wrote something down.
+    DhcpdRecords => "changes by a dhcpd",
 }
 
 /// What a pair does not have: a machine in it is believed only when its clock is, storms are for one server.
-const NOT_IN_A_PAIR: [Count; 2] = [Count::Storms, Count::SlowSyncs];
+const NOT_IN_A_PAIR: [Count; 4] = [Count::Storms, Count::SlowSyncs, Count::DhcpdLeases, Count::DhcpdRecords];
+
+/// What a world with a dhcpd must have seen.
+const BESIDE_DHCPD: [Count; 14] = [
+    Count::Grants,
+    Count::Renewals,
+    Count::Rebinds,
+    Count::Expiries,
+    Count::Kills,
+    Count::PowerCuts,
+    Count::PartnerConnections,
+    Count::PartnerCuts,
+    Count::PartnerResets,
+    Count::PartnerDowns,
+    Count::LostDisks,
+    Count::NormalAtLast,
+    Count::DhcpdLeases,
+    Count::DhcpdRecords,
+];
 
 /// What only pairs have that are troubled for days.
 const OF_DAYS: [Count; 3] = [Count::LongPauses, Count::WrongTimes, Count::SkewChanges];
@@ -196,6 +219,8 @@ pub struct Counts {
     cells: BTreeMap<(BindingStatus, BindingStatus), [u64; 2]>,
     /// Messages sent to partners.
     messages: BTreeMap<MessageType, u64>,
+    /// How often two clients had one address by a habit of a dhcpd.
+    excused: BTreeMap<Habit, u64>,
 }
 
 impl Default for Counts {
@@ -205,6 +230,7 @@ impl Default for Counts {
             edges: BTreeMap::new(),
             cells: BTreeMap::new(),
             messages: BTreeMap::new(),
+            excused: BTreeMap::new(),
         }
     }
 }
@@ -220,13 +246,14 @@ impl Counts {
         let in_scope = move |count: &Count| match kind {
             Kind::Single => (*count as usize) < Count::PartnerConnections as usize,
             Kind::Pair => !NOT_IN_A_PAIR.contains(count) && (days || !OF_DAYS.contains(count)),
+            Kind::Dhcpd => BESIDE_DHCPD.contains(count),
         };
         let plain = Count::ALL.iter().zip(self.numbers).filter(move |(count, _)| in_scope(count));
         let plain = plain.map(|(count, number)| (count.name().to_owned(), number));
         let pair = kind == Kind::Pair;
         let messages = MessageType::ALL
             .iter()
-            .filter(move |_| pair)
+            .filter(move |_| pair || kind == Kind::Dhcpd)
             .map(|message| (format!("sent {message}"), self.messages.get(message).copied().unwrap_or(0)));
         let edges = self.edges.keys().chain(&REQUIRED_EDGES).collect::<BTreeSet<_>>();
         let edges = edges
@@ -241,6 +268,17 @@ impl Counts {
             (format!("{} x {}", cell.0, cell.1), refused + accepted)
         });
         plain.chain(messages).chain(edges).chain(cells)
+    }
+
+    /// How often two clients had one address by each habit of a dhcpd.
+    pub fn excused(&self) -> impl Iterator<Item = (Habit, u64)> {
+        self.excused.iter().map(|(habit, count)| (*habit, *count))
+    }
+
+    pub(crate) fn excuse(&mut self, excused: impl Iterator<Item = (Habit, u64)>) {
+        for (habit, count) in excused {
+            *self.excused.entry(habit).or_default() += count;
+        }
     }
 
     /// What never happened: over many seeds nothing may be left here.
@@ -274,6 +312,7 @@ impl Counts {
         for (sum, number) in self.numbers.iter_mut().zip(other.numbers) {
             *sum += number;
         }
+        self.excuse(other.excused());
         for (edge, number) in &other.edges {
             *self.edges.entry(*edge).or_default() += number;
         }

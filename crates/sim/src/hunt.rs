@@ -103,6 +103,7 @@ fn place_of(bug: &Bug) -> String {
     match bug.shown {
         Shown::Seeds(Kind::Single) => "single servers".to_owned(),
         Shown::Seeds(Kind::Pair) => "pairs".to_owned(),
+        Shown::Seeds(Kind::Dhcpd) => "beside a dhcpd".to_owned(),
         Shown::Script => {
             let script = SCRIPTS.iter().find(|script| script.bugs.contains(&bug.name));
             script.map_or_else(String::new, |script| format!("script {}", script.name))

@@ -8,6 +8,7 @@
 //! halves. In the first anything may fail, and what must never happen is looked for at every step (S1, S3, S15, S16, S17). Then
 //! faults stop, and what must happen has to (L4, L5).
 
+mod beside;
 mod checkers;
 pub mod cli;
 mod client;
@@ -42,5 +43,6 @@ pub use plan::{Befallen, Without};
 pub use planted::{BUGS, Bug, Planted, Shown};
 pub use report::{Report, Summary, moment};
 pub use run::{Found, Kind, Options, Search, find_planted, run, run_seeds};
+pub use server::dhcpd::{Habit, Habits};
 pub use shrink::{Shrunk, Size, shrink};
 pub use step::step;

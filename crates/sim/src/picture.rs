@@ -72,7 +72,11 @@ struct Chapter {
 
 /// The page of a report that has its history.
 pub fn page_of(report: &Report, window: Window) -> String {
-    let kind = if report.kind == Kind::Pair { "a pair of servers" } else { "servers without a partner" };
+    let kind = match report.kind {
+        Kind::Single => "servers without a partner",
+        Kind::Pair => "a pair of servers",
+        Kind::Dhcpd => "a server and a dhcpd",
+    };
     let mut counts = vec![
         ("steps".to_owned(), report.steps.to_string()),
         ("troubles".to_owned(), report.befallen.len().to_string()),

@@ -47,6 +47,7 @@ const fn bug(name: &'static str, shown: Shown, checkers: &'static [&'static str]
 
 const SINGLE: Shown = Shown::Seeds(Kind::Single);
 const PAIR: Shown = Shown::Seeds(Kind::Pair);
+const BESIDE_DHCPD: Shown = Shown::Seeds(Kind::Dhcpd);
 
 /// All bugs.
 pub const BUGS: &[Bug] = &[
@@ -163,6 +164,10 @@ pub const BUGS: &[Bug] = &[
         planted.engine.conflict_with_who_forgot = true;
     }),
     bug("who-forgot-vouches", Shown::Script, &["S5"], |planted| planted.engine.who_forgot_vouches = true),
+    bug("refuses-the-better", BESIDE_DHCPD, &["S1", "S3"], |planted| {
+        planted.engine.refuses_the_better = true;
+    }),
+    bug("tells-at-once", BESIDE_DHCPD, &["D1"], |planted| planted.engine.tells_at_once = true),
     bug("leased-since-at-once", Shown::Script, &["S6"], |planted| planted.engine.leased_since_at_once = true),
 ];
 
@@ -194,6 +199,9 @@ impl Planted {
     /// In which worlds the bug with this name shows.
     pub fn kind(name: &str) -> Kind {
         let shown = Bug::named(name).map(|bug| bug.shown);
-        if shown == Some(SINGLE) { Kind::Single } else { Kind::Pair }
+        match shown {
+            Some(Shown::Seeds(kind)) => kind,
+            _ => Kind::Pair,
+        }
     }
 }

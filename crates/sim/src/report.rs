@@ -8,6 +8,7 @@ use crate::count::Counts;
 use crate::history::Happening;
 use crate::plan::{Befallen, Without};
 use crate::run::Kind;
+use crate::server::dhcpd::{Habit, Habits};
 use dhcp::{ClientIdentity, Message};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -120,6 +121,8 @@ pub struct Report {
     pub history: Vec<Happening>,
     /// What went wrong on purpose, in this order.
     pub befallen: Vec<Befallen>,
+    /// What a dhcpd did otherwise than the drafts want it.
+    pub habits: Habits,
     /// The bug that was put in on purpose.
     pub planted: Option<String>,
     /// What was left out.
@@ -146,10 +149,21 @@ impl Report {
     }
 
     fn command_to(&self, what: &str) -> String {
-        let kind = if self.kind == Kind::Pair { "--pair" } else { "--single" };
+        let kind = match self.kind {
+            Kind::Single => "--single",
+            Kind::Pair => "--pair",
+            Kind::Dhcpd => "--dhcpd",
+        };
         let hours = self.hours.map_or_else(String::new, |hours| format!(" --hours {hours}"));
         let planted = self.planted.as_ref().map_or_else(String::new, |name| format!(" --planted {name}"));
-        format!("tandem sim {kind}{hours} {what} {}{planted}", self.seed)
+        let missing: Vec<&str> =
+            Habit::ALL.into_iter().filter(|habit| !self.habits.has(*habit)).map(Habit::name).collect();
+        let habits = if missing.is_empty() {
+            String::new()
+        } else {
+            format!(" --without-habits {}", missing.join(","))
+        };
+        format!("tandem sim {kind}{hours} {what} {}{planted}{habits}", self.seed)
     }
 }
 
@@ -233,13 +247,21 @@ impl fmt::Display for Summary {
         for (name, number) in self.counts.iter(self.kind, self.hours.is_some()) {
             writeln!(f, "{number:>12} {name}")?;
         }
+        for (habit, number) in self.counts.excused() {
+            let reason = habit.reason().unwrap_or_default();
+            writeln!(f, "{number:>12} addresses with two clients by {}: {reason}", habit.name())?;
+        }
         for name in self.missing() {
             writeln!(f, "never happened: {name}: these runs are too quiet to prove anything")?;
         }
         writeln!(
             f,
             "{}: {} seeds from {} on, {} simulated hours, {} of them with all that fails ({} troubles), {} steps: {} failed",
-            if self.kind == Kind::Pair { "pairs" } else { "single servers" },
+            match self.kind {
+                Kind::Single => "single servers",
+                Kind::Pair => "pairs",
+                Kind::Dhcpd => "a Tandem beside a dhcpd",
+            },
             self.seeds,
             self.first_seed,
             self.virtual_millis / 3_600_000,

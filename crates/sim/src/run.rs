@@ -9,6 +9,7 @@ use crate::plan::{Occasion, Plan, Without};
 use crate::planted::Planted;
 use crate::report::{Report, Summary};
 use crate::scene::Terms;
+use crate::server::dhcpd::Habits;
 use crate::world::World;
 use std::ops::Range;
 use std::rc::Rc;
@@ -29,6 +30,8 @@ pub enum Kind {
     Single,
     /// Two that share all their pools.
     Pair,
+    /// Two that share all their pools, one of which is a dhcpd.
+    Dhcpd,
 }
 
 /// How runs are made.
@@ -40,6 +43,8 @@ pub struct Options {
     pub hours: Option<u32>,
     /// Bugs put in on purpose, by their name.
     pub planted: Option<(String, Planted)>,
+    /// What a dhcpd does otherwise than the drafts want it.
+    pub habits: Habits,
     /// What happens is kept.
     pub traced: bool,
     /// What is left out.
@@ -70,7 +75,10 @@ pub(crate) fn along(seed: u64, options: &Options, plan: &Rc<[Occasion]>) -> Repo
 
 fn made(seed: u64, options: &Options, plan: Plan) -> (Report, Rc<[Occasion]>) {
     let mut world = World::new(seed, options, plan);
-    live(&mut world);
+    match options.kind {
+        Kind::Dhcpd => crate::beside::live(&mut world),
+        Kind::Single | Kind::Pair => live(&mut world),
+    }
     world.count_at_end();
     let occasions = world.plan.occasions();
     let befallen = std::mem::take(&mut world.plan.befallen);
@@ -89,6 +97,7 @@ fn made(seed: u64, options: &Options, plan: Plan) -> (Report, Rc<[Occasion]>) {
         violation: outside.checkers.violation.clone().filter(|_| !is_cut_off),
         history: outside.take_history(),
         befallen,
+        habits: options.habits,
         planted: options.planted.as_ref().map(|(name, _)| name.clone()),
         without: options.without.clone(),
         clients,
@@ -229,6 +238,7 @@ fn network_counts(outside: &mut crate::outside::Outside) -> crate::count::Counts
     counts.add(Count::Lost, tally.lost);
     counts.add(Count::Doubled, tally.doubled);
     counts.add(Count::Delayed, tally.delayed);
+    counts.excuse(outside.checkers.excused());
     counts
 }
 

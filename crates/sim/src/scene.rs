@@ -44,6 +44,8 @@ pub(crate) struct Terms {
 pub(crate) struct Scene {
     /// Two servers share all pools.
     pub(crate) terms: Option<Terms>,
+    /// Which of the two is a dhcpd.
+    pub(crate) dhcpd: Option<usize>,
     /// The configuration of each server. Without failover, no address is in two of them.
     pub(crate) servers: Vec<Parts>,
     pub(crate) clients: Vec<(Person, Link)>,
@@ -151,6 +153,7 @@ impl Scene {
         let clients = draw_clients(client_count, pool, pace, &reserved, random);
         Scene {
             terms: None,
+            dhcpd: None,
             servers,
             clients,
             reserved,
@@ -213,6 +216,7 @@ impl Scene {
         let clients = draw_clients(client_count, pool, pace, &reserved, random);
         Scene {
             terms: Some(terms),
+            dhcpd: None,
             servers,
             clients,
             reserved,

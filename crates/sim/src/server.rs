@@ -7,6 +7,8 @@
 //! The order of things is the shell's: the owner decides, seals a batch and hands it to the journal; the journal appends,
 //! syncs, and then lets go what rests on it. Both go on at the same time: while a sync takes its time, the owner decides.
 
+mod beside;
+pub(crate) mod dhcpd;
 mod journal;
 mod life;
 pub(crate) mod partner;
@@ -136,6 +138,10 @@ pub(crate) struct Server {
     pub(crate) takes_at_once: usize,
     /// A batch of which nothing is left does not go to the journal.
     pub(crate) is_brief: bool,
+    /// It is one.
+    dhcpd: Option<dhcpd::Dhcpd>,
+    /// The next turn of a dhcpd that is due by time.
+    turns_at: Moment,
     tally: DiskTally,
     random: Random,
 }
@@ -175,6 +181,8 @@ impl Server {
             is_gone: false,
             takes_at_once: usize::MAX,
             is_brief: false,
+            dhcpd: None,
+            turns_at: 0,
             tally: DiskTally::default(),
             random,
         }
@@ -189,11 +197,17 @@ impl Server {
     }
 
     pub(crate) fn is_serving(&self) -> bool {
+        if let Some(dhcpd) = &self.dhcpd {
+            return dhcpd.runs();
+        }
         self.process.as_ref().is_some_and(|process| process.clock.is_some() && !process.stopping)
     }
 
     /// It serves, does not stand still, and its store takes everything.
     pub(crate) fn is_well(&self, now: Moment) -> bool {
+        if let Some(dhcpd) = &self.dhcpd {
+            return dhcpd.runs() && self.stands_until <= now;
+        }
         let takes_everything =
             self.process.as_ref().is_some_and(|process| process.storage == StorageHealth::Ok);
         self.is_serving() && takes_everything && self.stands_until <= now
@@ -212,6 +226,9 @@ impl Server {
     }
 
     pub(crate) fn at(&self, now: Moment) -> At {
+        if self.dhcpd.is_some() {
+            return self.dhcpd_at(now);
+        }
         let since_boot = self.machine.since_boot(now);
         let clock = self.process.as_ref().and_then(|process| process.clock.as_ref());
         At { now, server: self.number, engine: clock.map_or(Time::ZERO, |clock| clock.at(since_boot)) }
@@ -229,6 +246,9 @@ impl Server {
         }
         self.socket.push_back(Arrived { datagram, at: self.machine.since_boot(outside.now) });
         let at = outside.now + self.random.below(3);
+        if self.dhcpd.is_some() {
+            return self.turn_at(outside, at);
+        }
         self.call_owner(outside, at);
     }
 
@@ -253,6 +273,9 @@ impl Server {
 
     /// One turn of the owner: what is due, what has come, then a batch for the journal.
     pub(crate) fn owner_turn(&mut self, outside: &mut Outside) {
+        if self.dhcpd.is_some() {
+            return self.dhcpd_turn(outside);
+        }
         let at = self.at(outside.now);
         let Some(process) = &mut self.process else { return };
         // An earlier call than this one has been made instead.

@@ -24,6 +24,7 @@ use crate::report::{brief, contents, name_of};
 use crate::run::{Kind, Options};
 use crate::scene::{Scene, server_address};
 use crate::server::Server;
+use crate::server::dhcpd::{Dhcpd, Habits};
 use dhcp::Message;
 use engine::config::Config;
 use engine::{Destination, LeaseView};
@@ -76,6 +77,11 @@ impl World {
                 };
                 (scene, faults)
             }
+            Kind::Dhcpd => {
+                let scene = Scene::draw_beside_dhcpd(&mut random, seed);
+                let faults = Faults::draw_beside_dhcpd(&mut random, &scene);
+                (scene, faults)
+            }
         };
         leave_out(plan.without(), &mut scene, &mut faults);
         let network = Network::new(scene.servers.len(), faults.weather, random.split());
@@ -102,7 +108,7 @@ impl World {
             world.outside.schedule(world.faults.after_calm(wait), Event::PairTrouble);
         }
         let planted = options.planted.as_ref().map(|(_, planted)| *planted).unwrap_or_default();
-        world.add_servers(planted);
+        world.add_servers(planted, options.habits);
         for (person, link) in world.scene.clients.clone() {
             let person = Person { declines: world.faults.declines, wishes: world.faults.wishes, ..person };
             world.add_client(person, link);
@@ -110,7 +116,7 @@ impl World {
         world
     }
 
-    fn add_servers(&mut self, planted: Planted) {
+    fn add_servers(&mut self, planted: Planted, habits: Habits) {
         for (number, parts) in self.scene.servers.iter().enumerate() {
             // The scene draws configurations without faults.
             let Ok(config) = Config::check(parts) else { continue };
@@ -123,6 +129,9 @@ impl World {
             }
             if let (1, Some(terms)) = (number, self.scene.terms) {
                 server.machine.skew = terms.skew;
+            }
+            if let (true, Some(terms)) = (self.scene.dhcpd == Some(number), self.scene.terms) {
+                server.become_dhcpd(Dhcpd::new(number, parts, terms, habits));
             }
             self.outside.schedule(0, Event::Start { server: number, incarnation: 0 });
             self.servers.push(server);

@@ -29,6 +29,12 @@ fn bugs_of_one_server_are_found() {
 }
 
 #[test]
+fn bugs_that_only_a_dhcpd_shows_are_found_beside_one() {
+    let checkers = found(|shown| shown == Shown::Seeds(Kind::Dhcpd));
+    assert!(checkers.contains("D1") && checkers.len() > 1, "{checkers:?}");
+}
+
+#[test]
 fn bugs_of_a_pair_are_found_in_small_worlds() {
     let checkers = found(|shown| !matches!(shown, Shown::Seeds(_)));
     let all = ["S1", "S3", "S13", "L1"];

@@ -346,6 +346,12 @@ pub(crate) struct SimArguments {
     /// day [default: each draws some hours, with leases of minutes]
     #[arg(long, value_name = "N", requires = "pair", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) hours: Option<u32>,
+    /// Worlds of a Tandem beside a dhcpd
+    #[arg(long, conflicts_with_all = ["single", "pair"])]
+    pub(crate) dhcpd: bool,
+    /// A dhcpd without these habits: takes-ends, waits-less, and others that `crates/sim/src/server/dhcpd.rs` lists
+    #[arg(long, value_name = "HABIT,...", requires = "dhcpd", value_delimiter = ',', value_parser = habit)]
+    pub(crate) without_habits: Vec<sim::Habit>,
     /// A small world without chance: all that can happen in it, the shortest first
     #[arg(long, conflicts_with_all = ["single", "pair", "seeds", "first_seed", "replay"])]
     pub(crate) small: bool,
@@ -358,6 +364,11 @@ pub(crate) struct SimArguments {
     /// Make these moves of the small world alone, and show all that happens
     #[arg(long, value_name = "MOVES", requires = "small", conflicts_with = "states")]
     pub(crate) moves: Option<String>,
+}
+
+fn habit(text: &str) -> Result<sim::Habit, String> {
+    let names = || sim::Habit::ALL.map(sim::Habit::name).join(", ");
+    sim::Habit::named(text).ok_or_else(|| format!("a dhcpd has these habits: {}", names()))
 }
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ pub(crate) fn run(arguments: &SimArguments, output: &mut Output) -> Result<Code,
         return Ok(if small::small(&arguments, output.writer())? { Code::Ok } else { Code::Failed });
     }
     let kind = match (arguments.single, arguments.pair) {
+        _ if arguments.dhcpd => Some(::sim::Kind::Dhcpd),
         (true, _) => Some(::sim::Kind::Single),
         (_, true) => Some(::sim::Kind::Pair),
         _ => None,
@@ -38,6 +39,10 @@ pub(crate) fn run(arguments: &SimArguments, output: &mut Output) -> Result<Code,
         planted: arguments.planted.clone(),
         shrink: arguments.shrink,
         step: arguments.step,
+        habits: arguments
+            .without_habits
+            .iter()
+            .fold(::sim::Habits::ALL, |habits, habit| habits.without(*habit)),
         without: arguments.without.clone(),
         html: arguments.html.clone(),
         window: Window { from: arguments.from, to: arguments.to },

@@ -546,7 +546,10 @@ impl Endpoint {
 
     /// Whether another BNDUPD may be sent now: communications are OK (Q29), and the partner takes it (F07-7.3.2-08).
     pub(super) fn window_is_open(&self, links: &Links) -> bool {
-        let room = self.link.and_then(|link| links.get(link)).map_or(0, Connection::room);
-        self.machine.may_send_updates() && room > 0
+        self.machine.may_send_updates() && self.has_room(links)
+    }
+
+    pub(super) fn has_room(&self, links: &Links) -> bool {
+        self.link.and_then(|link| links.get(link)).map_or(0, Connection::room) > 0
     }
 }

@@ -125,7 +125,12 @@ impl Engine {
         };
         let binding = self.table.get(slot);
         let endpoint = self.endpoint(relationship);
-        let crosses = endpoint.outstanding.get(slot).is_some() && !self.planted.updates_cross;
+        let is_better = endpoint.dialect.keeps_the_better_of_two()
+            && update.status == BindingStatus::Active
+            && (binding.status != BindingStatus::Active || claim.client == binding.client)
+            && !self.planted.refuses_the_better;
+        let is_outstanding = endpoint.outstanding.get(slot).is_some();
+        let crosses = is_outstanding && !is_better && !self.planted.updates_cross;
         // A server whose bindings are lost, or an old copy, has no say against one that kept its own (S13, trap T16).
         let forgot = endpoint.machine.stored().storage_lost && !self.planted.who_forgot_judges;
         let older_wins = self.planted.older_active_wins && update.status == BindingStatus::Active;
@@ -291,7 +296,8 @@ fn take_client(binding: &mut Binding, received: &Update, claim: &Claim, apply: &
             }
         }
     }
-    let heard = apply.client_last_transaction_time;
+    // Of nobody nothing was heard; a dhcpd sends the time in each update.
+    let heard = apply.client_last_transaction_time.filter(|_| binding.client.is_some());
     binding.client_last_transaction_time = heard.map_or(Stamp::NONE, Stamp::at_or_before);
 }
 

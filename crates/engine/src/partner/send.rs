@@ -83,7 +83,11 @@ impl Engine {
     }
 
     fn ignores_window(&self, relationship: RelationshipId) -> bool {
-        self.planted.ignore_window && self.endpoint(relationship).machine.may_send_updates()
+        let endpoint = self.endpoint(relationship);
+        let at_once = self.planted.tells_at_once
+            && endpoint.machine.communications_ok()
+            && endpoint.has_room(&self.links);
+        at_once || self.planted.ignore_window && endpoint.machine.may_send_updates()
     }
 
     /// What is said of one binding now; `None` when nothing has to be.

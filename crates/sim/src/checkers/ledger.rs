@@ -145,6 +145,8 @@ pub(super) struct Book {
 #[derive(Debug, Clone)]
 pub(crate) struct Ledger {
     pub(super) mclt: Interval,
+    /// The other of the two is a dhcpd: it gives back what it has too much of, and says of no loss that it is one.
+    pub(super) beside_dhcpd: bool,
     reserved: BTreeSet<Ipv4Addr>,
     /// Pools that the two share: first and last address.
     pools: Vec<(Ipv4Addr, Ipv4Addr)>,
@@ -286,6 +288,7 @@ impl Ledger {
         let pools = subnets.flat_map(|subnet| subnet.pools.iter().map(|pool| (pool, subnet.lease.lease)));
         Ledger {
             mclt,
+            beside_dhcpd: scene.dhcpd.is_some(),
             reserved: scene.reserved.iter().map(|reserved| reserved.address).collect(),
             pools: pools.clone().map(|(pool, _)| (pool.first, pool.last)).collect(),
             leases: pools.map(|(_, lease)| lease).collect(),
@@ -315,7 +318,7 @@ impl Ledger {
         self.pools.iter().position(is_of).map(|place| self.leases[place])
     }
 
-    fn sees(&mut self, at: At) {
+    pub(super) fn sees(&mut self, at: At) {
         let book = &mut self.books[at.server];
         book.offset = i128::from(at.engine.as_millis()) - i128::from(at.now);
         book.last_seen = book.last_seen.max(at.engine);
@@ -640,7 +643,16 @@ impl Ledger {
         match message {
             Message::BndUpd(updates) => {
                 let book = &mut self.books[server];
-                let judged = updates.updates.iter().map(|update| (update.clone(), book.seen(update.address)));
+                let beside_dhcpd = self.beside_dhcpd;
+                let judged = updates.updates.iter().map(|update| {
+                    let mut update = update.clone();
+                    if beside_dhcpd && update.status == BindingStatus::Released {
+                        // It does not date a release; the moment is where the end of the lease stands.
+                        update.client_last_transaction_time = update.lease_expiration;
+                    }
+                    let seen = book.seen(update.address);
+                    (update, seen)
+                });
                 let mut judged: Vec<(BindingUpdate, Seen)> = judged.collect();
                 // Of what changed in this very turn nobody outside knows how it stood.
                 judged.retain(|(update, _)| !book.touched.contains(&update.address));
@@ -668,6 +680,10 @@ impl Ledger {
             }
             Message::UpdReq | Message::UpdReqAll => {
                 let all = *message == Message::UpdReqAll;
+                if all && self.beside_dhcpd {
+                    self.books[1 - server].losses += 1;
+                    self.books[server].knows_loss = true;
+                }
                 let (book, pools) = (&self.books[server], &self.pools);
                 let is_shared =
                     |address| pools.iter().any(|(first, last)| (*first..=*last).contains(&address));

@@ -59,6 +59,10 @@ impl Server {
                 outside.counts.one(Count::SnapshotsLost);
             }
         }
+        if let Some(dhcpd) = &mut self.dhcpd {
+            dhcpd.die();
+            self.turns_at = 0;
+        }
         outside.record(|| What::Ends { server, how: format!("{ending:?}") });
         self.disk.process_died();
         match ending {
@@ -107,6 +111,9 @@ impl Server {
 
     /// The process starts, or goes on waiting for the clock.
     pub(crate) fn start(&mut self, outside: &mut Outside) {
+        if self.dhcpd.is_some() {
+            return self.start_dhcpd(outside);
+        }
         if self.process.is_none() && !self.open(outside) {
             return;
         }
@@ -223,6 +230,9 @@ impl Server {
 
     /// The process is told to end in order.
     pub(crate) fn stop(&mut self, outside: &mut Outside) {
+        if self.dhcpd.is_some() {
+            return self.end(outside, Ending::Stopped);
+        }
         if let Some(process) = &mut self.process {
             process.stopping = true;
             self.socket.clear();

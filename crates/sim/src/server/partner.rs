@@ -40,21 +40,27 @@ pub(crate) enum Doing {
 impl Server {
     /// Something arrives on a connection; the owner sees it at its next turn.
     pub(crate) fn hears(&mut self, outside: &mut Outside, link: LinkId, arrival: Arrival) {
-        if self.process.is_none() {
+        if self.is_down() {
             return;
         }
         self.inbox.push_back((link, arrival));
         let at = outside.now + self.random.below(3);
+        if self.dhcpd.is_some() {
+            return self.turn_at(outside, at);
+        }
         self.call_owner(outside, at);
     }
 
     /// It takes connections: its process runs, and engine time is known.
     pub(crate) fn listens(&self) -> bool {
+        if let Some(dhcpd) = &self.dhcpd {
+            return dhcpd.runs();
+        }
         self.process.as_ref().is_some_and(|process| process.clock.is_some())
     }
 
     pub(crate) fn is_down(&self) -> bool {
-        self.process.is_none()
+        self.process.is_none() && !self.dhcpd.as_ref().is_some_and(super::dhcpd::Dhcpd::runs)
     }
 
     /// The endpoint at a glance.
@@ -65,7 +71,7 @@ impl Server {
     }
 
     pub(crate) fn state(&self, outside: &Outside) -> Option<FailoverState> {
-        self.endpoint(outside).map(|view| view.state)
+        self.dhcpd_state().or_else(|| self.endpoint(outside).map(|view| view.state))
     }
 
     /// What came on connections, in order, as much as fits into a turn.
@@ -94,6 +100,11 @@ impl Server {
     /// Carries out an operator's command; whether it was obeyed.
     pub(crate) fn command(&mut self, outside: &mut Outside, command: Command) -> bool {
         let at = self.at(outside.now);
+        if let Some(dhcpd) = &mut self.dhcpd {
+            let obeyed = dhcpd.command(command);
+            self.carry(outside, at);
+            return obeyed;
+        }
         let Some(process) = self.process.as_mut().filter(|process| process.clock.is_some()) else {
             return false;
         };
@@ -109,6 +120,9 @@ impl Server {
 
     /// It was told PAUSED or SHUTDOWN: whether it has said so, and may end.
     pub(crate) fn has_stopped(&self) -> bool {
+        if self.dhcpd.is_some() {
+            return true;
+        }
         self.process.as_ref().is_some_and(|process| {
             process.engine.partners_have_stopped() && process.jobs.is_empty() && process.in_flight.is_empty()
         })
@@ -147,6 +161,11 @@ impl Server {
         self.end(outside, Ending::PowerCut);
         self.disk = VirtualDisk::new(self.random.split());
         self.tally = self.disk.tally();
+        if let Some(dhcpd) = &mut self.dhcpd {
+            dhcpd.lose_leases();
+            let at = self.at(outside.now);
+            return self.carry(outside, at);
+        }
         outside.checkers.lost_store(self.number);
         self.store_identity = self.store_identity.wrapping_add(16);
     }

@@ -70,6 +70,7 @@ impl Setup {
             relationships: vec![terms.relationship(role)],
         });
         Scene {
+            dhcpd: None,
             terms: Some(terms),
             servers: servers.to_vec(),
             clients: Vec::new(),

@@ -70,7 +70,7 @@ impl World {
         }
         for (server, silently) in std::mem::take(&mut self.outside.ended) {
             let now = self.outside.now;
-            let state = self.outside.checkers.state_of(server);
+            let state = self.state_of(server);
             let Some(pair) = &mut self.pair else { continue };
             (pair.ended[server], pair.ended_in[server]) = (now, state);
             for link in pair.lines.of(server) {
@@ -400,6 +400,16 @@ impl World {
     /// Both are in NORMAL, and each knows it of the other.
     pub(crate) fn are_normal(&self) -> bool {
         (0..2).all(|n| self.servers[n].state(&self.outside) == Some(FailoverState::Normal))
+    }
+
+    /// The state that a server said last that it is in.
+    pub(crate) fn state_of(&self, server: usize) -> Option<FailoverState> {
+        self.servers[server].dhcpd_state().or_else(|| self.outside.checkers.state_of(server))
+    }
+
+    /// The dhcpd of the two, if one is.
+    pub(crate) fn dhcpd(&self) -> Option<&crate::server::dhcpd::Dhcpd> {
+        self.servers.iter().find_map(crate::server::Server::dhcpd)
     }
 
     /// What each shows of its endpoint.

@@ -86,7 +86,7 @@ impl World {
             self.outside.checkers.serve(able);
         }
         for server in 0..2 {
-            let state = self.outside.checkers.state_of(server);
+            let state = self.state_of(server);
             let Some(pair) = &mut self.pair else { return };
             let deeds = pair.moments.enters(server, state);
             let Some(state) = state.filter(|_| !deeds.is_empty()) else { continue };
