@@ -20,7 +20,7 @@ use failover::time::Interval;
 impl Scene {
     /// A pair one of which is a dhcpd: the primary for even seeds, the secondary for odd ones.
     pub(crate) fn draw_beside_dhcpd(random: &mut Random, seed: u64) -> Scene {
-        let mut scene = Scene::draw_pair(random);
+        let mut scene = Scene::draw_pair(random, None);
         scene.dhcpd = Some(usize::from(seed % 2 == 1));
         // NTP keeps both clocks: `docs/dhcpd.md` asks for it.
         let skew = random.pick(&[0, 0, -700, 900]);

@@ -15,6 +15,7 @@ use engine::{Destination, Engine, Interface, InterfaceId, Outbox, Position};
 use failover::state::FailoverState;
 use std::io::Read;
 use std::net::{Ipv4Addr, TcpStream};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 use store::Health;
 
@@ -26,11 +27,14 @@ fn address(test: u8, node: u8) -> Ipv4Addr {
     Ipv4Addr::new(127, 100 + test, high.wrapping_mul(7) ^ low, node)
 }
 
-/// There are no clients here.
-struct Nobody;
+/// What leaves for clients at once.
+#[derive(Clone, Default)]
+struct Clients(Arc<Mutex<Vec<Vec<u8>>>>);
 
-impl Outlet for Nobody {
-    fn add(&mut self, _: &Destination, _: &[u8]) {}
+impl Outlet for Clients {
+    fn add(&mut self, _: &Destination, bytes: &[u8]) {
+        self.0.lock().unwrap().push(bytes.to_vec());
+    }
 
     fn flush(&mut self) {}
 
@@ -50,6 +54,7 @@ struct Node {
     start: Instant,
     /// Number and text of what people were told.
     told: Vec<(&'static str, String)>,
+    clients: Clients,
 }
 
 /// What a node is made with.
@@ -89,12 +94,24 @@ impl Node {
             Partners::new(engine.config(), &config.partners, &config.partner_tls, now, Arc::clone(&counters))
                 .unwrap();
         let events = EventLog::new(config.log_level, counters);
+        let clients = Clients::default();
+        let outlet = Box::new(clients.clone());
         let (mut desk, ends) =
-            Desk::new(engine, Outbox::new(Position::START), Box::new(Nobody), Arc::clone(&shared), events);
+            Desk::new(engine, Outbox::new(Position::START), outlet, Arc::clone(&shared), events);
         desk.start(now);
         let interfaces = [Interface { id: InterfaceId(1), addresses: vec![Ipv4Addr::new(10, 0, 0, ours)] }];
         desk.handle(now, Input::Interfaces(&interfaces)).unwrap();
-        Node { desk, partners, ends, shared, held: Vec::new(), disk_stands: false, start, told: Vec::new() }
+        Node {
+            desk,
+            partners,
+            ends,
+            shared,
+            held: Vec::new(),
+            disk_stands: false,
+            start,
+            told: Vec::new(),
+            clients,
+        }
     }
 
     fn now(&self) -> Time {

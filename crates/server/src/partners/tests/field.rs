@@ -56,7 +56,7 @@ fn assert_serves(nodes: &mut [Node]) {
     bytes[28..34].copy_from_slice(&[2, 0, 0, 0, 0, 7]);
     bytes[236..].copy_from_slice(&[99, 130, 83, 99]);
     bytes.extend([53, 1, 1, 255]);
-    node.replies.clear();
+    node.clients.0.lock().unwrap().clear();
     let begin = Instant::now();
     let now = node.now();
     let packet = Packet {
@@ -68,7 +68,7 @@ fn assert_serves(nodes: &mut [Node]) {
     };
     node.desk.handle(now, Input::Packet(packet)).unwrap();
     node.turn();
-    assert_eq!(node.replies.len(), 1, "an OFFER, in {:?}", node.state());
+    assert_eq!(node.clients.0.lock().unwrap().len(), 1, "an OFFER, in {:?}", node.state());
     assert!(begin.elapsed() < Duration::from_secs(1), "it took {:?}", begin.elapsed());
 }
 
