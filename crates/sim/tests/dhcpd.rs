@@ -11,7 +11,7 @@ const ONCE_FAILED: [u64; 4] = [3, 10, 29, 32];
 
 #[test]
 fn nothing_is_violated_beside_a_dhcpd() {
-    let summary = run_seeds(100, 40, &beside(Habits::ALL), &mut |_| {});
+    let summary = run_seeds(100, 40, &beside(Habits::ALL), 1, &mut |_| {});
     println!("{summary}");
     assert!(summary.is_good(), "{summary}");
     assert!(summary.counts.excused().count() > 0, "its habits hurt, and that is counted");
@@ -28,7 +28,7 @@ fn what_once_failed_does_not() {
 /// What two clients have by a habit they do not have without it.
 #[test]
 fn without_its_habits_it_hurts_nobody() {
-    let summary = run_seeds(1, 16, &beside(Habits::NONE), &mut |_| {});
+    let summary = run_seeds(1, 16, &beside(Habits::NONE), 1, &mut |_| {});
     assert_eq!(summary.failed, 0, "{summary}");
     let excused: Vec<(Habit, u64)> =
         summary.counts.excused().filter(|(habit, _)| *habit != Habit::Forgets).collect();
