@@ -18,6 +18,7 @@ stage tests "${TEST_MINUTES:-20}" cargo test --workspace --exclude lab --locked
 sim() { cargo run --quiet --locked --profile test --package tandem -- sim --threads "$(nproc)" "$@"; }
 export -f sim
 stage planted "${PLANTED_MINUTES:-10}" bash -c 'sim --planted all --seeds 120'
+stage small "${SMALL_MINUTES:-10}" bash -c 'sim --small'
 stage simulation "${SIMULATION_MINUTES:-15}" bash -c 'sim --pair --hours 72 --seeds "${TANDEM_PAIR_SEEDS:-2000}"'
 # Real programs in namespaces: they wait more than they work.
 stage lab "${LAB_MINUTES:-20}" cargo test --package lab --locked --lib --bins --test scenarios -- --test-threads "${LAB_THREADS:-6}"
