@@ -594,7 +594,9 @@ impl Connection {
         let received = match envelope.message {
             Message::BndUpd(updates) => {
                 self.owed += 1;
-                if self.owed > self.settings.max_unacked_bndupd {
+                if self.owed
+                    > self.settings.max_unacked_bndupd.saturating_mul(self.dialect().windows_at_once())
+                {
                     let many = "the partner sent more unacknowledged BNDUPDs than it was told to";
                     return self.end_with_disconnect(Cause::Unexpected(many), out);
                 }

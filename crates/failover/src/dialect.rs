@@ -278,6 +278,15 @@ impl Dialect {
         matches!(self, Dialect::Dhcpd)
     }
 
+    /// How many windows of BNDUPDs the partner may have under way at once. A dhcpd that is asked for everything once more begins with a
+    /// new window, whatever is under way of the one before.
+    pub const fn windows_at_once(self) -> u32 {
+        match self {
+            Dialect::Dhcpd => 4,
+            Dialect::Draft12 | Dialect::Draft07 => 1,
+        }
+    }
+
     /// Whether FREE is accepted in the place of a lease that is over (figure 7.1.3-1). dhcpd refuses it whatever the time is
     /// (`invalid state transition: active to free`), and takes RESET, which is FREE as soon as it has agreed.
     pub const fn takes_free_over_active(self) -> bool {

@@ -249,6 +249,21 @@ fn a_dhcpd_is_told_times_by_its_own_clock() {
     assert_eq!(Some(told.since), by_its_clock(7));
 }
 
+/// Asked for everything once more, it begins with a new window.
+#[test]
+fn a_dhcpd_may_have_more_than_one_window_under_way() {
+    let mut end = called_by_dhcpd(0, 0);
+    let codec = Codec::new(Dialect::Dhcpd, PRIMARY);
+    for n in 1..=41 {
+        assert!(end.connection.is_established(), "{n}");
+        let mut bytes = Vec::new();
+        let envelope = Envelope { time: start().to_wire(), xid: Xid(n + 1), message: free(n) };
+        codec.encode(&envelope, &mut bytes).unwrap();
+        end.receive(start(), &bytes);
+    }
+    assert!(!end.connection.is_established(), "four windows are all");
+}
+
 /// It is the wall clocks that dhcpd compares: engine time, which follows no step of one, may stand where it stands.
 #[test]
 fn beside_a_dhcpd_the_wall_clocks_must_agree() {
