@@ -158,11 +158,8 @@ impl Report {
         let planted = self.planted.as_ref().map_or_else(String::new, |name| format!(" --planted {name}"));
         let missing: Vec<&str> =
             Habit::ALL.into_iter().filter(|habit| !self.habits.has(*habit)).map(Habit::name).collect();
-        let habits = if missing.is_empty() {
-            String::new()
-        } else {
-            format!(" --without-habits {}", missing.join(","))
-        };
+        let habits =
+            if missing.is_empty() { String::new() } else { format!(" --lacks {}", missing.join(",")) };
         format!("tandem sim {kind}{hours} {what} {}{planted}{habits}", self.seed)
     }
 }

@@ -349,9 +349,9 @@ pub(crate) struct SimArguments {
     /// Worlds of a Tandem beside a dhcpd
     #[arg(long, conflicts_with_all = ["single", "pair"])]
     pub(crate) dhcpd: bool,
-    /// A dhcpd without these habits: takes-ends, waits-less, and others that `crates/sim/src/server/dhcpd.rs` lists
+    /// Of a dhcpd that lacks these habits; a wrong name shows all there are
     #[arg(long, value_name = "HABIT,...", requires = "dhcpd", value_delimiter = ',', value_parser = habit)]
-    pub(crate) without_habits: Vec<sim::Habit>,
+    pub(crate) lacks: Vec<sim::Habit>,
     /// A small world without chance: all that can happen in it, the shortest first
     #[arg(long, conflicts_with_all = ["single", "pair", "seeds", "first_seed", "replay"])]
     pub(crate) small: bool,

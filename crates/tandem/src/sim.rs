@@ -39,10 +39,7 @@ pub(crate) fn run(arguments: &SimArguments, output: &mut Output) -> Result<Code,
         planted: arguments.planted.clone(),
         shrink: arguments.shrink,
         step: arguments.step,
-        habits: arguments
-            .without_habits
-            .iter()
-            .fold(::sim::Habits::ALL, |habits, habit| habits.without(*habit)),
+        habits: arguments.lacks.iter().fold(::sim::Habits::ALL, |habits, habit| habits.without(*habit)),
         without: arguments.without.clone(),
         html: arguments.html.clone(),
         window: Window { from: arguments.from, to: arguments.to },

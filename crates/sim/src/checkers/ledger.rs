@@ -630,6 +630,14 @@ impl Ledger {
         verdicts
     }
 
+    /// UPDREQALL is how a dhcpd says that it may have lost its leases.
+    fn note_dhcpd_lost(&mut self, server: usize, all: bool) {
+        if all && self.beside_dhcpd {
+            self.books[1 - server].losses += 1;
+            self.books[server].knows_loss = true;
+        }
+    }
+
     fn message(
         &mut self,
         at: At,
@@ -643,16 +651,9 @@ impl Ledger {
         match message {
             Message::BndUpd(updates) => {
                 let book = &mut self.books[server];
-                let beside_dhcpd = self.beside_dhcpd;
-                let judged = updates.updates.iter().map(|update| {
-                    let mut update = update.clone();
-                    if beside_dhcpd && update.status == BindingStatus::Released {
-                        // It does not date a release; the moment is where the end of the lease stands.
-                        update.client_last_transaction_time = update.lease_expiration;
-                    }
-                    let seen = book.seen(update.address);
-                    (update, seen)
-                });
+                let beside = self.beside_dhcpd;
+                let judged =
+                    updates.updates.iter().map(|update| (dated(update, beside), book.seen(update.address)));
                 let mut judged: Vec<(BindingUpdate, Seen)> = judged.collect();
                 // Of what changed in this very turn nobody outside knows how it stood.
                 judged.retain(|(update, _)| !book.touched.contains(&update.address));
@@ -680,10 +681,7 @@ impl Ledger {
             }
             Message::UpdReq | Message::UpdReqAll => {
                 let all = *message == Message::UpdReqAll;
-                if all && self.beside_dhcpd {
-                    self.books[1 - server].losses += 1;
-                    self.books[server].knows_loss = true;
-                }
+                self.note_dhcpd_lost(server, all);
                 let (book, pools) = (&self.books[server], &self.pools);
                 let is_shared =
                     |address| pools.iter().any(|(first, last)| (*first..=*last).contains(&address));
@@ -759,6 +757,15 @@ impl Ledger {
 pub(super) fn until(update: &BindingUpdate, delta: ClockDelta) -> Time {
     let ends = [update.lease_expiration, update.potential_expiration];
     ends.into_iter().flatten().map(|end| end.to_time(delta)).max().unwrap_or(Time::ZERO)
+}
+
+/// A dhcpd does not date a release: the moment is where the end of the lease stands.
+fn dated(update: &BindingUpdate, beside_dhcpd: bool) -> BindingUpdate {
+    let mut update = update.clone();
+    if beside_dhcpd && update.status == BindingStatus::Released {
+        update.client_last_transaction_time = update.lease_expiration;
+    }
+    update
 }
 
 /// When the client was heard that an update is about, by the clock of who says it.
