@@ -201,6 +201,11 @@ if [[ " $parts " = *" figures "* ]] && [ -x "$figures" ]; then
             rm -rf "$results/start-$kind"
         done
         "$figures" allocations
+        "$figures" pool "$leases"
+        "$figures" expiry "$leases"
+        "$figures" subnets 10000 100000
+        "$figures" relationships 200
+        "$figures" updates "$leases"
     } > "$results/figures"
     {
         echo
@@ -208,6 +213,8 @@ if [[ " $parts " = *" figures "* ]] && [ -x "$figures" ]; then
         awk '/^memory|^start/ { printf "  %-28s %8s %s\n", $1, $2, $3 }' "$results/figures"
         echo "allocations from the packet to its reply:"
         awk '/^allocations/ { printf "  %-28s %8s %s\n", $1, $2, $3 }' "$results/figures"
+        echo "what grows and must not cost:"
+        awk '/^(pool|expiry|subnets|relationships|updates)/ { printf "  %-28s %8s %s\n", $1, $2, $3 }' "$results/figures"
     } >> "$table"
 fi
 [ -n "${QUIET:-}" ] && cat "$table"

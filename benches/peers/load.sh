@@ -83,7 +83,7 @@ load_config() { # server; sets command
 
 # Nanoseconds of processor so far, and for tandem what it counted: one line, after each phase.
 load_counters() {
-    echo "awk '{ sum += \$1 } END { print \"counted cpu\", sum }' /proc/$server_pid/task/*/schedstat"
+    echo "awk '{ sum += \$1 } END { printf \"counted cpu %.0f\\n\", sum }' /proc/$server_pid/task/*/schedstat"
     [ "$1" = tandem ] || return 0
     echo "'$tandem' status --json -c '$folder/tandem.toml' | sed -n 's/^ *\"\\(syncs\\|replies-after-sync\\|batches\\|sync-micros\\|packets-sent\\|receive-overflow\\)\": \\([0-9]*\\).*/counted \\1 \\2/p'"
 }
@@ -106,7 +106,7 @@ load_value() { # file, phase, kind, word
 # How much a count grew during a phase, the first of a run being 1.
 load_grew() { # file, number of phase, counter
     awk -v number="$2" -v counter="$3" '$1 == "counted" && $2 == counter { at++; value[at] = $3 }
-        END { print value[number + 1] - value[number] }' "$1"
+        END { printf "%.0f\n", value[number + 1] - value[number] }' "$1"
 }
 
 load_measure() { # server; writes to $folder

@@ -210,6 +210,8 @@ pub struct Config {
     by_address: Vec<(u32, u32, SubnetId)>,
     /// Reservations by network and key, sorted.
     by_key: Vec<(NetworkId, ReservationKey, ReservationId)>,
+    /// By network: where its reservations begin in that; one more for the end.
+    keys_from: Vec<usize>,
     /// Reservations by address, sorted.
     by_reserved_address: Vec<(Ipv4Addr, ReservationId)>,
 }
@@ -410,8 +412,9 @@ impl Config {
         network: NetworkId,
         compare: impl Fn(&ReservationKey) -> std::cmp::Ordering,
     ) -> Option<ReservationId> {
-        let at =
-            self.by_key.binary_search_by(|(of, key, _)| of.cmp(&network).then_with(|| compare(key))).ok()?;
-        self.by_key.get(at).map(|(_, _, id)| *id)
+        let network = network.0 as usize;
+        let keys = self.by_key.get(*self.keys_from.get(network)?..*self.keys_from.get(network + 1)?)?;
+        let at = keys.binary_search_by(|(_, key, _)| compare(key)).ok()?;
+        keys.get(at).map(|(_, _, id)| *id)
     }
 }

@@ -15,6 +15,7 @@ mod lists;
 mod lost;
 mod offers;
 mod queue;
+mod ranges;
 mod tally;
 mod wheel;
 
@@ -34,6 +35,7 @@ use hashbrown::HashTable;
 use lists::{ListId, Lists};
 use lost::LostTime;
 use offers::{Offers, hash_of};
+use ranges::{Range, Ranges};
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use tally::{Counts, Tally};
@@ -48,22 +50,6 @@ impl Slot {
     pub(crate) fn numbered(number: u32) -> Slot {
         Slot(number)
     }
-}
-
-/// Addresses that follow each other, with slots that follow each other.
-#[derive(Debug, Clone, Copy)]
-struct Range {
-    first: u32,
-    last: u32,
-    slot: u32,
-    /// `None` for a reservation outside all pools, and for what the configuration does not have any more.
-    pool: Option<PoolId>,
-    /// `None` for what the configuration does not have any more.
-    subnet: Option<SubnetId>,
-    /// That of the subnet.
-    network: Option<NetworkId>,
-    /// Which partner shares these addresses.
-    relationship: Option<RelationshipId>,
 }
 
 /// What a server may do alone with the addresses of one relationship, as its state has it.
@@ -86,7 +72,7 @@ pub(crate) enum Available {
 
 #[derive(Debug, Clone)]
 pub(crate) struct Table {
-    ranges: Vec<Range>,
+    ranges: Ranges,
     slots: Vec<Binding>,
     /// Records of addresses that the configuration does not have, until [`Table::start`].
     strangers: BTreeMap<u32, Binding>,
@@ -140,12 +126,11 @@ impl Table {
                 relationship: pool.failover,
             })
             .collect();
-        ranges.sort_unstable_by_key(|range| range.first);
-        let mut alone: Vec<Range> = Vec::new();
+        let pools = Ranges::new(ranges.clone());
         for reservation in config.reservations() {
             let address = u32::from(reservation.address);
-            if find(&ranges, address).is_none() {
-                alone.push(Range {
+            if pools.of(address).is_none() {
+                ranges.push(Range {
                     first: address,
                     last: address,
                     slot: 0,
@@ -156,15 +141,15 @@ impl Table {
                 });
             }
         }
-        ranges.append(&mut alone);
         ranges.sort_unstable_by_key(|range| range.first);
         let mut slots = Vec::new();
         for range in &mut ranges {
             range.slot = count(slots.len());
             slots.extend((range.first..=range.last).map(Binding::unused));
         }
+        let ranges = Ranges::new(ranges);
         for reservation in config.reservations() {
-            if let Some(slot) = find(&ranges, reservation.address.into()) {
+            if let Some(slot) = ranges.slot(reservation.address.into()) {
                 slots[slot as usize].reserved = true;
             }
         }
@@ -192,7 +177,7 @@ impl Table {
     /// Takes the state of a binding from a record. Before [`Table::start`] only.
     pub(crate) fn restore(&mut self, record: &BindingRecord<'_>) {
         let address = u32::from(record.address);
-        match find(&self.ranges, address) {
+        match self.ranges.slot(address) {
             Some(slot) => self.slots[slot as usize].restore(record),
             None => self.strangers.entry(address).or_insert_with(|| Binding::unused(address)).restore(record),
         }
@@ -205,7 +190,7 @@ impl Table {
         last: u32,
         change: impl Fn(&mut Binding),
     ) -> Vec<Slot> {
-        let Some((first, last)) = find(&self.ranges, first).zip(find(&self.ranges, last)) else {
+        let Some((first, last)) = self.ranges.slot(first).zip(self.ranges.slot(last)) else {
             return Vec::new();
         };
         let mut changed = Vec::new();
@@ -267,7 +252,7 @@ impl Table {
 
     /// The slot of an address.
     pub(crate) fn at(&self, address: Ipv4Addr) -> Option<Slot> {
-        find(&self.ranges, address.into()).map(Slot)
+        self.ranges.slot(address.into()).map(Slot)
     }
 
     pub(crate) fn get(&self, slot: Slot) -> &Binding {
@@ -494,8 +479,9 @@ impl Table {
     /// Slots in the order of addresses, from `from` on.
     pub(crate) fn from(&self, from: Ipv4Addr) -> impl Iterator<Item = Slot> + '_ {
         let from = u32::from(from);
-        let start = self.ranges.partition_point(|range| range.last < from);
-        self.ranges[start..].iter().flat_map(move |range| {
+        let ranges = self.ranges.all();
+        let start = ranges.partition_point(|range| range.last < from);
+        ranges[start..].iter().flat_map(move |range| {
             let skip = from.saturating_sub(range.first);
             (range.slot + skip..=range.slot + (range.last - range.first)).map(Slot)
         })
@@ -512,13 +498,14 @@ impl Table {
     }
 
     fn adopt_strangers(&mut self) {
+        let mut ranges = self.ranges.all().to_vec();
         for (address, binding) in std::mem::take(&mut self.strangers) {
             if !binding.is_worth_a_record() {
                 continue;
             }
             let slot = count(self.slots.len());
             self.slots.push(binding);
-            self.ranges.push(Range {
+            ranges.push(Range {
                 first: address,
                 last: address,
                 slot,
@@ -529,13 +516,13 @@ impl Table {
             });
             self.orphans += 1;
         }
-        self.ranges.sort_unstable_by_key(|range| range.first);
+        self.ranges = Ranges::new(ranges);
     }
 
     fn range(&self, slot: Slot) -> &Range {
         let address = self.get(slot).address;
-        let after = self.ranges.partition_point(|range| range.first <= address);
-        &self.ranges[after - 1]
+        // Each slot was made from a range.
+        self.ranges.of(address).unwrap_or(&self.ranges.all()[0])
     }
 }
 
@@ -543,8 +530,8 @@ impl Table {
 impl Table {
     /// At the start: the index finds each client, of several bindings in a network the one heard of last.
     fn index_all(&mut self) {
-        for at in 0..self.ranges.len() {
-            let Range { first, last, slot, network, .. } = self.ranges[at];
+        for at in 0..self.ranges.all().len() {
+            let Range { first, last, slot, network, .. } = self.ranges.all()[at];
             let Some(network) = network else { continue };
             for slot in slot..=slot + (last - first) {
                 self.index_if_heard_last(slot, network);
@@ -686,7 +673,7 @@ fn list_of(pool: PoolId, which: Available) -> ListId {
 /// When a slot needs attention next.
 struct Deadlines<'t> {
     offers: &'t Offers,
-    ranges: &'t [Range],
+    ranges: &'t Ranges,
     authorities: &'t [Authority],
     lost: &'t LostTime,
     decline_time: Interval,
@@ -740,7 +727,7 @@ impl Deadlines<'_> {
     }
 
     fn authority(&self, binding: &Binding) -> Option<Authority> {
-        let relationship = range_of(self.ranges, binding.address)?.relationship?;
+        let relationship = self.ranges.of(binding.address)?.relationship?;
         self.authorities.get(relationship.0 as usize).copied()
     }
 }
@@ -750,26 +737,16 @@ fn tick_before(now: Time) -> Tick {
     Stamp::at_or_before(now).tick()
 }
 
-fn range_of(ranges: &[Range], address: u32) -> Option<&Range> {
-    let after = ranges.partition_point(|range| range.first <= address);
-    let range = ranges.get(after.checked_sub(1)?)?;
-    (address <= range.last).then_some(range)
-}
-
-fn network_of(ranges: &[Range], binding: &Binding) -> Option<NetworkId> {
-    range_of(ranges, binding.address).and_then(|range| range.network)
+fn network_of(ranges: &Ranges, binding: &Binding) -> Option<NetworkId> {
+    ranges.of(binding.address).and_then(|range| range.network)
 }
 
 /// Where the index has a binding.
-fn hash_in(hasher: &FixedState, ranges: &[Range], binding: &Binding) -> u64 {
+fn hash_in(hasher: &FixedState, ranges: &Ranges, binding: &Binding) -> u64 {
     match (&binding.client, network_of(ranges, binding)) {
         (Some(client), Some(network)) => hash_of(hasher, network, client),
         _ => 0,
     }
-}
-
-fn find(ranges: &[Range], address: u32) -> Option<u32> {
-    range_of(ranges, address).map(|range| range.slot + (address - range.first))
 }
 
 fn count(n: usize) -> u32 {

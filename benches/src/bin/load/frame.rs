@@ -1,6 +1,6 @@
 //! Ethernet frames with a UDP datagram in them.
 //!
-//! *Lives here:* [`Ends`], from whom to whom a frame goes; [`write`] and [`read`].
+//! *Lives here:* [`Ends`], from whom to whom a frame goes; [`write()`] and [`read`].
 //! *Must not know:* what the datagram says.
 
 use std::net::Ipv4Addr;

@@ -237,12 +237,14 @@ impl Run<'_> {
                 let due = (now - self.began).as_nanos() * u128::from(rate) / 1_000_000_000;
                 usize::try_from(due.saturating_sub(u128::from(self.begun))).unwrap_or(0)
             }
-            Pace::Flood => AT_ONCE,
+            // Nobody listens before all have spoken.
+            Pace::Flood => usize::MAX,
         };
+        let at_once = if self.plan.pace == Pace::Flood { usize::MAX } else { AT_ONCE };
         // Who finds nobody in a whole round has nobody.
         let mut looked = 0;
         let mut begun = 0;
-        while begun < room.min(AT_ONCE) && looked <= self.clients.count() {
+        while begun < room.min(at_once) && looked <= self.clients.count() {
             if each_once && self.next == self.clients.count() {
                 return false;
             }

@@ -249,6 +249,7 @@ pub(super) fn check(parts: &Parts) -> Result<Config, Vec<Fault>> {
             reservations: Vec::new(),
             by_address: Vec::new(),
             by_key: Vec::new(),
+            keys_from: Vec::new(),
             by_reserved_address: Vec::new(),
         },
         subnet_places: Vec::new(),
@@ -576,6 +577,9 @@ impl Checker {
             }
         }
         self.config.by_reserved_address = by_address;
+        let networks = 0..=number(self.config.networks.len());
+        self.config.keys_from =
+            networks.map(|network| by_key.partition_point(|(of, _, _)| of.0 < network)).collect();
         self.config.by_key = by_key;
     }
 }
