@@ -58,7 +58,7 @@ use engine::{Batch, LeaseView, LinkId};
 use failover::endpoint::Command;
 use failover::message::Message as PartnerMessage;
 use failover::state::FailoverState;
-use failover::time::{Interval, Time};
+use failover::time::{ClockDelta, Interval, Time};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::Ipv4Addr;
@@ -383,9 +383,15 @@ impl Checkers {
         }
     }
 
-    /// A message to the partner has left: what it says.
-    pub(crate) fn said_to_partner(&mut self, at: At, link: LinkId, bytes: &[u8]) -> Option<PartnerMessage> {
-        let (said, verdicts) = self.ledger.as_mut()?.said(at, link, bytes);
+    /// A message to the partner has left, whose times are by a clock from which ours differs by `clock`: what it says.
+    pub(crate) fn said_to_partner(
+        &mut self,
+        at: At,
+        link: LinkId,
+        bytes: &[u8],
+        clock: ClockDelta,
+    ) -> Option<PartnerMessage> {
+        let (said, verdicts) = self.ledger.as_mut()?.said(at, link, bytes, clock);
         self.judge_all(verdicts);
         said
     }

@@ -18,7 +18,7 @@ use failover::connection::{
 use failover::endpoint::Event as Happening;
 use failover::message::{Codec, EncodeError, Message, Relationship, RelationshipName, TandemInfo, Xid};
 use failover::state::Role;
-use failover::time::{Interval, Time, WallOffset};
+use failover::time::{ClockDelta, Interval, Time, WallOffset};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::Ipv4Addr;
@@ -191,6 +191,11 @@ impl Engine {
             Some((_, connection)) => connection.encode(now, outgoing, out),
             None => Ok(()),
         }
+    }
+
+    /// What is added to the times of whoever is at the other end of a connection; nothing where it is gone.
+    pub fn clock_difference(&self, link: LinkId) -> ClockDelta {
+        self.links.get(link).map_or(ClockDelta::default(), Connection::clock_delta)
     }
 
     /// Connections whose time has come; and a new one, if none stands.

@@ -17,7 +17,7 @@ use failover::dialect::Dialect;
 use failover::endpoint::{Command, Stored};
 use failover::message::{BindingUpdate, Codec, Message, Parsed, Xid, frame_length};
 use failover::state::FailoverState;
-use failover::time::{ClockDelta, Interval, Time};
+use failover::time::{ClockDelta, Interval, Time, WireTime};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::Ipv4Addr;
 
@@ -522,11 +522,18 @@ impl Ledger {
 /// The wire.
 impl Ledger {
     /// A message has left.
-    pub(super) fn said(&mut self, at: At, link: LinkId, bytes: &[u8]) -> (Option<Message>, Verdicts) {
+    pub(super) fn said(
+        &mut self,
+        at: At,
+        link: LinkId,
+        bytes: &[u8],
+        clock: ClockDelta,
+    ) -> (Option<Message>, Verdicts) {
         self.sees(at);
-        let Ok(Parsed::Message(envelope)) = self.codec.parse(bytes) else {
+        let Ok(Parsed::Message(mut envelope)) = self.codec.parse(bytes) else {
             return (None, vec![("S14", Err("a message was sent that nobody understands".to_owned()))]);
         };
+        by_own_clock(&mut envelope.message, clock);
         let (server, xid) = (at.server, envelope.xid);
         let mut verdicts = Verdicts::new();
         match &envelope.message {
@@ -750,6 +757,26 @@ impl Ledger {
                 _ => {}
             }
         }
+    }
+}
+
+/// Puts the times of a message into the clock of who said it.
+fn by_own_clock(message: &mut Message, clock: ClockDelta) {
+    let tell = |time: &mut WireTime| *time = time.to_time(clock).to_wire();
+    match message {
+        Message::State(state) => tell(&mut state.since),
+        Message::BndUpd(updates) => {
+            for update in &mut updates.updates {
+                let times = [
+                    &mut update.lease_expiration,
+                    &mut update.potential_expiration,
+                    &mut update.start_time_of_state,
+                    &mut update.client_last_transaction_time,
+                ];
+                times.into_iter().flatten().for_each(tell);
+            }
+        }
+        _ => {}
     }
 }
 

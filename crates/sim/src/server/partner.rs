@@ -18,6 +18,7 @@ use engine::{Batch, Commanded, EndpointView, Engine, Input, Link, LinkId, Positi
 use failover::endpoint::Command;
 use failover::message::MessageType;
 use failover::state::FailoverState;
+use failover::time::ClockDelta;
 
 /// The one relationship of a pair.
 pub(crate) const PAIR: RelationshipId = RelationshipId(0);
@@ -195,6 +196,13 @@ pub(super) fn release_contacts(engine: &mut Engine, outside: &mut Outside, at: A
     batch.release_contacts(|to| send(engine, outside, at, to));
 }
 
+/// By how much the times in what is sent differ from those of who sends it: where the partner corrects none, it is told times by its
+/// own clock.
+fn clock_of_partner(engine: &Engine, link: LinkId) -> ClockDelta {
+    let corrects = engine.config().relationships().iter().all(|partner| partner.dialect.corrects_times());
+    if corrects { ClockDelta::default() } else { engine.clock_difference(link) }
+}
+
 fn send(engine: &mut Engine, outside: &mut Outside, at: At, to: ToPartner) {
     let doing = match to {
         ToPartner::Connect { .. } => Doing::Connect,
@@ -211,7 +219,8 @@ fn send(engine: &mut Engine, outside: &mut Outside, at: At, to: ToPartner) {
             }
             outside.counts.one(Count::PartnerMessages);
             let message = outside.next_message();
-            if let Some(said) = outside.checkers.said_to_partner(at, link, &bytes) {
+            let clock = clock_of_partner(engine, link);
+            if let Some(said) = outside.checkers.said_to_partner(at, link, &bytes, clock) {
                 outside.record(|| What::Sends {
                     message,
                     from: Party::Server(at.server),

@@ -27,7 +27,7 @@ use failover::dialect::Dialect;
 use failover::endpoint::Command;
 use failover::message::{Codec, Message as Said, Parsed};
 use failover::state::FailoverState;
-use failover::time::Interval;
+use failover::time::{ClockDelta, Interval};
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddrV4};
 
@@ -393,7 +393,7 @@ impl World {
             return;
         }
         let at = self.servers[server].at(self.now);
-        let said = self.checkers.said_to_partner(at, link, &bytes);
+        let said = self.checkers.said_to_partner(at, link, &bytes, ClockDelta::default());
         // CONTACT is heard at once, or not at all: it only shows that the server lives.
         let is_contact = matches!(said, Some(Said::Contact));
         self.messages += 1;
