@@ -149,6 +149,28 @@ fn crash_after_crash_at_every_call_of_the_recovery() {
     }
 }
 
+/// An opening is killed after it cut off what it had copied, and before that was synced: the next one finds it cut off already. A power
+/// cut later brings it back, when what was copied has been vouched for and more was written behind the copy.
+#[test]
+fn what_was_cut_off_and_comes_back_is_known() {
+    for rounds in 8..20 {
+        for call in 1..60 {
+            let disk = TestDisk::new(rounds * 100 + call);
+            let done = run(&disk, 0, rounds);
+            disk.process_dies();
+            {
+                let mut state = disk.0.borrow_mut();
+                state.crash_at = Some(state.calls + call);
+            }
+            drop(open(&disk, options()));
+            disk.process_dies();
+            let more = run(&disk, done.stable, 4);
+            disk.power_cut();
+            check(&disk, &more, &format!("{rounds} rounds, the recovery killed at call {call}"));
+        }
+    }
+}
+
 #[test]
 fn a_failed_sync_is_the_end_and_its_pages_are_written_again() {
     for failing in 1..30 {
