@@ -22,5 +22,5 @@ stage small "${SMALL_MINUTES:-10}" bash -c 'sim --small'
 stage simulation "${SIMULATION_MINUTES:-15}" bash -c 'sim --pair --hours 72 --seeds "${TANDEM_PAIR_SEEDS:-2000}"'
 # Real programs in namespaces: they wait more than they work.
 stage lab "${LAB_MINUTES:-20}" cargo test --package lab --locked --lib --bins --test scenarios -- --test-threads "${LAB_THREADS:-6}"
-stage pairs "${PAIR_MINUTES:-25}" cargo test --package lab --locked --test pairs -- --test-threads "${PAIR_THREADS:-12}"
+stage pairs "${PAIR_MINUTES:-28}" cargo test --package lab --locked --test pairs -- --test-threads "${PAIR_THREADS:-12}"
 echo "stages: $passed passed, 0 failed"

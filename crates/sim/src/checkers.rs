@@ -44,9 +44,10 @@ mod s5;
 mod s6;
 mod s7;
 mod s9;
+mod update;
 
-pub(crate) use ledger::client_of;
 pub(crate) use record::Seen;
+pub(crate) use update::client_of;
 
 use crate::client::{How, Why};
 use crate::clock::Moment;

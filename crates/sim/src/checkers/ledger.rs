@@ -4,6 +4,7 @@
 //! *May know:* bytes on the wire, records on disks, commands, the log that people read.
 //! *Must not know:* anything of the engines' insides.
 
+use super::update::{by_own_clock, client_of, dated, heard_at, until};
 use super::{At, Handled, Seen, l5, l6, s4, s5, s6, s7, s10, s11, s12, s13, s14};
 use crate::clock::Moment;
 use crate::count::Counts;
@@ -17,7 +18,7 @@ use failover::dialect::Dialect;
 use failover::endpoint::{Command, Stored};
 use failover::message::{BindingUpdate, Codec, Message, Parsed, Xid, frame_length};
 use failover::state::FailoverState;
-use failover::time::{ClockDelta, Interval, Time, WireTime};
+use failover::time::{ClockDelta, Interval, Time};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::Ipv4Addr;
 
@@ -758,55 +759,6 @@ impl Ledger {
             }
         }
     }
-}
-
-/// Puts the times of a message into the clock of who said it.
-fn by_own_clock(message: &mut Message, clock: ClockDelta) {
-    let tell = |time: &mut WireTime| *time = time.to_time(clock).to_wire();
-    match message {
-        Message::State(state) => tell(&mut state.since),
-        Message::BndUpd(updates) => {
-            for update in &mut updates.updates {
-                let times = [
-                    &mut update.lease_expiration,
-                    &mut update.potential_expiration,
-                    &mut update.start_time_of_state,
-                    &mut update.client_last_transaction_time,
-                ];
-                times.into_iter().flatten().for_each(tell);
-            }
-        }
-        _ => {}
-    }
-}
-
-/// The later of the two ends that an update tells.
-pub(super) fn until(update: &BindingUpdate, delta: ClockDelta) -> Time {
-    let ends = [update.lease_expiration, update.potential_expiration];
-    ends.into_iter().flatten().map(|end| end.to_time(delta)).max().unwrap_or(Time::ZERO)
-}
-
-/// A dhcpd does not date a release: the moment is where the end of the lease stands.
-fn dated(update: &BindingUpdate, beside_dhcpd: bool) -> BindingUpdate {
-    let mut update = update.clone();
-    if beside_dhcpd && update.status == BindingStatus::Released {
-        update.client_last_transaction_time = update.lease_expiration;
-    }
-    update
-}
-
-/// When the client was heard that an update is about, by the clock of who says it.
-fn heard_at(update: &BindingUpdate) -> Time {
-    update.client_last_transaction_time.map_or(Time::ZERO, |time| time.to_time(ClockDelta::default()))
-}
-
-/// Whom an update is about.
-pub(crate) fn client_of(update: &BindingUpdate) -> Option<ClientIdentity> {
-    let by_identifier = update.client_identifier.as_deref().and_then(ClientIdentity::from_client_identifier);
-    by_identifier.or_else(|| {
-        let hardware = update.hardware.as_ref()?;
-        ClientIdentity::from_hardware(hardware.htype, &hardware.address)
-    })
 }
 
 fn stored_in(mut frames: &[u8]) -> Vec<Stored> {

@@ -3,7 +3,8 @@
 //! *Lives here:* [`recorded`], [`answered`].
 
 use super::Seen;
-use super::ledger::{BLUR, Owed, client_of};
+use super::ledger::{BLUR, Owed};
+use super::update::client_of;
 use failover::binding::BindingStatus;
 use failover::message::{BindingAck, BindingUpdate};
 use failover::time::{Interval, Time};

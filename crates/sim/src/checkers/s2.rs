@@ -4,7 +4,8 @@
 //! *Lives here:* [`left`].
 
 use super::At;
-use super::ledger::{BLUR, DECIDED_BEFORE, Ledger, client_of};
+use super::ledger::{BLUR, DECIDED_BEFORE, Ledger};
+use super::update::{client_of, until};
 use dhcp::{ClientIdentity, Message, MessageType};
 use failover::time::{Interval, Time};
 
@@ -41,7 +42,7 @@ pub(super) fn left(
     let owed = owed.flat_map(|owed| owed.updates.iter().map(|(update, _)| (update, owed.delta)));
     let pending = owed
         .filter(|(update, _)| update.address == address && client_of(update).as_ref() == Some(identity))
-        .map(|(update, delta)| super::ledger::until(update, delta))
+        .map(|(update, delta)| until(update, delta))
         .max();
     let known = alive.max(acked).max(received).max(pending.unwrap_or(Time::ZERO));
     let bound = known.plus(ledger.mclt).plus(BLUR);
