@@ -13,7 +13,7 @@ stage() { # name, budget in minutes, command...
 }
 stage setup 10 bash scripts/setup.sh
 stage lint 25 bash scripts/lint.sh
-stage tests "${TEST_MINUTES:-20}" cargo test --workspace --exclude lab --locked
+stage tests "${TEST_MINUTES:-26}" cargo test --workspace --exclude lab --locked
 # The simulator, built as the lab has it: bugs on purpose first, for a checker that finds nothing proves nothing.
 sim() { cargo run --quiet --locked --profile test --package tandem -- sim --threads "$(nproc)" "$@"; }
 export -f sim
