@@ -67,8 +67,8 @@ struct Recovery<'a, D: Disk> {
     unvouched: Vec<Unvouched>,
     /// Segments in which nothing was found behind the head.
     empty: Vec<u64>,
-    /// The checksum of each batch of the log, from this sequence on.
-    read: (u64, Vec<u32>),
+    /// The checksum of each batch of the log, the last one that of the end.
+    read: Vec<u32>,
     /// The last segment that belongs to the log, and where its log ends.
     last: Option<(u64, u64)>,
     log_bytes: u64,
@@ -93,7 +93,7 @@ pub(crate) fn recover<D: Disk>(
         stable: known.stable.0,
         unvouched: Vec::new(),
         empty: Vec::new(),
-        read: (0, Vec::new()),
+        read: Vec::new(),
         last: None,
         log_bytes: 0,
     };
@@ -182,10 +182,7 @@ impl<D: Disk> Recovery<'_, D> {
                 self.stable = self.stable.max(frame.stable);
                 let stable = self.stable;
                 self.unvouched.retain(|frame| frame.end > stable);
-                if self.read.1.is_empty() {
-                    self.read.0 = frame.sequence;
-                }
-                self.read.1.push(frame.crc);
+                self.read.push(frame.crc);
                 self.unvouched.push(Unvouched { segment: number, offset, size, end });
                 self.last = Some((number, offset + size));
                 self.log_bytes += size;
@@ -205,9 +202,8 @@ impl<D: Disk> Recovery<'_, D> {
     /// Another copy of a batch that was read: an earlier opening copied it, and its copy is in use since. The first one is cut off
     /// then, but a power cut brings back what was cut off and not synced, however long ago that was.
     fn was_read(&self, frame: &FrameHead) -> bool {
-        let (first, read) = &self.read;
-        let index = frame.sequence.checked_sub(*first).and_then(|index| usize::try_from(index).ok());
-        index.and_then(|index| read.get(index)) == Some(&frame.crc)
+        let back = self.end.sequence.checked_sub(frame.sequence).and_then(|back| usize::try_from(back).ok());
+        back.and_then(|back| self.read.iter().nth_back(back)) == Some(&frame.crc)
     }
 
     fn replay_frame(
