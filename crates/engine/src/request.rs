@@ -195,6 +195,18 @@ pub(crate) fn standing(engine: &Engine, now: Time, request: &Request<'_>, slot: 
     }
 }
 
+/// Whether this server answers this client about an address.
+pub(crate) fn answers(engine: &Engine, request: &Request<'_>, slot: Slot) -> bool {
+    let relationship = engine.table.relationship(slot);
+    relationship.is_none_or(|relationship| engine.may_answer(relationship, request).is_ok())
+}
+
+/// Whether this server may give an address to this client who has not said which it has.
+pub(crate) fn is_usable(engine: &Engine, now: Time, request: &Request<'_>, slot: Slot) -> bool {
+    answers(engine, request, slot)
+        && matches!(standing(engine, now, request, slot), Standing::Holds | Standing::Available { .. })
+}
+
 /// The address that is reserved for this client in the network in which it asks.
 pub(crate) fn reserved_slot(engine: &Engine, request: &Request<'_>) -> Option<Slot> {
     let network = request.place.network;

@@ -9,7 +9,7 @@
 //! lease before the client does. The client asks again after some seconds (RFC 951 7.2), and is answered then.
 
 use super::discover::{may_serve, oldest_available};
-use super::{Request, Standing, reply, reserved_slot, standing, storage_allows};
+use super::{Request, is_usable, reply, reserved_slot, storage_allows};
 use crate::counter::Counter;
 use crate::engine::Engine;
 use crate::outbox::Outbox;
@@ -46,11 +46,7 @@ fn is_certain(engine: &Engine, now: Time, request: &Request<'_>, slot: Slot) -> 
 /// The reservation, else what the client has or had, else what has been available for longest; the last two in pools with
 /// `dynamic-bootp` alone.
 fn choose(engine: &Engine, now: Time, request: &Request<'_>) -> Result<Slot, Counter> {
-    let usable = |slot: &Slot| {
-        let relationship = engine.table.relationship(*slot);
-        relationship.is_none_or(|relationship| engine.may_answer(relationship, request).is_ok())
-            && matches!(standing(engine, now, request, *slot), Standing::Holds | Standing::Available { .. })
-    };
+    let usable = |slot: &Slot| is_usable(engine, now, request, *slot);
     if let Some(reserved) = reserved_slot(engine, request) {
         return Some(reserved).filter(usable).ok_or(Counter::DroppedWithheld);
     }

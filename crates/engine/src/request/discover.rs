@@ -3,7 +3,7 @@
 //! *Lives here:* [`discover`] and the order in which addresses are considered.
 //! *Must not know:* how a lease is recorded: an offer is not.
 
-use super::{Request, Standing, reply, reserved_slot, standing, storage_allows};
+use super::{Request, Standing, answers, is_usable, reply, reserved_slot, standing, storage_allows};
 use crate::config::{Pool, PoolId};
 use crate::counter::Counter;
 use crate::engine::Engine;
@@ -68,17 +68,14 @@ pub(super) fn may_serve(engine: &Engine, request: &Request<'_>) -> Result<(), Co
 /// The order of RFC 2131 4.3.1, with the reservation before all and a standing offer before what is only remembered.
 fn choose(engine: &Engine, now: Time, request: &Request<'_>) -> Option<Slot> {
     let network = request.place.network;
-    let answers = |slot: &Slot| {
-        let relationship = engine.table.relationship(*slot);
-        relationship.is_none_or(|relationship| engine.may_answer(relationship, request).is_ok())
+    let usable = |slot: &Slot| is_usable(engine, now, request, *slot);
+    let held = |slot: &Slot| {
+        answers(engine, request, *slot) && standing(engine, now, request, *slot) == Standing::Holds
     };
-    let standing = |slot: &Slot| standing(engine, now, request, *slot);
-    let usable =
-        |slot: &Slot| answers(slot) && matches!(standing(slot), Standing::Holds | Standing::Available { .. });
     let known = engine.table.of_client(network, &request.client);
     reserved_slot(engine, request)
         .filter(usable)
-        .or_else(|| known.filter(|slot| answers(slot) && standing(slot) == Standing::Holds))
+        .or_else(|| known.filter(held))
         .or_else(|| engine.table.offered_to(network, &request.client).filter(usable))
         .or_else(|| known.filter(usable))
         .or_else(|| requested(engine, request).filter(|slot| engine.planted.offer_leased || usable(slot)))
