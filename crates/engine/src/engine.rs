@@ -99,7 +99,9 @@ impl Engine {
     pub fn replay(&mut self, record: &[u8]) -> Result<(), RecordError> {
         match Record::decode(record)? {
             Record::Binding(binding) => self.table.restore(&binding),
-            Record::Clock(stamp) => self.take_clock(stamp),
+            Record::Clock(stamp) => {
+                self.take_clock(stamp);
+            }
             Record::Endpoint(endpoint) => self.former.take_endpoint(&endpoint),
             Record::Pool(pool) => self.former.take_pool(&pool),
         }
@@ -109,6 +111,11 @@ impl Engine {
     /// How engine time stood to the machine's clocks when that was last recorded.
     pub fn stored_clock(&self) -> Option<&ClockStamp> {
         self.clock.as_ref()
+    }
+
+    /// The latest engine time at which this server is known to have been in operation; before [`Engine::start`].
+    pub fn last_operation(&self) -> Time {
+        self.former.last_operation()
     }
 
     /// Who the store is and how often it was opened: what another Tandem is told (Q45). Before [`Engine::start`].
@@ -168,19 +175,25 @@ impl Engine {
     /// jump ([`crate::clock::Change::TimeLost`]), before anything is handled by the new time: it sees by how much time
     /// may have been lost.
     pub fn note_clock(&mut self, stamp: ClockStamp, outbox: &mut Outbox) {
-        self.take_clock(stamp);
+        if self.take_clock(stamp) > LOST_WITHIN_SLACK {
+            self.hang_up_for_lost_time(stamp.engine, outbox);
+        }
         outbox.record(&Record::Clock(stamp));
     }
 
     /// Between two stamps, engine time may have gone on by more than was counted: time was lost and found. Nobody knows when
     /// it was lost, so that a lease given before it was found may have been given by a clock that was behind; its client
     /// counts from then, and keeps the address for that much longer. In a new boot nothing was counted: if the last one never
-    /// knew the right time, all that passed since its last stamp may have been lost.
-    fn take_clock(&mut self, stamp: ClockStamp) {
+    /// knew the right time, all that passed since its last stamp may have been lost. How much was.
+    fn take_clock(&mut self, stamp: ClockStamp) -> Interval {
         self.links.wall_clock(stamp.wall_offset());
         let before = self.clock.replace(stamp);
+        let went_back = before.map_or(Interval::ZERO, |before| before.went_back(&stamp));
+        if went_back > LOST_WITHIN_SLACK {
+            self.time_went_back(stamp.engine, went_back);
+        }
         let Some(before) = before.filter(|before| before.boot == stamp.boot || !before.synchronised) else {
-            return;
+            return Interval::ZERO;
         };
         let counted = if before.boot == stamp.boot {
             stamp.since_boot.as_millis().saturating_sub(before.since_boot.as_millis())
@@ -194,6 +207,15 @@ impl Engine {
         if lost > LOST_WITHIN_SLACK {
             self.table.time_was_lost(stamp.engine, lost);
         }
+        lost
+    }
+
+    /// A reboot took away what engine time was ahead of the truth. What a partner knows ends, by the new time, so much earlier
+    /// than recorded: no promise may rest on more (F07-5.2.1-01).
+    fn time_went_back(&mut self, since: Time, by: Interval) {
+        self.table.time_went_back(since, by);
+        self.former.time_went_back(by);
+        self.endpoints_time_went_back(by);
     }
 
     /// Puts bugs in, for the self-test of the simulator.
@@ -340,16 +362,10 @@ impl Engine {
         if !cursor.begun {
             cursor.begun = true;
             if let Some(clock) = self.clock {
-                // Each loss as the two stamps that show it, in a boot of their own; then the stamp of now.
-                for ((found, lost), number) in self.table.lost_times().zip(1..) {
-                    for engine in [found.minus(lost), found] {
-                        let boot = BootId([number; 16]);
-                        push(&Record::Clock(ClockStamp { engine, boot, synchronised: true, ..clock }), out);
-                        pushed += 1;
-                    }
+                for stamp in self.stamps_of_the_past(&clock).chain([clock]) {
+                    push(&Record::Clock(stamp), out);
+                    pushed += 1;
                 }
-                push(&Record::Clock(clock), out);
-                pushed += 1;
             }
             for record in self.endpoint_records().chain(self.former.records(&self.config)) {
                 push(&record, out);
@@ -374,7 +390,28 @@ impl Engine {
         live as u64
             + u64::from(self.clock.is_some())
             + self.endpoint_records().chain(self.former.records(&self.config)).count() as u64
-            + 2 * self.table.lost_times().count() as u64
+            + 2 * (self.table.lost_times().count() + self.table.times_back().count()) as u64
+    }
+
+    /// Each loss of time as the two stamps that show it, in a boot of their own; and each time that it went back, as the last
+    /// stamp of one boot and the first of the next. The wall clock of all stands to engine time as it does now.
+    fn stamps_of_the_past(&self, now: &ClockStamp) -> impl Iterator<Item = ClockStamp> {
+        let stamp = |engine: Time, ahead: Interval, boot: u8| ClockStamp {
+            engine,
+            wall: now.wall_at(engine).minus(ahead),
+            boot: BootId([boot; 16]),
+            synchronised: true,
+            ..*now
+        };
+        let mut stamps = Vec::new();
+        for ((since, by), number) in self.table.times_back().zip(1..) {
+            stamps.push(stamp(since, by, 0x80 | number));
+            stamps.push(stamp(since, Interval::ZERO, 0xc0 | number));
+        }
+        for ((found, lost), number) in self.table.lost_times().zip(1..) {
+            stamps.extend([found.minus(lost), found].map(|engine| stamp(engine, Interval::ZERO, number)));
+        }
+        stamps.into_iter()
     }
 
     /// The engine at a glance: from counts that are kept, not by going through all slots.

@@ -46,6 +46,7 @@ impl fmt::Debug for Essence<'_> {
             all.field("queue", &table.queue.waiting(relationship).collect::<Vec<Slot>>());
         }
         all.field("lost_times", &table.lost_times().collect::<Vec<_>>());
+        all.field("times_back", &table.times_back().collect::<Vec<_>>());
         for endpoint in endpoints {
             all.field("endpoint", &endpoint.essence());
         }

@@ -106,6 +106,18 @@ impl Former {
         self.endpoints.insert(record.name.clone(), record.clone());
     }
 
+    /// When any of the endpoints was in operation last.
+    pub(crate) fn last_operation(&self) -> Time {
+        self.endpoints.values().map(|endpoint| endpoint.last_operation).max().unwrap_or(Time::ZERO)
+    }
+
+    /// See [`failover::endpoint::Endpoint::time_went_back`].
+    pub(crate) fn time_went_back(&mut self, by: Interval) {
+        for endpoint in self.endpoints.values_mut() {
+            endpoint.alive = endpoint.alive.minus(by);
+        }
+    }
+
     /// All that is remembered, but for the endpoints of this configuration.
     pub(crate) fn records<'f>(&'f self, config: &'f Config) -> impl Iterator<Item = Record<'f>> + 'f {
         let is_configured =

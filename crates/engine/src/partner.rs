@@ -105,6 +105,8 @@ pub(crate) struct Endpoint {
     /// The last look at the balance gave a part of what the secondary lacks: the next one gives on.
     is_giving: bool,
     stamp_at: Time,
+    /// It was to be recorded long ago: what is said meanwhile waits for that.
+    is_late: bool,
     /// When people are to be told next how long the certificate of this server still holds.
     certificate_at: Time,
     /// The last time of operation that the partner had vouched for, as the store knew it at the start of this process.
@@ -155,7 +157,14 @@ impl Engine {
         }
         for relationship in self.relationships() {
             if self.endpoint_deadline(relationship).is_some_and(|at| at <= now) {
+                let is_late = self.endpoint(relationship).stamp_at.plus(STAMP_INTERVAL) < now;
+                if is_late {
+                    // It stood still: what it says now must not be later than what its store knows (D12-5.16-02).
+                    self.stamp(now, relationship, outbox);
+                }
+                self.endpoint_mut(relationship).is_late = is_late;
                 self.links_due(now, relationship, outbox);
+                self.endpoint_mut(relationship).is_late = false;
                 self.endpoint_due(now, relationship, outbox);
                 *budget = self.go_on_with_transfer(now, relationship, *budget, outbox);
             }
@@ -230,6 +239,7 @@ impl Endpoint {
             look_at_pools: Time::ZERO,
             is_giving: false,
             stamp_at: Time::ZERO,
+            is_late: false,
             certificate_at: Time::ZERO,
             started_from: Time::ZERO,
             partner_store: None,

@@ -93,6 +93,7 @@ pub(crate) struct Table {
     decline_time: Interval,
     orphans: u64,
     lost: LostTime,
+    back: LostTime,
     planted: Planted,
 }
 
@@ -170,6 +171,7 @@ impl Table {
             decline_time: config.decline_time(),
             orphans: 0,
             lost: LostTime::default(),
+            back: LostTime::default(),
             planted: Planted::default(),
         }
     }
@@ -421,6 +423,21 @@ impl Table {
     /// Engine time has jumped by `lost`, to `found`: leases given before are not over until that much later.
     pub(crate) fn time_was_lost(&mut self, found: Time, lost: Interval) {
         self.lost.add(found, lost);
+    }
+
+    /// Engine time, when it began anew at `since`, was less by so much than if it had gone on.
+    pub(crate) fn time_went_back(&mut self, since: Time, by: Interval) {
+        self.back.add(since, by);
+    }
+
+    /// By how much what a partner knows of this address may be over earlier than is recorded.
+    pub(crate) fn went_back(&self, slot: Slot) -> Interval {
+        self.back.since(self.get(slot).client_last_transaction_time.time())
+    }
+
+    /// When engine time began anew after it had gone back, and by how much.
+    pub(crate) fn times_back(&self) -> impl Iterator<Item = (Time, Interval)> + '_ {
+        self.back.iter()
     }
 
     /// Until when the client of this address may think that it has it, if it has not heard our latest answer (trap T19): the

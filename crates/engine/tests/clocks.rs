@@ -44,10 +44,16 @@ fn start(pair: &mut Pair, n: usize, new_boot: bool) {
 }
 
 fn note_clock(pair: &mut Pair, n: usize, boot: u8) {
+    note_clock_after(pair, n, boot, Interval::ZERO);
+}
+
+/// The same, of a machine that stood still for so long, besides as long as it jumps.
+fn note_clock_after(pair: &mut Pair, n: usize, boot: u8, stood: Interval) {
+    let up = pair.now.since(Time::from_seconds(START - HOURS));
     let stamp = ClockStamp {
         engine: pair.at(n),
         // What it counted: it stood still for as long as it jumps.
-        since_boot: pair.now.since(Time::from_seconds(START - HOURS)),
+        since_boot: Interval::from_millis(up.as_millis() - stood.as_millis()),
         wall: pair.at(n),
         boot: BootId([boot; 16]),
         synchronised: boot == 0,
@@ -139,6 +145,37 @@ fn a_clock_that_jumps_while_connected_takes_nothing_from_what_the_partner_promis
     }
 }
 
+/// What waited in the socket of a process, or of a machine, that stood still is late, and its times are not to be corrected by that.
+#[test]
+fn what_waited_meanwhile_is_not_taken_for_a_difference_of_the_clocks() {
+    for (n, is_machine) in [(0, false), (1, false), (0, true), (1, true)] {
+        let mut pair = apart([0, 40]);
+        let clients: Vec<Client> = (1..=12).map(Client::new).collect();
+        let addresses: Vec<Ipv4Addr> =
+            clients.iter().map(|client| pair.bind(client).expect("a lease").1).collect();
+        pair.pass(seconds(60));
+        pair.freeze(n);
+        for (client, address) in clients.iter().zip(&addresses) {
+            assert!(pair.renew(client, 1 - n, *address).is_some());
+            pair.pass(Interval::from_millis(250));
+        }
+        // Not so long that the partner counts as silent.
+        pair.pass(seconds(13));
+        pair.thaw(n);
+        if is_machine {
+            // Neither of its clocks went on meanwhile, and then it found the time again.
+            note_clock_after(&mut pair, n, 0, seconds(16));
+        }
+        pair.pass(seconds(1));
+        for address in &addresses {
+            let ends = [0, 1].map(|n| end(&pair, n, *address));
+            assert!(ends[n] <= ends[1 - n].plus(seconds(3)), "{n} {is_machine}: {ends:?}");
+        }
+        pair.pass(seconds(60));
+        assert_eq!(pair.states(), NORMAL);
+    }
+}
+
 #[test]
 fn a_clock_that_jumps_while_cut_off_ends_no_lease_early() {
     for n in [0, 1] {
@@ -162,6 +199,48 @@ fn a_clock_that_jumps_while_cut_off_ends_no_lease_early() {
         pair.pass(seconds(4 * HOURS));
         assert_eq!(pair.status(address), [BindingStatus::Free; 2]);
     }
+}
+
+/// Engine time was ahead of the truth, and a reboot took that away: what the partner acknowledged is over by the partner's clock,
+/// which did not go back, and so is what may be promised beyond it (F07-5.2.1-01).
+#[test]
+fn a_reboot_that_takes_time_back_promises_nothing_by_the_time_of_before() {
+    let [usual, after_a_lead] = [0, 600].map(|lead| {
+        let mut pair = apart([lead, 0]);
+        let client = Client::new(1);
+        let (_, address, _) = pair.bind(&client).expect("a lease");
+        pair.pass(seconds(60));
+        assert!(pair.renew(&client, 0, address).is_some());
+        pair.pass(seconds(60));
+        // The wall clock was set back meanwhile, and is right.
+        let stamp = |pair: &Pair, boot: u8| ClockStamp {
+            engine: pair.at(0),
+            since_boot: seconds(HOURS),
+            wall: pair.now,
+            boot: BootId([boot; 16]),
+            synchronised: true,
+        };
+        let before = stamp(&pair, 0);
+        let node = &mut pair.nodes[0];
+        node.engine.note_clock(before, &mut node.outbox);
+        pair.pass(seconds(30));
+        pair.cut();
+        pair.kill(0);
+        pair.pass(seconds(20 * 60));
+        pair.ahead[0] = Interval::ZERO;
+        let now = pair.at(0);
+        pair.nodes[0].start(now);
+        let after = stamp(&pair, 1);
+        let node = &mut pair.nodes[0];
+        node.engine.note_clock(after, &mut node.outbox);
+        pair.settle();
+        // So late that what the partner knows is the bound, and not what the client should have.
+        pair.pass(seconds(35 * 60));
+        assert!(pair.renew(&client, 0, address).is_some(), "{lead}");
+        pair.pass(seconds(1));
+        end(&pair, 0, address)
+    });
+    assert!(after_a_lead <= usual.plus(seconds(2)), "{} too long", after_a_lead.since(usual));
 }
 
 #[test]

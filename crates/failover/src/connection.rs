@@ -392,8 +392,12 @@ impl Connection {
         if self.dialect().corrects_times() { WallOffset::default() } else { self.settings.wall }
     }
 
-    /// Takes bytes from TCP, as they come. Keeps less than one message (F07-8.3-04).
+    /// Takes bytes from TCP, as they come. Keeps less than one message (F07-8.3-04). What has waited until the partner counts as
+    /// silent is not taken: it was said nobody knows how long ago, and whoever said it has given this connection up.
     pub fn receive(&mut self, now: Time, mut bytes: &[u8], out: &mut Vec<Output>) {
+        if self.is_established() && now >= self.heard_by {
+            return self.end_with_disconnect(Cause::NoTraffic, out);
+        }
         while !self.is_over() {
             if let Phase::Tls { .. } = self.phase {
                 if !bytes.is_empty() {
@@ -511,7 +515,9 @@ impl Connection {
     fn end_with_disconnect(&mut self, cause: Cause, out: &mut Vec<Output>) {
         let why = match &cause {
             // F07-7.12.1-03, D12-8.3-01.
-            Cause::NoTraffic | Cause::NotAcking => Rejection::because(RejectReason::NO_TRAFFIC),
+            Cause::NoTraffic | Cause::NotAcking | Cause::TimeLost => {
+                Rejection::because(RejectReason::NO_TRAFFIC)
+            }
             Cause::RejectedByUs(why) | Cause::Asked(why) => why.clone(),
             Cause::Malformed(error) => Rejection::saying(error.reject_reason(), error.to_string()),
             other => Rejection::saying(RejectReason::UNKNOWN, other.to_string()),
@@ -642,11 +648,17 @@ impl Connection {
         fits.then_some(ticket)
     }
 
-    /// Our own clock went forward by so much at once.
+    /// Our own clock went forward by so little at once that it may have happened at any time since the last message.
     pub fn own_clock_jumped(&mut self, by: Interval) {
         if let Some(clock) = &mut self.clock {
             clock.own_clock_jumped(by);
         }
+    }
+
+    /// Our own clock had stood still for long, and went forward. Nobody knows which messages came before that, and which waited:
+    /// only on another connection can the clocks be compared (F07-5.9-04).
+    pub fn time_was_lost(&mut self, out: &mut Vec<Output>) {
+        self.end_with_disconnect(Cause::TimeLost, out);
     }
 
     /// Our wall clock was looked at: it stands so to engine time.

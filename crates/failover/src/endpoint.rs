@@ -213,6 +213,11 @@ impl Endpoint {
         if self.proven { now } else { self.alive_stamp }
     }
 
+    /// Time is less by so much than if it had gone on: whoever knew us to be alive did so that much earlier.
+    pub fn time_went_back(&mut self, by: Interval) {
+        self.alive_stamp = self.alive_stamp.minus(by);
+    }
+
     /// What we tell another Tandem.
     pub fn tandem(&self) -> TandemInfo {
         let is_lost = self.stored.storage_lost && !self.stored.first_run;

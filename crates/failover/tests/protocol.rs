@@ -349,6 +349,32 @@ fn a_silent_partner_is_told_why_the_connection_ends() {
     assert!(why.message.is_some());
 }
 
+/// F07-7.9.1-16. A process that stood still reads what waited in its socket: it is too old to be taken for news.
+#[test]
+fn what_waited_longer_than_the_receive_timer_is_not_taken() {
+    let came = |end: &End| {
+        end.outputs.iter().any(|output| matches!(output, Output::Received(Received::PoolReq { .. })))
+    };
+    for (late, is_taken) in [(20, true), (21, false)] {
+        let [mut primary, _] = pair();
+        primary.outputs.clear();
+        let waited = encoded(&primary.codec.clone(), 9, at(1), Message::PoolReq);
+        primary.receive(at(late), &waited);
+        assert_eq!(came(&primary), is_taken, "{late}");
+        assert_eq!(primary.cause(), (!is_taken).then_some(&Cause::NoTraffic));
+    }
+}
+
+/// F07-5.9-04.
+#[test]
+fn a_machine_that_stood_still_compares_the_clocks_anew() {
+    let [mut primary, _] = pair();
+    primary.act(at(5), |connection, outputs| connection.time_was_lost(outputs));
+    assert_eq!(primary.cause(), Some(&Cause::TimeLost));
+    let Message::Disconnect(why) = primary.said().remove(0).message else { panic!() };
+    assert_eq!(why.reason, RejectReason::NO_TRAFFIC, "the partner tries again soon");
+}
+
 /// F07-7.11.2-01.
 #[test]
 fn contact_refines_the_difference_of_the_clocks() {

@@ -298,9 +298,9 @@ impl Owner {
                 warn!("this machine stood still for {by}: engine time jumps forward");
                 // Before anything is decided by the new time: here the engine sees that time was lost.
                 self.parts.desk.note_clock(self.parts.clock.stamp(reading));
-                self.parts.shared.set_time(now, reading.since_boot);
             }
         }
+        self.parts.shared.set_time(now, reading.since_boot);
         now
     }
 

@@ -231,7 +231,8 @@ fn hold_for_clock(
         let (reading, _) = clocks.read().map_err(failed)?;
         let since = *holds_since.get_or_insert(reading.since_boot);
         let waited = Interval::from_millis(reading.since_boot.as_millis() - since.as_millis());
-        match Clock::start(engine.stored_clock(), boot, &reading, waited, clock_wait) {
+        match Clock::start(engine.stored_clock(), engine.last_operation(), boot, &reading, waited, clock_wait)
+        {
             Start::Go(clock, origin) => {
                 say_origin(origin, clock_wait);
                 return Ok(Some((clock, reading)));

@@ -441,6 +441,11 @@ impl Checkers {
         self.ledger.as_ref().map_or(0, ledger::Ledger::ahead)
     }
 
+    /// By how much engine time at a new start stands otherwise to the truth than it did, in milliseconds.
+    pub(crate) fn shifted(&self, at: At) -> u64 {
+        self.ledger.as_ref().map_or(0, |ledger| ledger.shifted(at))
+    }
+
     /// How many BNDUPDs and POOLREQs the two have sent.
     pub(crate) fn talk(&self) -> u64 {
         self.ledger.as_ref().map_or(0, |ledger| ledger.talk)

@@ -16,8 +16,9 @@ use store::{Disk, DiskError, DiskErrorKind};
 
 const SECTOR: usize = 512;
 
-/// How many writes are remembered for [`VirtualDisk::is_stable`].
-const REMEMBERED: usize = 64;
+/// How many writes are remembered for [`VirtualDisk::is_stable`]: more than an owner can hand over while one sync lasts, and what the
+/// store writes of itself between.
+const REMEMBERED: usize = 4 * super::server::BATCHES;
 
 /// A handle: clones are the same disk.
 #[derive(Debug, Clone)]

@@ -97,7 +97,7 @@ pub(crate) struct Outside {
     /// Of all that happened: two runs with the same digest were the same.
     pub(crate) digest: u64,
     pub(crate) steps: u64,
-    /// By how much engine times have jumped, all together, in milliseconds.
+    /// By how much engine times have jumped, or stood otherwise after a start, all together, in milliseconds.
     pub(crate) lost_time: u64,
 }
 

@@ -222,6 +222,8 @@ fn know_the_same(world: &World) -> Result<(), String> {
 
 /// Nobody asks for anything any more: pools are level, and nothing passes between the two but signs of life (L3).
 fn come_to_rest(world: &mut World) {
+    // The last lease may have ended just now: what is free since is shared out first.
+    world.run_until(world.outside.now + 3 * l3::INTERVAL);
     let verdict = know_the_same(world);
     world.outside.checkers.judge("L2", verdict);
     let verdict = l3::level(&world.scene.servers[0], &world.both_views()[0]);

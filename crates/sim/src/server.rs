@@ -37,7 +37,7 @@ use store::Store;
 pub(crate) use life::Ending;
 
 /// Batches that may wait for the disk: at this bound the owner stops.
-const BATCHES: usize = 64;
+pub(crate) const BATCHES: usize = 64;
 
 /// Datagrams that the socket holds; more are lost.
 const SOCKET: usize = 1500;

@@ -255,9 +255,18 @@ impl Engine {
         }
     }
 
+    /// Time was lost and found: no connection that stood meanwhile can tell how far the clocks are apart.
+    pub(crate) fn hang_up_for_lost_time(&mut self, now: Time, outbox: &mut Outbox) {
+        let links: Vec<LinkId> = self.links.all.keys().copied().collect();
+        for link in links {
+            self.on_link(now, link, outbox, Connection::time_was_lost);
+        }
+    }
+
     fn send(&mut self, link: LinkId, outgoing: Outgoing, outbox: &mut Outbox) {
         self.counters.message_sent(outgoing.message.message_type());
-        let is_contact = matches!(outgoing.message, Message::Contact);
+        let is_late = self.links.all.get(&link).is_some_and(|(of, _)| self.endpoint(*of).is_late);
+        let is_contact = matches!(outgoing.message, Message::Contact) && !is_late;
         let to = ToPartner::Send { link, outgoing };
         let at_once = match to {
             ToPartner::Send { ref outgoing, .. } => match outgoing.message {

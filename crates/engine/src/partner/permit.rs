@@ -216,7 +216,7 @@ impl Engine {
         {
             bound.alive = now;
         }
-        let mut times = times;
+        let mut times = self.as_the_partner_counts(slot, times);
         if self.planted.own_end_bounds {
             times.acked_potential_expiration = times.acked_potential_expiration.max(times.lease_expiration);
         }
@@ -228,6 +228,20 @@ impl Engine {
             times.received_potential_expiration = Time::ZERO;
         }
         Some(bound.latest_end(times).since(now))
+    }
+}
+
+impl Engine {
+    /// What the partner knows, by the time that goes now: it is over earlier than recorded where a reboot took away what our
+    /// time was ahead.
+    fn as_the_partner_counts(&self, slot: Slot, mut times: Times) -> Times {
+        let back = self.table.went_back(slot);
+        for known in [&mut times.acked_potential_expiration, &mut times.received_potential_expiration] {
+            if *known != Time::NEVER {
+                *known = known.minus(back);
+            }
+        }
+        times
     }
 }
 

@@ -63,6 +63,15 @@ impl Engine {
         }
     }
 
+    /// Whoever knew this server to be alive did so that much earlier, by the time that goes now (trap T15).
+    pub(crate) fn endpoints_time_went_back(&mut self, by: Interval) {
+        for relationship in self.relationships() {
+            let endpoint = self.endpoint_mut(relationship);
+            endpoint.record.alive = endpoint.record.alive.minus(by);
+            endpoint.machine.time_went_back(by);
+        }
+    }
+
     /// All endpoints as a snapshot has them.
     pub(crate) fn endpoint_records(&self) -> impl Iterator<Item = Record<'_>> {
         self.endpoints.iter().map(|endpoint| Record::Endpoint(endpoint.record.clone()))
@@ -145,23 +154,28 @@ impl Engine {
         self.happens(now, relationship, Happening::Lost, outbox);
     }
 
+    /// Records that this process runs, and what it has heard.
+    pub(super) fn stamp(&mut self, now: Time, relationship: RelationshipId, outbox: &mut Outbox) {
+        let stamps = self.planted.stamp_without_contact;
+        self.note_heard(relationship);
+        let endpoint = self.endpoint_mut(relationship);
+        endpoint.stamp_at = now.plus(STAMP_EVERY);
+        endpoint.note_operation(now);
+        let alive = endpoint.machine.alive(now);
+        endpoint.record.alive = if stamps { now } else { alive };
+        if terms::forget(&mut endpoint.record, now) {
+            self.set_terms(relationship);
+        }
+        self.store_endpoint(relationship, outbox);
+    }
+
     /// What is due for the state and for its promises.
     pub(super) fn endpoint_due(&mut self, now: Time, relationship: RelationshipId, outbox: &mut Outbox) {
         if self.endpoint(relationship).machine.next_deadline().is_some_and(|at| at <= now) {
             self.happens(now, relationship, Happening::Wake, outbox);
         }
-        let stamps = self.planted.stamp_without_contact;
         if self.endpoint(relationship).stamp_at <= now {
-            self.note_heard(relationship);
-            let endpoint = self.endpoint_mut(relationship);
-            endpoint.stamp_at = now.plus(STAMP_EVERY);
-            endpoint.note_operation(now);
-            let alive = endpoint.machine.alive(now);
-            endpoint.record.alive = if stamps { now } else { alive };
-            if terms::forget(&mut endpoint.record, now) {
-                self.set_terms(relationship);
-            }
-            self.store_endpoint(relationship, outbox);
+            self.stamp(now, relationship, outbox);
         }
         self.look_at_certificate(now, relationship, outbox);
         if self.endpoint(relationship).is_in_contact() {

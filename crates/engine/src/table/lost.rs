@@ -1,6 +1,6 @@
 //! Time that was lost and found again, as far as leases must know of it.
 //!
-//! *Lives here:* [`LostTime`].
+//! *Lives here:* [`LostTime`], which serves time that went back in a reboot too.
 //! *Must not know:* clocks: it is told by how much engine time jumped, and to when.
 //!
 //! Bound: [`KEPT`] jumps; older ones are taken together, so that leases older than these wait longer than they must.

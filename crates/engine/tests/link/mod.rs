@@ -117,6 +117,8 @@ pub struct Pair {
     pub next_link: u64,
     /// To which node, and what.
     pub wire: VecDeque<(usize, LinkId, Vec<u8>)>,
+    /// What came to a node that stands still.
+    pub unread: VecDeque<(usize, LinkId, Vec<u8>)>,
     pub wants: [bool; 2],
     /// Messages that wait for one node come to it in one piece.
     pub in_one_segment: bool,
@@ -161,6 +163,7 @@ impl Pair {
             is_cut: false,
             next_link: 0,
             wire: VecDeque::new(),
+            unread: VecDeque::new(),
             wants: [false; 2],
             in_one_segment: false,
             ahead: [Interval::ZERO; 2],
@@ -219,7 +222,9 @@ impl Pair {
                 {
                     bytes.extend(self.wire.pop_front().map(|(_, _, more)| more).unwrap_or_default());
                 }
-                if self.nodes[n].link == Some(link) {
+                if !self.nodes[n].is_up {
+                    self.unread.push_back((n, link, bytes));
+                } else if self.nodes[n].link == Some(link) {
                     self.hand(n, Link::Received { link, at: self.at(n), bytes: &bytes });
                 }
             }
@@ -349,6 +354,7 @@ impl Pair {
     pub fn kill(&mut self, n: usize) {
         self.nodes[n].is_up = false;
         self.wire.clear();
+        self.unread.clear();
         if let Some(link) = self.nodes[n].link {
             self.close(link);
         }
@@ -361,13 +367,14 @@ impl Pair {
         self.settle();
     }
 
-    /// Its machine stands still; nobody is told.
+    /// Its process stands still; nobody is told, and what comes waits until it goes on.
     pub fn freeze(&mut self, n: usize) {
         self.nodes[n].is_up = false;
     }
 
     pub fn thaw(&mut self, n: usize) {
         self.nodes[n].is_up = true;
+        self.wire.append(&mut self.unread);
     }
 
     pub fn lose_disk(&mut self, n: usize) {

@@ -9,6 +9,9 @@ use crate::time::{ClockDelta, Interval, Time, WireTime};
 /// How many samples are remembered. Delay only ever adds to a sample, so the smallest is the best.
 const SAMPLES: usize = 8;
 
+/// Messages that come within so many seconds give one sample: they may have waited together.
+const APART: Interval = Interval::from_seconds(5);
+
 /// The difference in use changes only when it is wrong by more than this many seconds: the same moment, sent twice, is
 /// to be corrected to the same moment.
 const DEAD_BAND: i64 = 1;
@@ -20,7 +23,8 @@ const DRASTIC: i64 = 10;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PartnerClock {
     samples: [i64; SAMPLES],
-    next: usize,
+    latest: usize,
+    latest_began: Time,
     delta: ClockDelta,
 }
 
@@ -29,7 +33,12 @@ impl PartnerClock {
     pub fn new(sent: WireTime, received: Time) -> PartnerClock {
         let sample = sample(sent, received);
         let delta = if sample.abs() <= DEAD_BAND { 0 } else { sample };
-        PartnerClock { samples: [sample; SAMPLES], next: 0, delta: ClockDelta(delta) }
+        PartnerClock {
+            samples: [sample; SAMPLES],
+            latest: 0,
+            latest_began: received,
+            delta: ClockDelta(delta),
+        }
     }
 
     /// What is added to a time that the partner sends.
@@ -49,8 +58,13 @@ impl PartnerClock {
     /// Takes a sample from any message (F07-5.9-04). The old difference, when the new one differs from it
     /// drastically: somebody set a clock.
     pub fn heard(&mut self, sent: WireTime, received: Time) -> Option<ClockDelta> {
-        self.samples[self.next] = sample(sent, received);
-        self.next = (self.next + 1) % SAMPLES;
+        let sample = sample(sent, received);
+        if received.since(self.latest_began) < APART {
+            self.samples[self.latest] = self.samples[self.latest].min(sample);
+        } else {
+            self.latest = (self.latest + 1) % SAMPLES;
+            (self.samples[self.latest], self.latest_began) = (sample, received);
+        }
         let best = self.samples.iter().copied().min().unwrap_or(self.delta.0);
         let (old, change) = (self.delta, (best - self.delta.0).abs());
         if change <= DEAD_BAND {
@@ -93,9 +107,24 @@ mod tests {
         }
         assert_eq!(clock.heard(WireTime(5000), at(3000)), Some(ClockDelta(50)), "their clock jumped ahead");
         assert_eq!(clock.delta(), ClockDelta(-2000));
-        let steps: Vec<_> = (0..8).filter_map(|_| clock.heard(WireTime(3000), at(3000))).collect();
+        let steps: Vec<_> =
+            (1..9).filter_map(|n| clock.heard(WireTime(3000 + 5 * n), at(3000 + 5 * n))).collect();
         assert_eq!(steps, [ClockDelta(-2000)], "and back: seen when no sample says otherwise any more");
         assert_eq!(clock.delta(), ClockDelta(0));
+    }
+
+    /// F07-5.9-06. A process that stood still finds many messages in its socket, and all of them are late.
+    #[test]
+    fn what_waited_together_does_not_move_it_however_much_it_is() {
+        let mut clock = PartnerClock::new(WireTime(1000), at(1050));
+        for sent in 1000..1040 {
+            assert_eq!(clock.heard(WireTime(sent), at(1100)), None);
+        }
+        assert_eq!(clock.delta(), ClockDelta(50));
+        for sent in 1041..1060 {
+            assert_eq!(clock.heard(WireTime(sent), at(sent + 50)), None);
+        }
+        assert_eq!(clock.delta(), ClockDelta(50));
     }
 
     /// F07-5.9-05.

@@ -37,6 +37,8 @@ pub enum Cause {
     OutOfStep(FrameError),
     /// A message that can't come now.
     Unexpected(&'static str),
+    /// Our own clock had stood still and was set right: what waits to be read was sent nobody knows how long ago.
+    TimeLost,
     /// So much was said that no transaction id is left.
     XidsUsedUp,
     /// What came was signed by the partner, or claims to be from it, but it was not sent here and now.
@@ -76,6 +78,7 @@ impl fmt::Display for Cause {
             Cause::Malformed(error) => error.fmt(f),
             Cause::OutOfStep(error) => error.fmt(f),
             Cause::Unexpected(what) | Cause::Unauthenticated(what) => f.write_str(what),
+            Cause::TimeLost => f.write_str("this machine stood still: the clocks are to be compared anew"),
             Cause::XidsUsedUp => f.write_str("all transaction ids of the connection are used: a new one is made"),
             Cause::Tls(why) => write!(f, "TLS: {why}"),
         }
@@ -101,6 +104,7 @@ impl Cause {
             | Cause::NoHandshake
             | Cause::NoConnect
             | Cause::Stimulus
+            | Cause::TimeLost
             | Cause::XidsUsedUp => false,
         }
     }
@@ -148,7 +152,7 @@ impl Retry {
     pub fn next(&self, now: Time, cause: &Cause, worked: bool) -> Time {
         if cause.is_refusal() {
             now.plus(self.after_refusal)
-        } else if worked && matches!(cause, Cause::Lost) {
+        } else if worked && matches!(cause, Cause::Lost | Cause::TimeLost) {
             now
         } else {
             now.plus(self.interval)
@@ -167,6 +171,7 @@ mod tests {
         let after = |cause: &Cause, worked| retry.next(now, cause, worked).since(now).as_seconds();
         assert_eq!(after(&Cause::Lost, true), 0);
         assert_eq!(after(&Cause::Lost, false), 5);
+        assert_eq!(after(&Cause::TimeLost, true), 0);
         assert_eq!(after(&Cause::NoTraffic, true), 5);
         let why = Rejection::because(RejectReason::TIME_MISMATCH);
         assert_eq!(after(&Cause::RejectedByPartner(why.clone()), false), 60);

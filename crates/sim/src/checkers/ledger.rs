@@ -325,6 +325,16 @@ impl Ledger {
         book.last_seen = book.last_seen.max(at.engine);
     }
 
+    /// By how much engine time at a new start stands otherwise to the truth than it did, in milliseconds.
+    pub(super) fn shifted(&self, at: At) -> u64 {
+        let book = &self.books[at.server];
+        if book.last_seen == Time::ZERO {
+            return 0;
+        }
+        let offset = i128::from(at.engine.as_millis()) - i128::from(at.now);
+        u64::try_from((offset - book.offset).unsigned_abs()).unwrap_or(u64::MAX)
+    }
+
     pub(super) fn ahead(&self) -> i128 {
         self.books[1].offset - self.books[0].offset
     }

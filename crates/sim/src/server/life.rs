@@ -125,7 +125,9 @@ impl Server {
         }
         let stored = process.engine.stored_clock().copied();
         let waited = Interval::from_millis(outside.now - process.started);
-        let Start::Go(clock, origin) = Clock::start(stored.as_ref(), boot, &reading, waited, CLOCK_WAIT)
+        let latest = process.engine.last_operation();
+        let Start::Go(clock, origin) =
+            Clock::start(stored.as_ref(), latest, boot, &reading, waited, CLOCK_WAIT)
         else {
             if waited == Interval::ZERO {
                 outside.counts.one(Count::ClockHolds);
@@ -136,6 +138,8 @@ impl Server {
         process.clock = Some(clock);
         self.machine.was_looked_at();
         let now = clock.at(reading.since_boot);
+        outside.lost_time += outside.checkers.shifted(self.at(outside.now));
+        let Some(process) = &mut self.process else { return };
         outside.record(|| {
             let text = format!("engine time {} on ({origin:?})", now.as_seconds());
             What::Serves { server, text }
