@@ -6,6 +6,7 @@ use common::{Client, Server, ip, records, seconds, small};
 use engine::clock::{BootId, ClockStamp};
 use engine::{Input, SnapshotCursor};
 use failover::binding::BindingStatus;
+use failover::time::Interval;
 use proptest::prelude::*;
 
 #[derive(Debug, Clone)]
@@ -162,6 +163,27 @@ fn a_shorter_renewal_that_may_not_have_been_heard_takes_nothing_from_a_lease_by_
     assert_eq!(client.renew(&mut server, ip("10.0.0.10")).unwrap().lease(), 60);
     server.pass(seconds(580));
     assert!(Client::new(2).discover(&mut server).is_none(), "client 1 may still count on its first lease");
+}
+
+/// Leases are recorded by the second; the rest of the second in which lost time was found is after it.
+#[test]
+fn lost_time_is_added_once_to_a_lease_that_is_renewed_again_in_the_second_in_which_it_was_found() {
+    let mut server = Server::new(&small(1));
+    let first = stamp(&server, 50, 1, true);
+    server.note_clock(first);
+    Client::new(1).bind(&mut server);
+    server.now = server.now.plus(Interval::from_millis(7_200_900));
+    let second = stamp(&server, 50, 1, true);
+    server.note_clock(second);
+    // The first lease counts for 7200.9 s more.
+    let kept = server.now.plus(seconds(601));
+    for time in 1..=5 {
+        Client::new(1).renew(&mut server, ip("10.0.0.10")).unwrap();
+        let end = server.lease("10.0.0.10").lease_expiration;
+        assert!(end <= kept, "{} too late after renewal {time}", end.since(kept));
+    }
+    server.pass(seconds(613));
+    assert!(Client::new(2).discover(&mut server).is_some());
 }
 
 #[test]

@@ -52,6 +52,10 @@ fn scale(value: u64, numerator: i64, denominator: i64) -> u64 {
     u64::try_from(scaled).unwrap_or(u64::MAX)
 }
 
+/// For how long a machine has stood still since it booted, as its clocks showed it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stillness(u64);
+
 /// The clocks of one server's machine.
 #[derive(Debug, Clone)]
 pub(crate) struct Machine {
@@ -63,7 +67,7 @@ pub(crate) struct Machine {
     /// Wall time minus true wall time, in milliseconds.
     wall_error: i64,
     synchronised: bool,
-    /// It has stood still, and nobody knows yet.
+    /// It has stood still, and nothing that is stable tells of it yet.
     behind: bool,
     /// By how much the time that its network tells it is ahead of the truth, in milliseconds.
     pub(crate) skew: i64,
@@ -135,14 +139,21 @@ impl Machine {
         self.wandered = to;
     }
 
-    /// It has stood still, and the server does not know yet.
+    /// It has stood still, and nothing that is stable tells of it yet.
     pub(crate) fn is_behind(&self) -> bool {
         self.behind
     }
 
-    /// The server has looked at its clocks: what the wall clock can show is known now.
-    pub(crate) fn was_looked_at(&mut self) {
-        self.behind = self.behind && (!self.synchronised || self.wall_error < -1000);
+    /// What a server that looks at the clocks sees of that: for how long the machine has stood still since it booted. `None` when
+    /// there is nothing to see, or the wall clock does not show it.
+    pub(crate) fn shows_stillness(&self) -> Option<Stillness> {
+        let shown = self.behind && self.synchronised && self.wall_error >= -1000;
+        shown.then_some(Stillness(self.frozen))
+    }
+
+    /// What was seen then is on stable storage.
+    pub(crate) fn was_recorded(&mut self, seen: Stillness) {
+        self.behind = self.behind && seen != Stillness(self.frozen);
     }
 
     /// The network's time was found: the wall clock is right again.
@@ -186,7 +197,17 @@ mod tests {
         machine.stood_still(60_000);
         let after = machine.reading(61_000);
         assert_eq!((after.since_boot, after.wall), (before.since_boot, before.wall));
+        assert_eq!(machine.shows_stillness(), None);
         machine.synchronise(0);
         assert_eq!(machine.reading(61_000).wall, Time::from_millis(BEGINNING * 1000 + 61_000));
+        // It is behind until what was seen is recorded, and if it stood still again meanwhile, until that is.
+        let first = machine.shows_stillness().unwrap();
+        assert!(machine.is_behind());
+        machine.stood_still(1000);
+        machine.synchronise(0);
+        machine.was_recorded(first);
+        let second = machine.shows_stillness().unwrap();
+        machine.was_recorded(second);
+        assert!(first != second && !machine.is_behind() && machine.shows_stillness().is_none());
     }
 }

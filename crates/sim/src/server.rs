@@ -14,7 +14,7 @@ mod life;
 pub(crate) mod partner;
 
 use crate::checkers::{At, Queues, Seen};
-use crate::clock::{Machine, Moment};
+use crate::clock::{Machine, Moment, Stillness};
 use crate::count::Count;
 use crate::disk::{DiskTally, VirtualDisk};
 use crate::history::{Party, What};
@@ -89,6 +89,8 @@ struct Process {
     storage: StorageHealth,
     /// What the engine was told of that.
     told: Option<StorageHealth>,
+    /// It has seen that the machine stood still: the record of that is below this position.
+    saw_stillness: Option<(Position, Stillness)>,
     /// It has been told to end.
     stopping: bool,
 }
@@ -397,7 +399,6 @@ impl Server {
         let reading = self.machine.reading(outside.now);
         let Some(process) = &mut self.process else { return };
         let Some(clock) = &mut process.clock else { return };
-        self.machine.was_looked_at();
         let (_, change) = clock.read(&reading);
         match change {
             Change::None => {}
@@ -415,9 +416,29 @@ impl Server {
         if change != Change::None || self.random.chance(100) {
             process.engine.note_clock(stamp, &mut process.outbox);
         }
+        self.see_stillness();
         self.call_owner(outside, outside.now);
         // A store without a reserve tries again.
         self.call_journal(outside, 1);
+    }
+
+    /// The clocks have been looked at, and what they showed is in the outbox.
+    fn see_stillness(&mut self) {
+        let Some(process) = &mut self.process else { return };
+        let seen = self.machine.shows_stillness();
+        if seen != process.saw_stillness.map(|(_, before)| before) {
+            process.saw_stillness = seen.map(|seen| (process.outbox.position(), seen));
+        }
+        self.remember_stillness();
+    }
+
+    /// What of that is stable now will be known after a power cut.
+    fn remember_stillness(&mut self) {
+        let Some(process) = &mut self.process else { return };
+        let stable = Position(process.store.stable_position().0);
+        if let Some((_, seen)) = process.saw_stillness.take_if(|(recorded, _)| *recorded <= stable) {
+            self.machine.was_recorded(seen);
+        }
     }
 
     /// Compares the engine with one that is rebuilt from a copy of its disk.

@@ -39,6 +39,13 @@ impl Folder {
         folder.snapshots.sort_unstable();
         Ok(folder)
     }
+
+    /// Names of all that the snapshot with which the log goes on in `segment` has replaced.
+    pub(crate) fn replaced_by(&self, segment: u64) -> impl Iterator<Item = String> {
+        let segments = self.segments.iter().filter(move |number| **number < segment);
+        let snapshots = self.snapshots.iter().filter(move |number| **number < segment);
+        segments.map(|number| segment_name(*number)).chain(snapshots.map(|number| snapshot_name(*number)))
+    }
 }
 
 pub(crate) fn segment_name(number: u64) -> String {

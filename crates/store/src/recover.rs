@@ -114,6 +114,10 @@ pub(crate) fn recover<D: Disk>(
     recovery.look_behind_the_end(&segments, opened)?;
     let (active, offset) = recovery.settle(&segments, opened)?;
     let Recovery { end, log_bytes, .. } = recovery;
+    // A power cut brings back what the snapshot had replaced. By now the name of the snapshot is stable.
+    for name in snapshot.into_iter().flat_map(|segment| folder.replaced_by(segment)) {
+        drop(disk.remove(&name));
+    }
     let first = segments.first().copied().unwrap_or(active);
     Ok(Recovered { end, active, offset, log_bytes, snapshot_bytes, first })
 }

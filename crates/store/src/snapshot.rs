@@ -7,7 +7,7 @@
 
 use crate::disk::Disk;
 use crate::error::{SnapshotError, Trouble};
-use crate::folder::{Folder, SNAPSHOT_TEMPORARY, segment_name, snapshot_name, sync, sync_folder};
+use crate::folder::{Folder, SNAPSHOT_TEMPORARY, snapshot_name, sync, sync_folder};
 use crate::format::{
     FILE_HEAD, FILE_HEAD_SIZE, FileKind, FrameHead, FrameKind, HEAD_BYTES, Head, MAXIMUM_BATCH,
 };
@@ -148,12 +148,10 @@ impl<D: Disk> Store<D> {
         Ok(())
     }
 
-    /// What stays behind because of an error is ignored when the store is opened, and removed by the next snapshot.
+    /// What stays behind because of an error is removed at the next opening.
     fn remove_replaced(&mut self, segment: u64) {
         let Ok(folder) = Folder::read(&mut self.disk) else { return };
-        let segments = folder.segments.into_iter().filter(|number| *number < segment).map(segment_name);
-        let snapshots = folder.snapshots.into_iter().filter(|number| *number < segment).map(snapshot_name);
-        for name in segments.chain(snapshots) {
+        for name in folder.replaced_by(segment) {
             drop(self.disk.remove(&name));
         }
     }

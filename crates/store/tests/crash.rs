@@ -224,6 +224,30 @@ fn many_starts_without_much_to_say_end_in_a_snapshot() {
     assert!((60..90).contains(&most), "{most} files");
 }
 
+/// Files of the log and snapshots that the latest snapshot has replaced.
+fn replaced(disk: &TestDisk) -> Vec<String> {
+    let names = disk.names();
+    let number = |name: &str| name.split_once('-').map(|(_, number)| number.to_owned());
+    let latest =
+        names.iter().filter(|name| name.starts_with("snapshot-")).filter_map(|name| number(name)).max();
+    names.into_iter().filter(|name| number(name).is_some_and(|number| Some(number) < latest)).collect()
+}
+
+#[test]
+fn what_a_snapshot_replaced_does_not_stay_when_a_power_cut_brings_it_back() {
+    let mut came_back = 0;
+    for rounds in 1..200 {
+        let disk = TestDisk::new(rounds);
+        run(&disk, 0, rounds);
+        assert_eq!(replaced(&disk), Vec::<String>::new(), "{rounds} rounds");
+        disk.power_cut();
+        came_back += replaced(&disk).len();
+        drop(open(&disk, options()).unwrap());
+        assert_eq!(replaced(&disk), Vec::<String>::new(), "{rounds} rounds");
+    }
+    assert!(came_back > 5, "{came_back} files came back");
+}
+
 #[test]
 fn after_a_failed_sync_every_call_fails() {
     let disk = TestDisk::new(5);

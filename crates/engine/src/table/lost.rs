@@ -10,12 +10,15 @@ use failover::time::{Interval, Time};
 /// Jumps that are kept apart.
 const KEPT: usize = 16;
 
-/// Jumps of engine time, oldest first: when each was over, and its length.
+/// Jumps of engine time, oldest first: when each was over, in whole seconds, and its length.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct LostTime(Vec<(Time, Interval)>);
 
 impl LostTime {
+    /// A binding knows only the second in which its client was heard. All of the second in which a jump ended counts as after it: what
+    /// was given before is older by the whole jump. After a reboot it may be that young, but then nearly all of it is still to come.
     pub(crate) fn add(&mut self, found: Time, lost: Interval) {
+        let found = Time::from_seconds(found.as_seconds());
         if self.0.iter().any(|(before, _)| *before == found) {
             // A record that was replayed twice.
             return;
@@ -54,5 +57,7 @@ mod tests {
         assert_eq!(lost.since(at(2000)), Interval::ZERO);
         assert_eq!(lost.since(at(1850)), span(19 + 20));
         assert_eq!(lost.since(at(0)), span(210));
+        lost.add(Time::from_millis(3_000_999), span(7));
+        assert_eq!([lost.since(at(2999)), lost.since(at(3000))], [span(7), Interval::ZERO]);
     }
 }

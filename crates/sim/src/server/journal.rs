@@ -87,6 +87,7 @@ impl Server {
             partner::release_to_partner(&mut process.engine, outside, at, &mut batch, stable);
             process.spare.push(batch);
         }
+        self.remember_stillness();
         self.keep_house(outside)
     }
 

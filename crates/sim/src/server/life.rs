@@ -37,8 +37,8 @@ impl Server {
     /// The process ends now; another one starts by and by.
     pub(crate) fn end(&mut self, outside: &mut Outside, ending: Ending) {
         let server = self.number;
-        // A machine that stood still and lost its power before the server had seen that by its clocks: nothing tells how far
-        // the leases reach that it gave in between. This is out of scope.
+        // A machine that stood still and lost its power before the server had seen that by its clocks, and put it on stable
+        // storage: nothing that is left tells how far the leases reach that it gave in between. This is out of scope.
         let ending = match ending {
             Ending::PowerCut if self.machine.is_behind() => Ending::Killed,
             ending => ending,
@@ -136,7 +136,6 @@ impl Server {
             return;
         };
         process.clock = Some(clock);
-        self.machine.was_looked_at();
         let now = clock.at(reading.since_boot);
         outside.lost_time += outside.checkers.shifted(self.at(outside.now));
         let Some(process) = &mut self.process else { return };
@@ -154,6 +153,7 @@ impl Server {
         let views = all_views(&process.engine);
         process.engine.note_clock(clock.stamp(&reading), &mut process.outbox);
         process.engine.handle(now, Input::Interfaces(&interfaces(server)), &mut process.outbox);
+        self.see_stillness();
         outside.checkers.recovered(self.at(outside.now), position, &replayed, views);
         self.call_owner(outside, outside.now);
         outside.schedule(outside.now + 30_000, Event::Look { server, incarnation });
@@ -228,6 +228,7 @@ impl Server {
             owner_at: None,
             storage: StorageHealth::Ok,
             told: None,
+            saw_stillness: None,
             stopping: false,
         });
     }
