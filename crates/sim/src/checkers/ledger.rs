@@ -166,7 +166,8 @@ pub(crate) struct Ledger {
     pub(super) transfers: BTreeMap<(LinkId, usize, Xid), Transfer>,
     /// max-unacked-bndupd as each said on a connection.
     pub(super) windows: BTreeMap<(LinkId, usize), u32>,
-    pub(super) have_been_normal: bool,
+    /// One of the two has been in NORMAL: from then on there is something to lose.
+    pub(super) has_served: bool,
     pub(super) talk: u64,
 }
 
@@ -301,7 +302,7 @@ impl Ledger {
             owed: BTreeMap::new(),
             transfers: BTreeMap::new(),
             windows: BTreeMap::new(),
-            have_been_normal: false,
+            has_served: false,
             talk: 0,
         }
     }
@@ -416,6 +417,7 @@ impl Ledger {
         if entered.iter().any(|state| matches!(state, FailoverState::Normal | FailoverState::RecoverDone)) {
             verdicts.push(("S12", s12::came_back(self, at)));
         }
+        self.has_served |= entered.contains(&FailoverState::Normal);
         let book = &mut self.books[server];
         for state in entered {
             book.states.push_back((at.engine, state));
@@ -441,7 +443,6 @@ impl Ledger {
         }
         book.position = batch.end().0;
         book.end_turn();
-        self.have_been_normal |= self.books.iter().all(|book| book.state() == FailoverState::Normal);
     }
 
     /// All records up to this one are stable.
@@ -484,7 +485,7 @@ impl Ledger {
     }
 
     pub(super) fn lost_store(&mut self, server: usize, now: Moment) {
-        let have_been_normal = self.have_been_normal;
+        let has_served = self.has_served;
         let book = &mut self.books[server];
         book.answered.clear();
         book.raised.clear();
@@ -492,7 +493,7 @@ impl Ledger {
         book.told.clear();
         (book.stored, book.whole_since) = (None, None);
         book.stable_states.clear();
-        if have_been_normal {
+        if has_served {
             book.lost = Some(Lost { at: now, asked: None, refilled: false });
         }
     }
