@@ -546,7 +546,9 @@ impl Ledger {
                         update.status,
                         BindingStatus::Expired | BindingStatus::Released | BindingStatus::Reset
                     );
-                    if gone {
+                    // Decided before the partner's own word came, it may speak of what the binding was until then.
+                    let seen = self.books[server].seen(update.address);
+                    if gone && seen.status == update.status && seen.heard == heard_at(update) {
                         self.books[server].told.insert(update.address);
                     }
                 }
