@@ -383,16 +383,20 @@ impl Ledger {
         });
         let changes: Vec<(FailoverState, FailoverState)> = changes.collect();
         let entered: Vec<FailoverState> = changes.iter().map(|(_, to)| *to).collect();
-        // The partner's SHUTDOWN is its word.
-        if changes
-            .iter()
-            .any(|(from, to)| *to == FailoverState::PartnerDown && *from != FailoverState::Startup)
-        {
+        let stored = stored_in(batch.records().2);
+        // The partner's SHUTDOWN is its word. In STARTUP it is heard on the way through the state before; who only goes on in a stored
+        // PARTNER-DOWN stores no other.
+        let enters = stored.windows(2).any(|two| {
+            two[0].state != FailoverState::PartnerDown && two[1].state == FailoverState::PartnerDown
+        });
+        let is_word = |(from, to): &(FailoverState, FailoverState)| {
+            *to == FailoverState::PartnerDown && (*from != FailoverState::Startup || enters)
+        };
+        if changes.iter().any(is_word) {
             self.books[server].told_partner_down.get_or_insert(at.engine);
         }
         let possible: Vec<FailoverState> =
             [self.books[server].state()].into_iter().chain(entered.iter().copied()).collect();
-        let stored = stored_in(batch.records().2);
         if let Some(latest) = stored.last() {
             self.books[server].stored = Some(*latest);
         }
