@@ -4,7 +4,7 @@
 //! *May know:* bytes on the wire, records on disks, commands, the log that people read.
 //! *Must not know:* anything of the engines' insides.
 
-use super::update::{by_own_clock, client_of, dated, heard_at, until};
+use super::update::{by_own_clock, client_of, dated, heard_at, tells_loss, until};
 use super::{At, Handled, Seen, l5, l6, s4, s5, s6, s7, s10, s11, s12, s13, s14};
 use crate::clock::Moment;
 use crate::count::Counts;
@@ -114,8 +114,8 @@ pub(super) struct Book {
     gave: BTreeMap<Ipv4Addr, Time>,
     /// The partner said on its present connection that its store is lost.
     pub(super) partner_forgot: bool,
-    /// The partner has said at any time that its store is lost.
-    pub(super) knows_loss: bool,
+    /// The partner has said at any time that its store is lost: which loss it said last that was heard here.
+    pub(super) heard_loss: Option<u64>,
     /// How often this server may have lost its bindings, or begun to say so anew: each start of a process is one.
     pub(super) losses: u64,
     /// Which loss of the partner the end of each address was raised for, and the position behind the record of it (trap T16).
@@ -168,6 +168,8 @@ pub(crate) struct Ledger {
     pub(super) windows: BTreeMap<(LinkId, usize), u32>,
     /// One of the two has been in NORMAL: from then on there is something to lose.
     pub(super) has_served: bool,
+    /// Losses that were told in STATE and are not heard yet, in order, by who told them.
+    losses_told: BTreeMap<(LinkId, usize), VecDeque<u64>>,
     pub(super) talk: u64,
 }
 
@@ -190,7 +192,7 @@ impl Book {
             known: BTreeMap::new(),
             gave: BTreeMap::new(),
             partner_forgot: false,
-            knows_loss: false,
+            heard_loss: None,
             losses: 0,
             raised: BTreeMap::new(),
             stable_position: 0,
@@ -303,6 +305,7 @@ impl Ledger {
             transfers: BTreeMap::new(),
             windows: BTreeMap::new(),
             has_served: false,
+            losses_told: BTreeMap::new(),
             talk: 0,
         }
     }
@@ -409,8 +412,9 @@ impl Ledger {
             verdicts.push((checker, verdict));
             verdicts.push(("S11", s11::recorded(&before, seen)));
             verdicts.push(("L5", l5::recorded(self, at, &before, seen)));
-            let loss = l5::is_raise(self, at, &before, seen).then_some(self.books[1 - server].losses);
+            let is_raise = l5::is_raise(self, at, &before, seen);
             let book = &mut self.books[server];
+            let loss = book.heard_loss.filter(|_| is_raise);
             book.raised.extend(loss.map(|loss| (seen.address, (loss, batch.end().0))));
             book.changed_hands(at, &before, seen);
             if seen.identity.clone().is_some_and(|client| book.grants.contains(&(seen.address, client))) {
@@ -576,6 +580,10 @@ impl Ledger {
             Message::State(state) => {
                 verdicts.push(("S10", s10::said(&self.books[server], state)));
                 verdicts.push(("S12", s12::said(&self.books[server], state)));
+                if tells_loss(state) {
+                    let loss = self.books[server].losses;
+                    self.losses_told.entry((link, server)).or_default().push_back(loss);
+                }
             }
             Message::UpdReqAll => {
                 if let Some(lost) = &mut self.books[server].lost {
@@ -649,7 +657,7 @@ impl Ledger {
     fn note_dhcpd_lost(&mut self, server: usize, all: bool) {
         if all && self.beside_dhcpd {
             self.books[1 - server].losses += 1;
-            self.books[server].knows_loss = true;
+            self.books[server].heard_loss = Some(self.books[1 - server].losses);
         }
     }
 
@@ -689,10 +697,14 @@ impl Ledger {
                 self.acknowledged(at, link, &updates, acks);
             }
             Message::State(state) => {
-                let forgot = state.tandem.is_some_and(|tandem| tandem.storage_lost.is_some());
+                let forgot = tells_loss(state);
                 self.books[server].partner_forgot = forgot;
                 self.books[server].has_met = true;
-                self.books[server].knows_loss |= forgot;
+                if forgot {
+                    // Who said it may have started anew since.
+                    let told = self.losses_told.get_mut(&(link, 1 - server));
+                    self.books[server].heard_loss = told.and_then(VecDeque::pop_front);
+                }
             }
             Message::UpdReq | Message::UpdReqAll => {
                 let all = *message == Message::UpdReqAll;
