@@ -316,13 +316,14 @@ fn is_held_longer(after: &Binding, received: &Update) -> bool {
     after.status == BindingStatus::Abandoned && ends_later(after, received)
 }
 
-/// Whether we know more of the same client than the update said: that its lease is longer, or, if that was not told, that it was
-/// heard later.
+/// Whether we know more of the same client than the update said: that its lease is longer, or was when it ended here, for that end
+/// stays (trap T19); or, if that was not told, that it was heard later.
 fn is_ahead(after: &Binding, before: &Binding, received: &Update, claim: &Claim) -> bool {
-    let is_longer = ends_later(after, received);
-    let is_later = after.heard() > received.client_last_transaction_time;
-    after.status == BindingStatus::Active
-        && before.status == BindingStatus::Active
-        && before.client == claim.client
-        && (is_longer || is_later && before.flags.contains(Flags::UNSEEN))
+    let had_lease =
+        matches!(before.status, BindingStatus::Active | BindingStatus::Expired | BindingStatus::Released);
+    let is_longer = had_lease && ends_later(after, received);
+    let is_later = before.status == BindingStatus::Active
+        && before.flags.contains(Flags::UNSEEN)
+        && after.heard() > received.client_last_transaction_time;
+    after.status == BindingStatus::Active && before.client == claim.client && (is_longer || is_later)
 }
