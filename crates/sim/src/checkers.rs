@@ -186,7 +186,7 @@ impl Checkers {
             violation: None,
             dealings: Dealings::default(),
             s1: s1::S1::default(),
-            s3: each().map(|_| s3::S3::new(offer_time)).collect(),
+            s3: each().map(|_| s3::S3::new(offer_time, &scene.reserved)).collect(),
             s15: s15::S15,
             s16: each().map(|_| s16::S16::default()).collect(),
             s17: each()

@@ -193,6 +193,11 @@ impl Engine {
         }
     }
 
+    /// Whether what comes on this connection is still taken: not once it has been given up.
+    pub fn takes_from(&self, link: LinkId) -> bool {
+        self.links.get(link).is_some_and(|connection| !connection.is_over())
+    }
+
     /// What is added to the times of whoever is at the other end of a connection; nothing where it is gone.
     pub fn clock_difference(&self, link: LinkId) -> ClockDelta {
         self.links.get(link).map_or(ClockDelta::default(), Connection::clock_delta)

@@ -21,6 +21,9 @@ use failover::lease::{PartnerDown, Times};
 use failover::state::{FailoverState, Role};
 use failover::time::{Interval, Time};
 
+/// No datagram is on its way for longer (RFC 791 3.2: time to live).
+const LONGEST_ON_ITS_WAY: Interval = Interval::from_seconds(255);
+
 impl Engine {
     /// Whether this server answers this request about addresses of this relationship (F07 9; table 1.6).
     pub(crate) fn may_answer(
@@ -163,9 +166,13 @@ impl Engine {
         })
     }
 
-    /// Whether nobody is believed about this address at the moment.
+    /// Whether nobody is believed about this address at the moment: it was given back, or it became available so lately that what
+    /// its last client said before may still come.
     pub(crate) fn is_doubted(&self, now: Time, slot: Slot) -> bool {
-        self.table.get(slot).doubted_until.time() > now && !self.planted.believes_after_release
+        let binding = self.table.get(slot);
+        let late = binding.start_time_of_state.time().plus(LONGEST_ON_ITS_WAY);
+        let until = if binding.client.is_some() { late } else { Time::ZERO };
+        until.max(binding.doubted_until.time()) > now && !self.planted.believes_after_release
     }
 
     /// The state, where the bindings of this relationship are not what goes: they are missing, or first compared with the

@@ -19,6 +19,11 @@ use failover::message::{BindingAck, BindingUpdate, BindingUpdates, Message, Reje
 use failover::time::{ClockDelta, Interval, Time};
 use std::net::Ipv4Addr;
 
+/// Two ends that are no farther apart are one: each of two differences of clocks is in whole seconds, and followed when it is wrong by
+/// more than one (F07 5.9). Were each of the two servers to take its own for the later, and to say so at once, they would never come
+/// to an end (trap T7).
+const SAME_END: Interval = Interval::from_seconds(4);
+
 impl Engine {
     /// Each transaction is judged and, when accepted, recorded; one BNDACK for all of them rests on these records
     /// (F07-6.3-05, F07-7.2-01, F07-5.2.1-09).
@@ -301,19 +306,24 @@ fn take_client(binding: &mut Binding, received: &Update, claim: &Claim, apply: &
     binding.client_last_transaction_time = heard.map_or(Stamp::NONE, Stamp::at_or_before);
 }
 
-/// Whether an ABANDONED address may be in use for longer than the partner knows.
-fn is_held_longer(after: &Binding, received: &Update) -> bool {
-    after.status == BindingStatus::Abandoned
-        && after.lease_expiration.time() > received.lease_expiration.unwrap_or(Time::ZERO)
+/// Whether our end is later than what was said of it, by more than a difference of clocks is wrong.
+fn ends_later(after: &Binding, received: &Update) -> bool {
+    after.lease_expiration.time() > received.lease_expiration.unwrap_or(Time::ZERO).plus(SAME_END)
 }
 
-/// Whether we know more of the same client than the update said: that its lease is longer, or, if that was not told, that it was
-/// heard later.
+/// Whether an ABANDONED address may be in use for longer than the partner knows.
+fn is_held_longer(after: &Binding, received: &Update) -> bool {
+    after.status == BindingStatus::Abandoned && ends_later(after, received)
+}
+
+/// Whether we know more of the same client than the update said: that its lease is longer, or was when it ended here, for that end
+/// stays (trap T19); or, if that was not told, that it was heard later.
 fn is_ahead(after: &Binding, before: &Binding, received: &Update, claim: &Claim) -> bool {
-    let is_longer = after.lease_expiration.time() > received.lease_expiration.unwrap_or(Time::ZERO);
-    let is_later = after.heard() > received.client_last_transaction_time;
-    after.status == BindingStatus::Active
-        && before.status == BindingStatus::Active
-        && before.client == claim.client
-        && (is_longer || is_later && before.flags.contains(Flags::UNSEEN))
+    let had_lease =
+        matches!(before.status, BindingStatus::Active | BindingStatus::Expired | BindingStatus::Released);
+    let is_longer = had_lease && ends_later(after, received);
+    let is_later = before.status == BindingStatus::Active
+        && before.flags.contains(Flags::UNSEEN)
+        && after.heard() > received.client_last_transaction_time;
+    after.status == BindingStatus::Active && before.client == claim.client && (is_longer || is_later)
 }

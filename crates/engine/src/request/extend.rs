@@ -53,8 +53,8 @@ pub(crate) fn extend(
         Standing::Available { former: false } if engine.table.relationship(slot).is_none() => {
             adopt(engine, now, request, slot, reboot, outbox)
         }
-        // Somebody gave it back, and it may have been this client's without its knowing: then the partner may have leased it to
-        // another since. Nothing that the client says tells the one from the other.
+        // Somebody gave it back, and it may have been this client's without its knowing; or its lease has just ended, and this is from
+        // before: then the partner may have leased it to another since. Nothing that the client says tells the one from the other.
         Standing::Partners if engine.is_doubted(now, slot) => Err(Counter::DroppedUnknownClient),
         Standing::Available { former: false } | Standing::Partners => {
             take_over(engine, now, request, slot, reboot, outbox)

@@ -12,15 +12,15 @@ use failover::time::Time;
 /// A server has recorded a binding. Its end moves later by a word of the client, by one of the partner, or once for each time that
 /// the partner said that its bindings are lost: then by MCLT.
 pub(super) fn recorded(ledger: &Ledger, at: At, before: &Seen, seen: &Seen) -> Result<(), String> {
-    let (book, partner) = (&ledger.books[at.server], &ledger.books[1 - at.server]);
+    let book = &ledger.books[at.server];
     let address = seen.address;
     if !is_raise(ledger, at, before, seen) {
         return Ok(());
     }
-    if !book.knows_loss {
+    let Some(heard) = book.heard_loss else {
         return Err(format!("{address}: its end moved later, and nobody had asked for that"));
-    }
-    if book.raised.get(&address).is_some_and(|(loss, _)| *loss == partner.losses) {
+    };
+    if book.raised.get(&address).is_some_and(|(loss, _)| *loss == heard) {
         return Err(format!("{address}: its end was raised twice for one loss"));
     }
     let most = before.latest().max(at.engine).plus(ledger.mclt).plus(BLUR);

@@ -4,7 +4,7 @@
 //! *May know:* bytes on the wire, records on disks, commands, the log that people read.
 //! *Must not know:* anything of the engines' insides.
 
-use super::update::{by_own_clock, client_of, dated, heard_at, until};
+use super::update::{by_own_clock, client_of, dated, heard_at, tells_loss, until};
 use super::{At, Handled, Seen, l5, l6, s4, s5, s6, s7, s10, s11, s12, s13, s14};
 use crate::clock::Moment;
 use crate::count::Counts;
@@ -114,8 +114,8 @@ pub(super) struct Book {
     gave: BTreeMap<Ipv4Addr, Time>,
     /// The partner said on its present connection that its store is lost.
     pub(super) partner_forgot: bool,
-    /// The partner has said at any time that its store is lost.
-    pub(super) knows_loss: bool,
+    /// The partner has said at any time that its store is lost: which loss it said last that was heard here.
+    pub(super) heard_loss: Option<u64>,
     /// How often this server may have lost its bindings, or begun to say so anew: each start of a process is one.
     pub(super) losses: u64,
     /// Which loss of the partner the end of each address was raised for, and the position behind the record of it (trap T16).
@@ -166,7 +166,10 @@ pub(crate) struct Ledger {
     pub(super) transfers: BTreeMap<(LinkId, usize, Xid), Transfer>,
     /// max-unacked-bndupd as each said on a connection.
     pub(super) windows: BTreeMap<(LinkId, usize), u32>,
-    pub(super) have_been_normal: bool,
+    /// One of the two has been in NORMAL: from then on there is something to lose.
+    pub(super) has_served: bool,
+    /// Losses that were told in STATE and are not heard yet, in order, by who told them.
+    losses_told: BTreeMap<(LinkId, usize), VecDeque<u64>>,
     pub(super) talk: u64,
 }
 
@@ -189,7 +192,7 @@ impl Book {
             known: BTreeMap::new(),
             gave: BTreeMap::new(),
             partner_forgot: false,
-            knows_loss: false,
+            heard_loss: None,
             losses: 0,
             raised: BTreeMap::new(),
             stable_position: 0,
@@ -301,7 +304,8 @@ impl Ledger {
             owed: BTreeMap::new(),
             transfers: BTreeMap::new(),
             windows: BTreeMap::new(),
-            have_been_normal: false,
+            has_served: false,
+            losses_told: BTreeMap::new(),
             talk: 0,
         }
     }
@@ -392,16 +396,20 @@ impl Ledger {
         });
         let changes: Vec<(FailoverState, FailoverState)> = changes.collect();
         let entered: Vec<FailoverState> = changes.iter().map(|(_, to)| *to).collect();
-        // The partner's SHUTDOWN is its word.
-        if changes
-            .iter()
-            .any(|(from, to)| *to == FailoverState::PartnerDown && *from != FailoverState::Startup)
-        {
+        let stored = stored_in(batch.records().2);
+        // The partner's SHUTDOWN is its word. In STARTUP it is heard on the way through the state before; who only goes on in a stored
+        // PARTNER-DOWN stores no other.
+        let enters = stored.windows(2).any(|two| {
+            two[0].state != FailoverState::PartnerDown && two[1].state == FailoverState::PartnerDown
+        });
+        let is_word = |(from, to): &(FailoverState, FailoverState)| {
+            *to == FailoverState::PartnerDown && (*from != FailoverState::Startup || enters)
+        };
+        if changes.iter().any(is_word) {
             self.books[server].told_partner_down.get_or_insert(at.engine);
         }
         let possible: Vec<FailoverState> =
             [self.books[server].state()].into_iter().chain(entered.iter().copied()).collect();
-        let stored = stored_in(batch.records().2);
         if let Some(latest) = stored.last() {
             self.books[server].stored = Some(*latest);
         }
@@ -414,8 +422,9 @@ impl Ledger {
             verdicts.push((checker, verdict));
             verdicts.push(("S11", s11::recorded(&before, seen)));
             verdicts.push(("L5", l5::recorded(self, at, &before, seen)));
-            let loss = l5::is_raise(self, at, &before, seen).then_some(self.books[1 - server].losses);
+            let is_raise = l5::is_raise(self, at, &before, seen);
             let book = &mut self.books[server];
+            let loss = book.heard_loss.filter(|_| is_raise);
             book.raised.extend(loss.map(|loss| (seen.address, (loss, batch.end().0))));
             book.changed_hands(at, &before, seen);
             if seen.identity.clone().is_some_and(|client| book.grants.contains(&(seen.address, client))) {
@@ -426,6 +435,7 @@ impl Ledger {
         if entered.iter().any(|state| matches!(state, FailoverState::Normal | FailoverState::RecoverDone)) {
             verdicts.push(("S12", s12::came_back(self, at)));
         }
+        self.has_served |= entered.contains(&FailoverState::Normal);
         let book = &mut self.books[server];
         for state in entered {
             book.states.push_back((at.engine, state));
@@ -451,7 +461,6 @@ impl Ledger {
         }
         book.position = batch.end().0;
         book.end_turn();
-        self.have_been_normal |= self.books.iter().all(|book| book.state() == FailoverState::Normal);
     }
 
     /// All records up to this one are stable.
@@ -494,7 +503,7 @@ impl Ledger {
     }
 
     pub(super) fn lost_store(&mut self, server: usize, now: Moment) {
-        let have_been_normal = self.have_been_normal;
+        let has_served = self.has_served;
         let book = &mut self.books[server];
         book.answered.clear();
         book.raised.clear();
@@ -502,7 +511,7 @@ impl Ledger {
         book.told.clear();
         (book.stored, book.whole_since) = (None, None);
         book.stable_states.clear();
-        if have_been_normal {
+        if has_served {
             book.lost = Some(Lost { at: now, asked: None, refilled: false });
         }
     }
@@ -555,7 +564,9 @@ impl Ledger {
                         update.status,
                         BindingStatus::Expired | BindingStatus::Released | BindingStatus::Reset
                     );
-                    if gone {
+                    // Decided before the partner's own word came, it may speak of what the binding was until then.
+                    let seen = self.books[server].seen(update.address);
+                    if gone && seen.status == update.status && seen.heard == heard_at(update) {
                         self.books[server].told.insert(update.address);
                     }
                 }
@@ -579,6 +590,10 @@ impl Ledger {
             Message::State(state) => {
                 verdicts.push(("S10", s10::said(&self.books[server], state)));
                 verdicts.push(("S12", s12::said(&self.books[server], state)));
+                if tells_loss(state) {
+                    let loss = self.books[server].losses;
+                    self.losses_told.entry((link, server)).or_default().push_back(loss);
+                }
             }
             Message::UpdReqAll => {
                 if let Some(lost) = &mut self.books[server].lost {
@@ -652,7 +667,7 @@ impl Ledger {
     fn note_dhcpd_lost(&mut self, server: usize, all: bool) {
         if all && self.beside_dhcpd {
             self.books[1 - server].losses += 1;
-            self.books[server].knows_loss = true;
+            self.books[server].heard_loss = Some(self.books[1 - server].losses);
         }
     }
 
@@ -692,10 +707,14 @@ impl Ledger {
                 self.acknowledged(at, link, &updates, acks);
             }
             Message::State(state) => {
-                let forgot = state.tandem.is_some_and(|tandem| tandem.storage_lost.is_some());
+                let forgot = tells_loss(state);
                 self.books[server].partner_forgot = forgot;
                 self.books[server].has_met = true;
-                self.books[server].knows_loss |= forgot;
+                if forgot {
+                    // Who said it may have started anew since.
+                    let told = self.losses_told.get_mut(&(link, 1 - server));
+                    self.books[server].heard_loss = told.and_then(VecDeque::pop_front);
+                }
             }
             Message::UpdReq | Message::UpdReqAll => {
                 let all = *message == Message::UpdReqAll;

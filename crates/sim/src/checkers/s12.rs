@@ -5,6 +5,7 @@
 
 use super::At;
 use super::ledger::{BLUR, Book, Ledger, Lost};
+use super::update::tells_loss;
 use dhcp::Message;
 use failover::message::StateMessage;
 use failover::time::ClockDelta;
@@ -23,7 +24,7 @@ pub(super) fn came_back(ledger: &Ledger, at: At) -> Result<(), String> {
 
 /// A STATE has left.
 pub(super) fn said(book: &Book, state: &StateMessage) -> Result<(), String> {
-    let says_lost = state.tandem.is_some_and(|tandem| tandem.storage_lost.is_some());
+    let says_lost = tells_loss(state);
     let since = state.since.to_time(ClockDelta::default());
     match book.whole_since {
         Some(whole) if says_lost && since > whole.plus(BLUR) => {

@@ -1,14 +1,17 @@
 //! S3: no DHCPACK before its binding is stable; after any crash the binding recovered is at least as late; no DHCPOFFER of
-//! an address that another client holds, or was offered within the offer time.
+//! an address that another client holds, or was offered within the offer time. What is reserved for a machine is that machine's,
+//! whatever it calls itself: that nobody else gets it is S17.
 //!
 //! *Lives here:* [`S3`], for one server.
 //! *Must not know:* which outputs rest on which positions: it looks at the disk.
 
 use super::s1::S1;
 use super::{At, Dealings, Handled, Seen};
+use crate::scene::Reserved;
 use dhcp::{ClientIdentity, Message, MessageType};
+use engine::config::ReservationKey;
 use failover::time::{Interval, Time};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
 /// A reply leaves at most this long after it was decided, and a recorded second is whole.
@@ -32,6 +35,8 @@ struct Offered {
 pub(crate) struct S3 {
     /// [`Interval::ZERO`] where a partner's word may end an offer at any time.
     offer_time: Interval,
+    /// Addresses that are reserved for a machine, by its hardware address.
+    machines: BTreeSet<Ipv4Addr>,
     promises: BTreeMap<Ipv4Addr, Promise>,
     offers: BTreeMap<Ipv4Addr, Offered>,
     /// When each client last asked for offers, and last answered one: in the order in which messages were decided.
@@ -41,9 +46,11 @@ pub(crate) struct S3 {
 }
 
 impl S3 {
-    pub(super) fn new(offer_time: Interval) -> S3 {
+    pub(super) fn new(offer_time: Interval, reserved: &[Reserved]) -> S3 {
+        let machines = reserved.iter().filter(|reserved| matches!(reserved.key, ReservationKey::Hardware(_)));
         S3 {
             offer_time,
+            machines: machines.map(|reserved| reserved.address).collect(),
             promises: BTreeMap::new(),
             offers: BTreeMap::new(),
             asked: BTreeMap::new(),
@@ -136,7 +143,9 @@ impl S3 {
     }
 
     fn offer(&mut self, at: At, address: Ipv4Addr, identity: &ClientIdentity, s1: &S1) -> Result<(), String> {
-        if let Some(other) = s1.other(at.now, address, identity) {
+        if let Some(other) = s1.other(at.now, address, identity)
+            && !self.machines.contains(&address)
+        {
             return Err(format!("{address} was offered to {identity} while {other} holds it"));
         }
         let kept = self.offer_time.as_millis().saturating_sub(DECIDED_BEFORE.as_millis());

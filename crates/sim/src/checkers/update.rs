@@ -1,11 +1,11 @@
-//! What is said of a binding on the wire, as checkers read it.
+//! What is said on the wire, as checkers read it.
 //!
-//! *Lives here:* whom an update is about, when that client was heard, until when, and by whose clock.
+//! *Lives here:* whom an update is about, when that client was heard, until when, and by whose clock; whether a STATE tells a loss.
 //! *Must not know:* servers, what was said before.
 
 use dhcp::ClientIdentity;
 use failover::binding::BindingStatus;
-use failover::message::{BindingUpdate, Message};
+use failover::message::{BindingUpdate, Message, StateMessage};
 use failover::time::{ClockDelta, Time, WireTime};
 
 /// Puts the times of a message into the clock of who said it.
@@ -46,6 +46,11 @@ pub(super) fn dated(update: &BindingUpdate, beside_dhcpd: bool) -> BindingUpdate
 /// When the client was heard that an update is about, by the clock of who says it.
 pub(super) fn heard_at(update: &BindingUpdate) -> Time {
     update.client_last_transaction_time.map_or(Time::ZERO, |time| time.to_time(ClockDelta::default()))
+}
+
+/// Whether a STATE says that the bindings of who says it are lost.
+pub(super) fn tells_loss(state: &StateMessage) -> bool {
+    state.tandem.is_some_and(|tandem| tandem.storage_lost.is_some())
 }
 
 /// Whom an update is about.

@@ -89,7 +89,13 @@ impl Server {
                         outside.record(|| What::Heard { message, by: Party::Server(at.server), text: None });
                     }
                     outside.stir(bytes);
-                    outside.checkers.heard_partner(at, link, bytes, &mut outside.counts);
+                    // What is due comes first, and may be the end of this connection: then nobody hears what waited on it.
+                    if process.engine.next_deadline().is_some_and(|due| due <= at.engine) {
+                        process.engine.handle(at.engine, Input::Wake, &mut process.outbox);
+                    }
+                    if process.engine.takes_from(link) {
+                        outside.checkers.heard_partner(at, link, bytes, &mut outside.counts);
+                    }
                     Link::Received { link, at: at.engine, bytes }
                 }
                 Arrival::End => Link::Closed { link },

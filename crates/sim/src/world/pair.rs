@@ -10,7 +10,7 @@ mod moments;
 use super::World;
 use crate::clock::Moment;
 use crate::count::Count;
-use crate::disk::VirtualDisk;
+use crate::disk::{DiskFaults, VirtualDisk};
 use crate::faults::PairTrouble;
 use crate::history::{Party, What};
 use crate::line::{Arrival, Lines};
@@ -388,6 +388,8 @@ impl World {
         pair.is_calm = Some(server);
         for server in &mut self.servers {
             (server.slow_until, server.stands_until, server.frozen_until) = (0, 0, 0);
+            // What was to fail at a coming call does not either.
+            server.disk.set_faults(|faults| *faults = DiskFaults::default());
         }
         self.outside.counts.one(Count::Restored);
         self.servers[server].away = Some(2000);
