@@ -1,10 +1,14 @@
 # The own generator (`load`, in benches/src/bin): a relays' wire, 192.168.99.1 to .2, with a /18 of 10.64.0.0/10 behind each relay,
-# and a clients' wire in 10.128.0.0/9. Server on one processor, generator on another.
-# Needs: space.sh, servers.sh, results, target, tandem, many, say, row's format; gives load_measure and load_row.
+# and a clients' wire in 10.128.0.0/9. Server on one processor, generator on another. load_measure SERVER writes a line for each phase to
+# $results/loads, as `loads_head` names its columns.
+# Needs: space.sh, servers.sh, results, target, tandem, many, seconds, runs, progress, start_command, stop_server.
+loads_head="server work clients asked answered a-second p50-us p99-us cpu-ns syncs synced all-bound-ms why"
 relays=${RELAYS:-64}
 share=${SHARE:-50} # of a hundred clients, so many are on the wire itself
 window=${WINDOW:-1024}
 avalanche=${AVALANCHE:-100000}
+load_seconds=100 # in which one run of the generator must end
+patience=20 # seconds in which all clients are to be bound; a slow server has fewer of them
 server_processor=1 client_processor=0
 [ "$(nproc)" -gt 1 ] || server_processor=0
 
@@ -21,6 +25,8 @@ load_up() {
     ip -n "$server_space" address add 10.128.0.2/9 dev ds0
     ip -n "$client_space" link set dc0 up
     ip -n "$server_space" link set ds0 up
+    # A Kea that starts before does not listen there, and says so to nobody.
+    cable_up "$server_space" ds0
 }
 
 hardware() { ip -n "$server_space" -o link show "$1" | sed 's/.*link\/ether \([0-9a-f:]*\).*/\1/'; }
@@ -42,14 +48,13 @@ load_config() { # server; sets command
     case $1 in
         tandem)
             {
-                printf 'interfaces = ["ps0", "ds0"]\nstate-directory = "%s/state"\nclock-wait = "0s"\n' "$folder"
+                tandem_head "$folder/state" '"ps0", "ds0"'
                 load_subnets | while read -r prefix mask first last; do
                     printf '\n[[subnet]]\nprefix = "%s"\nlease-time = "4000s"\n[[subnet.pool]]\nrange = "%s-%s"\n' "$prefix" "$first" "$last"
                 done
             } > "$folder/tandem.toml"
             rm -rf "$folder/state"
             mkdir -p "$folder/state"
-            command=("$tandem" serve -c "$folder/tandem.toml")
             ;;
         kea*)
             {
@@ -76,6 +81,18 @@ load_config() { # server; sets command
             : > "$folder/dhcpd.leases"
             command=("${command[@]/dhcpd.conf/load.conf}" ds0)
             ;;
+        dnsmasq)
+            rm -f "$folder/dnsmasq.leases"
+            local option kept=()
+            for option in "${command[@]}"; do
+                case $option in
+                    -F | "$pool_first"*) ;;
+                    *) kept+=("$option") ;;
+                esac
+            done
+            command=("${kept[@]}" -i ds0)
+            while read -r prefix mask first last; do command+=(-F "$first,$last,$mask,4000"); done < <(load_subnets)
+            ;;
         echo) share=0 ;;
         *) return 1 ;;
     esac
@@ -83,18 +100,18 @@ load_config() { # server; sets command
 
 # Nanoseconds of processor so far, and for tandem what it counted: one line, after each phase.
 load_counters() {
-    echo "awk '{ sum += \$1 } END { printf \"counted cpu %.0f\\n\", sum }' /proc/$server_pid/task/*/schedstat"
+    echo "awk '{ sum += \$1 } END { printf \"counted cpu %.0f\\n\", sum }' /proc/${pids[0]}/task/*/schedstat"
     [ "$1" = tandem ] || return 0
     echo "'$tandem' status --json -c '$folder/tandem.toml' | sed -n 's/^ *\"\\(syncs\\|replies-after-sync\\|batches\\|sync-micros\\|packets-sent\\|receive-overflow\\)\": \\([0-9]*\\).*/counted \\1 \\2/p'"
 }
 
-load_run() { # server, file, clients, PHASE...
+load_run() { # server, file, clients, PHASE...; why it failed is in file.why
     local server=$1 file=$2 count=$3
     shift 3
     # A server that serves no direct clients has no use for the second wire, which is there all the same.
-    ip netns exec "$client_space" taskset -c $client_processor timeout 600 "$target/release/load" \
+    runs ip netns exec "$client_space" taskset -c $client_processor timeout $load_seconds "$target/release/load" \
         --direct "dc0,10.128.0.2,$(hardware ds0)" --routed "pc0,192.168.99.2,$(hardware ps0)" \
-        --clients "$count" --relays "$relays" --share "$share" --between "$(load_counters "$server")" "$@" > "$file" 2>> "$folder/output"
+        --clients "$count" --relays "$relays" --share "$share" --between "$(load_counters "$server")" "$@" > "$file" 2> "$file.why"
 }
 
 # What a line of a run says: the value behind a word.
@@ -109,50 +126,75 @@ load_grew() { # file, number of phase, counter
         END { printf "%.0f\n", value[number + 1] - value[number] }' "$1"
 }
 
-load_measure() { # server; writes to $folder
-    local own_share=$share
+# One line of $results/loads from a phase that ended.
+load_line() { # server, work, clients, file, phase, number of it, kind of message
+    local asked answered cpu syncs=- synced=- bound
+    answered=$(load_value "$4" "$5" "$7" answered)
+    if [ "${answered:-0}" -eq 0 ]; then
+        load_failed "$1" "$2" "$4" "nothing was answered"
+        return
+    fi
+    # Whoever had no OFFER asked, too.
+    local first=discover
+    [ -n "$(load_value "$4" "$5" discover sent)" ] || first=$7
+    asked=$(($(load_value "$4" "$5" $first sent) - $(load_value "$4" "$5" $first again)))
+    cpu=$(($(load_grew "$4" "$6" cpu) / answered))
+    if [ "$1" = tandem ]; then
+        syncs=$(load_grew "$4" "$6" syncs) synced=$(load_grew "$4" "$6" replies-after-sync)
+    fi
+    bound=$(load_value "$4" "$5" all-bound-ms all-bound-ms)
+    echo "$1 $2 $3 $asked $answered $(load_value "$4" "$5" "$7" a-second) $(load_value "$4" "$5" "$7" p50-us)" \
+        "$(load_value "$4" "$5" "$7" p99-us) $cpu $syncs $synced ${bound:--} -" >> "$results/loads"
+}
+
+load_failed() { # server, work, file, why if nobody said it
+    local why
+    why=$(tail -1 "$3.why" 2> /dev/null)
+    echo "$1 $2 - - - - - - - - - - ${why:-${4:-not done within $load_seconds s}}" >> "$results/loads"
+}
+
+load_measure() { # server
+    local own_share=$share peak renewals count
     folder=$results/load-$1
     mkdir -p "$folder"
     server_command "$1" "$folder"
     load_config "$1"
     [ "$clients" -le "$many" ] || clients=$many
-    start_command "$1" taskset -c $server_processor
-    load_run "$1" "$folder/peak" "$clients" "bind:w$window:60" "renew:w$window:5" "release:w$window:60"
-    peak=$(load_value "$folder/peak" "bind:w$window:60" select a-second)
-    renewals=$(load_value "$folder/peak" "renew:w$window:5" renew a-second)
-    load_run "$1" "$folder/half" "$clients" "bind:$((peak / 2 + 1)):5" "renew:$((renewals / 2 + 1)):5" "release:w$window:60"
-    load_run "$1" "$folder/avalanche" "$((avalanche < clients ? avalanche : clients))" avalanche
+    if start_command "$1" taskset -c $server_processor; then
+        load_phases "$1"
+    else
+        echo "$1 start - - - - - - - - - - $(tail -1 "$folder/output" | cut -c 1-100)" >> "$results/loads"
+    fi
     stop_server
     share=$own_share
 }
 
-load_lines() { # server: what load_measure found
-    local phase number file kind
-    while read -r file phase number kind; do
-        local answered cpu syncs synced
-        answered=$(load_value "$folder/$file" "$phase" "$kind" answered)
-        [ "${answered:-0}" -gt 0 ] || continue
-        cpu=$(($(load_grew "$folder/$file" "$number" cpu) / answered / 10))
-        syncs=- synced=-
-        if [ "$1" = tandem ]; then
-            syncs=$(load_grew "$folder/$file" "$number" syncs)
-            synced=$(($(load_grew "$folder/$file" "$number" replies-after-sync) / (syncs > 0 ? syncs : 1)))
-        fi
-        printf '%-8s %-22s %9s %9s %8s %8s %9s %8s.%02d %7s %7s\n' "$1" "$phase" "$answered" \
-            "$(load_value "$folder/$file" "$phase" "$kind" a-second)" "$(load_value "$folder/$file" "$phase" "$kind" dropped)" \
-            "$(load_value "$folder/$file" "$phase" "$kind" p50-us)" "$(load_value "$folder/$file" "$phase" "$kind" p99-us)" \
-            $((cpu / 100)) $((cpu % 100)) "$syncs" "$synced"
-    done <<TEXT
-peak bind:w$window:60 1 select
-peak renew:w$window:5 2 renew
-half bind:$((peak / 2 + 1)):5 1 select
-half renew:$((renewals / 2 + 1)):5 2 renew
-avalanche avalanche 1 select
-TEXT
-    awk -v server="$1" '$1 == "avalanche" && $2 == "all-bound-ms" { print server, "avalanche: all bound after", $3, "ms, half of them within", $5, "ms" }' \
-        "$folder/avalanche"
-}
-
-load_head() {
-    printf '%-8s %-22s %9s %9s %8s %8s %9s %11s %7s %7s\n' server "work:pace:seconds" ACKs "a second" dropped "p50 us" "p99 us" "us cpu" syncs "ACKs/sync"
+load_phases() { # server
+    progress "$1: as fast as answers come"
+    local fast="bind:w$window:$patience" again="renew:w$window:5" away="release:w$window:$patience" half_bind half_renew
+    if ! load_run "$1" "$folder/peak" "$clients" "$fast" "$again" "$away"; then
+        load_failed "$1" bind "$folder/peak"
+        return
+    fi
+    load_line "$1" bind "$clients" "$folder/peak" "$fast" 1 select
+    load_line "$1" renew "$clients" "$folder/peak" "$again" 2 renew
+    peak=$(load_value "$folder/peak" "$fast" select a-second) renewals=$(load_value "$folder/peak" "$again" renew a-second)
+    half_bind="bind:$((${peak:-0} / 2 + 1)):5" half_renew="renew:$((${renewals:-0} / 2 + 1)):5"
+    progress "$1: half as fast"
+    if load_run "$1" "$folder/half" "$clients" "$half_bind" "$half_renew" "$away"; then
+        load_line "$1" bind-half "$clients" "$folder/half" "$half_bind" 1 select
+        load_line "$1" renew-half "$clients" "$folder/half" "$half_renew" 2 renew
+    else
+        load_failed "$1" bind-half "$folder/half"
+    fi
+    # As many as it binds in ten seconds, if that is less.
+    count=$((${peak:-0} * 10 + 100))
+    [ "$count" -lt "$avalanche" ] || count=$avalanche
+    [ "$count" -lt "$clients" ] || count=$clients
+    progress "$1: $count clients at once"
+    if load_run "$1" "$folder/avalanche" "$count" avalanche; then
+        load_line "$1" avalanche "$count" "$folder/avalanche" avalanche 1 select
+    else
+        load_failed "$1" avalanche "$folder/avalanche"
+    fi
 }
