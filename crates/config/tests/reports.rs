@@ -13,6 +13,7 @@ state-directory = "/var/lib/tandem"
 log-level = "debug"
 clock-wait = 0
 segment-size = 1048576
+backlog = 4096
 offer-time = "30s"
 decline-time = "2h"
 lease-time = "8h"
@@ -111,8 +112,8 @@ fn every_key_has_its_effect() {
     assert_eq!(config.state_directory.to_str(), Some("/var/lib/tandem"));
     assert_eq!(config.control_socket.to_str(), Some("/var/lib/tandem/control.sock"));
     assert_eq!(
-        (config.log_level, config.clock_wait, config.segment_size),
-        (LogLevel::Debug, Interval::ZERO, 1 << 20)
+        (config.log_level, config.clock_wait, config.segment_size, config.backlog),
+        (LogLevel::Debug, Interval::ZERO, 1 << 20, 4096)
     );
     let engine = &config.engine;
     assert_eq!(

@@ -16,6 +16,7 @@ use crate::net::sender::Sender;
 use crate::net::socket;
 use crate::owner::{Owner, Parts, StoreFacts};
 use crate::partners::Partners;
+use crate::reader::Reader;
 use crate::shared::Shared;
 use config::{Diagnostic, Report, ServerConfig, Severity};
 use engine::clock::{Clock, ClockStamp, Origin, Reading, Start};
@@ -100,10 +101,12 @@ fn start_and_run(config: ServerConfig, warnings: &Report) -> Result<(), ServeErr
         StoreFacts { identity: store.identity(), generation: store.generation(), opened: *store.opened() };
     let JournalEnds { work, spent } = ends;
     let journal = Journal::new(store, sender(), work, spent, handle.clone(), Arc::clone(&shared));
+    let reader = Reader::new(config.backlog, seed, Arc::clone(&shared.counters));
     let owner = Owner::new(Parts {
         desk,
         partners,
         listeners,
+        reader,
         names: config.interfaces,
         watch,
         signals,
