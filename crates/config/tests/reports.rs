@@ -170,6 +170,22 @@ address = "10.1.0.200"
 }
 
 #[test]
+fn a_backlog_has_a_size() {
+    assert_eq!(parse("tandem.toml", &GOOD.replace("backlog = 4096\n", "")).unwrap().0.backlog, 1 << 17);
+    for (value, says) in
+        [("63", "from 64 to 4194304"), ("4194305", "from 64 to 4194304"), ("\"many\"", "a number of packets")]
+    {
+        let text = GOOD.replace("backlog = 4096", &format!("backlog = {value}"));
+        let found = errors(&text);
+        assert!(matches!(&found[..], [(7, message)] if message.contains(says)), "{value}: {found:?}");
+    }
+    for (value, packets) in [("64", 64), ("4194304", 1 << 22)] {
+        let text = GOOD.replace("backlog = 4096", &format!("backlog = {value}"));
+        assert_eq!(parse("tandem.toml", &text).unwrap().0.backlog, packets);
+    }
+}
+
+#[test]
 fn a_report_shows_file_line_caret_and_what_to_do() {
     let text = "interfaces = [\"eth0\"]\nstate-directory = \"/tmp/x\"\nlease-time = \"8h\"\n\n[[subnet]]\nprefix = \"10.1.0.0/24\"\n\n[[subnet.pool]]\nrang = \"10.1.0.5\"\nrange = \"10.1.0.90-10.1.0.10\"\n";
     assert_eq!(

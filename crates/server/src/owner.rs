@@ -220,7 +220,10 @@ impl Owner {
         }
         self.parts.partners.due(now, &mut self.parts.desk)?;
         self.packets(Moment { now, wall }, events)?;
-        self.parts.partners.ready(now, &mut self.parts.desk)?;
+        // What becomes ready after this turn's wait is said by the next one.
+        if events.iter().any(|event| event.data() == PARTNERS) {
+            self.parts.partners.ready(now, &mut self.parts.desk)?;
+        }
         if self.stamp_at <= now {
             self.stamp_at = now.plus(STAMP_EVERY);
             self.parts.desk.note_clock(self.parts.clock.stamp(reading));
