@@ -3,7 +3,8 @@
 # allocations. It measures and asserts nothing.
 #   scripts/bench.sh [SERVER...]      echo tandem kea1 kea2 keamem dhcpd dnsmasq      (default: echo tandem kea2 dhcpd)
 # Environment: PARTS ("perfdhcp load figures": what is measured), SECONDS_PER_STEP (3), CLIENTS (200000), LEASES (1000000, for memory
-# and start), RELAYS (64), SHARE (50: percent of clients on the wire), WINDOW (1024), AVALANCHE (100000), TANDEM (a binary to measure
+# and start), RELAYS (64), SHARE (50: percent of clients on the wire), WINDOW (1024), AVALANCHE (100000), STAND_STILL (0: seconds for which the
+# server is stopped while the avalanche begins), TANDEM (a binary to measure
 # instead of building one), QUIET=1 (no progress).
 # First the load is perfdhcp in a namespace of its own, as a relay with so many clients. The rate is doubled until, twice in a row, more
 # than 3 % of the exchanges that were begun fail or perfdhcp itself cannot begin 80 % of what it was asked to; then it is bisected

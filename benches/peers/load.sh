@@ -5,6 +5,8 @@ relays=${RELAYS:-64}
 share=${SHARE:-50} # of a hundred clients, so many are on the wire itself
 window=${WINDOW:-1024}
 avalanche=${AVALANCHE:-100000}
+stand_still=${STAND_STILL:-0} # seconds for which the server stands still (SIGSTOP) while the avalanche begins
+stands_still=0
 server_processor=1 client_processor=0
 [ "$(nproc)" -gt 1 ] || server_processor=0
 
@@ -85,7 +87,13 @@ load_config() { # server; sets command
 load_counters() {
     echo "awk '{ sum += \$1 } END { printf \"counted cpu %.0f\\n\", sum }' /proc/$server_pid/task/*/schedstat"
     [ "$1" = tandem ] || return 0
-    echo "'$tandem' status --json -c '$folder/tandem.toml' | sed -n 's/^ *\"\\(syncs\\|replies-after-sync\\|batches\\|sync-micros\\|packets-sent\\|receive-overflow\\)\": \\([0-9]*\\).*/counted \\1 \\2/p'"
+    echo "'$tandem' status --json -c '$folder/tandem.toml' | sed -n 's/^ *\"\\(syncs\\|replies-after-sync\\|batches\\|sync-micros\\|packets-received\\|packets-sent\\|packets-waited\\|receive-overflow\\|dropped-[a-z-]*\\)\": \\([0-9]*\\).*/counted \\1 \\2/p'"
+}
+
+# Lets the server stand still, once, after what it counted was asked.
+load_stop() {
+    [ "$stands_still" != 0 ] || return 0
+    echo "[ -e '$folder/stood' ] || { : > '$folder/stood'; kill -STOP $server_pid; (sleep $stands_still; kill -CONT $server_pid) > /dev/null 2>&1 & }"
 }
 
 load_run() { # server, file, clients, PHASE...
@@ -94,7 +102,7 @@ load_run() { # server, file, clients, PHASE...
     # A server that serves no direct clients has no use for the second wire, which is there all the same.
     ip netns exec "$client_space" taskset -c $client_processor timeout 600 "$target/release/load" \
         --direct "dc0,10.128.0.2,$(hardware ds0)" --routed "pc0,192.168.99.2,$(hardware ps0)" \
-        --clients "$count" --relays "$relays" --share "$share" --between "$(load_counters "$server")" "$@" > "$file" 2>> "$folder/output"
+        --clients "$count" --relays "$relays" --share "$share" --between "$(load_counters "$server"; load_stop)" "$@" > "$file" 2>> "$folder/output"
 }
 
 # What a line of a run says: the value behind a word.
@@ -121,7 +129,9 @@ load_measure() { # server; writes to $folder
     peak=$(load_value "$folder/peak" "bind:w$window:60" select a-second)
     renewals=$(load_value "$folder/peak" "renew:w$window:5" renew a-second)
     load_run "$1" "$folder/half" "$clients" "bind:$((peak / 2 + 1)):5" "renew:$((renewals / 2 + 1)):5" "release:w$window:60"
+    stands_still=$stand_still
     load_run "$1" "$folder/avalanche" "$((avalanche < clients ? avalanche : clients))" avalanche
+    stands_still=0
     stop_server
     share=$own_share
 }
@@ -149,8 +159,22 @@ half bind:$((peak / 2 + 1)):5 1 select
 half renew:$((renewals / 2 + 1)):5 2 renew
 avalanche avalanche 1 select
 TEXT
-    awk -v server="$1" '$1 == "avalanche" && $2 == "all-bound-ms" { print server, "avalanche: all bound after", $3, "ms, half of them within", $5, "ms" }' \
+    [ "$1" != tandem ] || load_lost
+    awk -v server="$1" '$1 == "avalanche" && $2 == "all-bound-ms" { print server, "avalanche: all had asked after", $5, "ms, half were bound within", $7, "ms, all after", $3, "ms" }' \
         "$folder/avalanche"
+}
+
+# Who lost what in the avalanche. What left here and is not among the packets received was dropped by the buffers of the server, which
+# count it, or on the way; what it sent and nobody heard was lost on the way, or by the generator.
+load_lost() {
+    local file=$folder/avalanche sent heard received overflow answered
+    sent=$(load_value "$file" avalanche clients-bound sent) heard=$(load_value "$file" avalanche clients-bound heard)
+    received=$(load_grew "$file" 1 packets-received) answered=$(load_grew "$file" 1 packets-sent)
+    overflow=$(load_grew "$file" 1 receive-overflow)
+    echo "tandem avalanche: sent $sent, of these dropped by the server's buffers $overflow, lost before $((sent - received - overflow));" \
+        "waited $(load_grew "$file" 1 packets-waited), said again while they waited $(load_grew "$file" 1 dropped-repeated)," \
+        "no room $(load_grew "$file" 1 dropped-overload), too old $(load_grew "$file" 1 dropped-too-old);" \
+        "answers $answered, of these lost before they were heard $((answered - heard))"
 }
 
 load_head() {
