@@ -255,7 +255,7 @@ fn options_of_the_server_are_refused_by_number_too() {
         let text = GOOD.replace("224 = ", &format!("{code} = "));
         let found = errors(&text);
         assert!(
-            found.iter().any(|(line, message)| *line == 10 && message.contains("option")),
+            found.iter().any(|(line, message)| *line == 11 && message.contains("option")),
             "{code}: {found:?}"
         );
     }
