@@ -76,10 +76,7 @@ fn start_and_run(config: ServerConfig, warnings: &Report) -> Result<(), ServeErr
     let shared = Arc::new(Shared::new(counters, Position(store.stable_position().0), store.health()));
     let now = clock.at(reading.since_boot);
     shared.set_time(now, reading.since_boot);
-    let unsafe_changes = engine.unsafe_changes(now);
-    if !unsafe_changes.is_empty() {
-        return Err(ServeError::UnsafeChange(unsafe_changes));
-    }
+    refuse_unsafe_changes(&engine, now)?;
     let outbox = Outbox::new(Position(store.next_position().0));
     let events = EventLog::new(config.log_level, Arc::clone(&shared.counters));
     let partners = Partners::new(
@@ -118,6 +115,12 @@ fn start_and_run(config: ServerConfig, warnings: &Report) -> Result<(), ServeErr
         store: facts,
     })?;
     run(owner, journal)
+}
+
+/// What the configuration changed since the last run, and must not.
+fn refuse_unsafe_changes(engine: &Engine, now: Time) -> Result<(), ServeError> {
+    let changes = engine.unsafe_changes(now);
+    if changes.is_empty() { Ok(()) } else { Err(ServeError::UnsafeChange(changes)) }
 }
 
 /// What was said of the configuration.

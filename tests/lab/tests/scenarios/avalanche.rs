@@ -70,23 +70,60 @@ fn hear(crowd: &Crowd) -> Vec<Answer> {
     std::iter::from_fn(|| crowd.hear(seconds(1))).collect()
 }
 
+/// All ask, one after the other.
+fn ask_all(mut each: impl FnMut(u32)) {
+    for client in 0..CLIENTS {
+        if client % AT_A_TIME == 0 {
+            sleep(Duration::from_millis(1));
+        }
+        each(client);
+    }
+}
+
+/// Whoever had no answer asks again, and whoever had one takes it, until all have an address; how many DHCPACKs that took.
+fn all_get_one(crowd: &Crowd, offers: &[Answer]) -> u64 {
+    let mut offered: BTreeMap<u32, Answer> = offers.iter().map(|offer| (offer.client, *offer)).collect();
+    let mut bound: BTreeMap<Ipv4Addr, u32> = BTreeMap::new();
+    let mut has = vec![false; CLIENTS as usize];
+    let mut acks = 0;
+    for round in 1..40 {
+        ask_all(|client| {
+            let xid = round * CLIENTS + client;
+            match offered.get(&client) {
+                _ if has[client as usize] => {}
+                Some(offer) => crowd.select(offer, xid),
+                None => crowd.ask(client, Discover, xid, &[]),
+            }
+        });
+        let mut transactions = BTreeMap::new();
+        for answer in hear(crowd) {
+            assert_eq!(transactions.insert(answer.xid, answer), None, "answered twice");
+            if answer.kind == Ack {
+                acks += 1;
+                has[answer.client as usize] = true;
+                assert_eq!(bound.insert(answer.address, answer.client), None, "an address of two clients");
+            } else {
+                assert_eq!(answer.kind, Offer);
+                offered.insert(answer.client, answer);
+            }
+        }
+        println!("after {round} more rounds {} have an address", bound.len());
+        if bound.len() == CLIENTS as usize {
+            break;
+        }
+    }
+    assert_eq!(bound.len(), CLIENTS as usize, "not all have an address");
+    acks
+}
+
 #[test]
 fn twenty_thousand_at_once_and_a_server_that_stood_still() {
     let lab = Lab::new("avalanche");
     let (server_node, clients_node, setup) = for_many(&lab, &format!("backlog = {BACKLOG}"));
     let mut server = Server::start(&server_node, ServerKind::Tandem, &setup);
     let crowd = Crowd::new(&clients_node, RELAY, SERVER);
-    let ask_all = |each: &mut dyn FnMut(u32)| {
-        for client in 0..CLIENTS {
-            if client % AT_A_TIME == 0 {
-                sleep(Duration::from_millis(1));
-            }
-            each(client);
-        }
-    };
-
     server.process().stand_still();
-    ask_all(&mut |client| crowd.ask(client, Discover, client, &[]));
+    ask_all(|client| crowd.ask(client, Discover, client, &[]));
     // All have waited longer than a second: whoever asked last is next.
     sleep(Duration::from_millis(1100));
     server.process().go_on();
@@ -108,38 +145,7 @@ fn twenty_thousand_at_once_and_a_server_that_stood_still() {
     assert_eq!(said("more is asked than can be answered"), 1, "{log}");
     assert_eq!(said(&format!("all that waited is decided; {shed} packets found no room")), 1, "{log}");
 
-    // Whoever had no answer asks again, and whoever had one takes it.
-    let mut offered: BTreeMap<u32, Answer> = offers.iter().map(|offer| (offer.client, *offer)).collect();
-    let mut bound: BTreeMap<Ipv4Addr, u32> = BTreeMap::new();
-    let mut has = vec![false; CLIENTS as usize];
-    let mut acks = 0;
-    for round in 1..40 {
-        ask_all(&mut |client| {
-            let xid = round * CLIENTS + client;
-            match offered.get(&client) {
-                _ if has[client as usize] => {}
-                Some(offer) => crowd.select(offer, xid),
-                None => crowd.ask(client, Discover, xid, &[]),
-            }
-        });
-        let mut transactions = BTreeMap::new();
-        for answer in hear(&crowd) {
-            assert_eq!(transactions.insert(answer.xid, answer), None, "answered twice");
-            if answer.kind == Ack {
-                acks += 1;
-                has[answer.client as usize] = true;
-                assert_eq!(bound.insert(answer.address, answer.client), None, "an address of two clients");
-            } else {
-                assert_eq!(answer.kind, Offer);
-                offered.insert(answer.client, answer);
-            }
-        }
-        println!("after {round} more rounds {} have an address", bound.len());
-        if bound.len() == CLIENTS as usize {
-            break;
-        }
-    }
-    assert_eq!(bound.len(), CLIENTS as usize, "not all have an address");
+    let acks = all_get_one(&crowd, &offers);
     let counters = server.counters(&server_node);
     assert_eq!((counters["ack"], counters["receive-overflow"]), (acks, 0));
     let leases = server.status(&server_node)["networks"][0]["by-status"]["ACTIVE"].as_u64();

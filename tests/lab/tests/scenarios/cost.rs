@@ -114,7 +114,9 @@ fn sixty_at_once() {
         };
         let mut select = || {
             acks = at_once(&mut server, &crowd, BATCH, || {
-                offers.iter().for_each(|offer| crowd.select(offer, offer.xid));
+                for offer in &offers {
+                    crowd.select(offer, offer.xid);
+                }
             });
         };
         let requests = if round == ROUNDS {
