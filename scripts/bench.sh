@@ -4,9 +4,9 @@
 #   scripts/bench.sh [SERVER...]    echo tandem tandem-pair kea1 kea2 keamem kea-ha dhcpd dhcpd-pair dnsmasq
 #                                   (default: all but kea1 and keamem)
 # Environment: PARTS ("perfdhcp load figures": what is measured), SECONDS_PER_STEP (3), CLIENTS (200000, the most), LEASES (1000000, for memory
-# and start), RELAYS (64), SHARE (50: percent of clients on the wire), WINDOW (1024), AVALANCHE (100000), TANDEM (a binary to measure
-# instead of building one), QUIET=1 (no progress). Progress goes to a terminal only; the tables go to standard output, and as
-# markdown to target/bench/table.md.
+# and start), RELAYS (64), SHARE (50: percent of clients on the wire), WINDOW (1024), AVALANCHE (100000), STAND_STILL (0: seconds for which a
+# server is stopped while the avalanche begins), TANDEM (a binary to measure instead of building one), QUIET=1 (no progress). Progress
+# goes to a terminal only; the tables go to standard output, and as markdown to target/bench/table.md.
 # First the load is perfdhcp in a namespace of its own, as a relay with so many clients; with a pair, as a relay that sends to both. The
 # rate is doubled until, twice in a row, more than 3 % of the exchanges that were begun fail or perfdhcp itself cannot begin 80 % of what
 # it was asked to; then it is bisected to 3 %, and twice more from a sixth above what was reached. The peak is the best that passed. On a

@@ -9,6 +9,8 @@ window=${WINDOW:-1024}
 avalanche=${AVALANCHE:-100000}
 load_seconds=100 # in which one run of the generator must end
 patience=20 # seconds in which all clients are to be bound; a slow server has fewer of them
+stand_still=${STAND_STILL:-0} # seconds for which the server stands still (SIGSTOP) while the avalanche begins
+stands_still=0
 server_processor=1 client_processor=0
 [ "$(nproc)" -gt 1 ] || server_processor=0
 
@@ -102,7 +104,13 @@ load_config() { # server; sets command
 load_counters() {
     echo "awk '{ sum += \$1 } END { printf \"counted cpu %.0f\\n\", sum }' /proc/${pids[0]}/task/*/schedstat"
     [ "$1" = tandem ] || return 0
-    echo "'$tandem' status --json -c '$folder/tandem.toml' | sed -n 's/^ *\"\\(syncs\\|replies-after-sync\\|batches\\|sync-micros\\|packets-sent\\|receive-overflow\\)\": \\([0-9]*\\).*/counted \\1 \\2/p'"
+    echo "'$tandem' status --json -c '$folder/tandem.toml' | sed -n 's/^ *\"\\(syncs\\|replies-after-sync\\|batches\\|sync-micros\\|packets-received\\|packets-sent\\|packets-waited\\|receive-overflow\\|dropped-[a-z-]*\\)\": \\([0-9]*\\).*/counted \\1 \\2/p'"
+}
+
+# Lets the server stand still, once, after what it counted was asked.
+load_stop() {
+    [ "$stands_still" != 0 ] || return 0
+    echo "[ -e '$folder/stood' ] || { : > '$folder/stood'; kill -STOP ${pids[0]}; (sleep $stands_still; kill -CONT ${pids[0]}) > /dev/null 2>&1 & }"
 }
 
 load_run() { # server, file, clients, PHASE...; why it failed is in file.why
@@ -111,7 +119,7 @@ load_run() { # server, file, clients, PHASE...; why it failed is in file.why
     # A server that serves no direct clients has no use for the second wire, which is there all the same.
     runs ip netns exec "$client_space" taskset -c $client_processor timeout $load_seconds "$target/release/load" \
         --direct "dc0,10.128.0.2,$(hardware ds0)" --routed "pc0,192.168.99.2,$(hardware ps0)" \
-        --clients "$count" --relays "$relays" --share "$share" --between "$(load_counters "$server")" "$@" > "$file" 2> "$file.why"
+        --clients "$count" --relays "$relays" --share "$share" --between "$(load_counters "$server"; load_stop)" "$@" > "$file" 2> "$file.why"
 }
 
 # What a line of a run says: the value behind a word.
@@ -192,9 +200,25 @@ load_phases() { # server
     [ "$count" -lt "$avalanche" ] || count=$avalanche
     [ "$count" -lt "$clients" ] || count=$clients
     progress "$1: $count clients at once"
+    stands_still=$stand_still
     if load_run "$1" "$folder/avalanche" "$count" avalanche; then
+        [ "$1" != tandem ] || load_lost >> "$results/lost"
         load_line "$1" avalanche "$count" "$folder/avalanche" avalanche 1 select
     else
         load_failed "$1" avalanche "$folder/avalanche"
     fi
+    stands_still=0
+}
+
+# Who lost what in the avalanche. What left here and is not among the packets received was dropped by the buffers of the server, which
+# count it, or on the way; what it sent and nobody heard was lost on the way, or by the generator.
+load_lost() {
+    local file=$folder/avalanche sent heard received overflow answered
+    sent=$(load_value "$file" avalanche clients-bound sent) heard=$(load_value "$file" avalanche clients-bound heard)
+    received=$(load_grew "$file" 1 packets-received) answered=$(load_grew "$file" 1 packets-sent)
+    overflow=$(load_grew "$file" 1 receive-overflow)
+    echo "tandem avalanche: sent $sent, of these dropped by the server's buffers $overflow, lost before $((sent - received - overflow));" \
+        "waited $(load_grew "$file" 1 packets-waited), said again while they waited $(load_grew "$file" 1 dropped-repeated)," \
+        "no room $(load_grew "$file" 1 dropped-overload), too old $(load_grew "$file" 1 dropped-too-old);" \
+        "answers $answered, of these lost before they were heard $((answered - heard))"
 }

@@ -150,6 +150,8 @@ print_tables() { # terminal or markdown
     if [ -s "$results/loads" ]; then
         title "own generator: server on one processor, generator on the other"
         loads_cells | as_table "$kind"
+        if [ -s "$results/lost" ]; then cat "$results/lost"; fi
+        [ "$kind" = terminal ] || echo
     fi
     title "targets (docs/performance.md)"
     targets_cells | as_table "$kind"

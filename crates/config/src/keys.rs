@@ -20,6 +20,7 @@ pub const TABLES: [&TableKeys; 7] =
 pub(crate) const TOP: TableKeys = TableKeys {
     name: "the configuration",
     keys: &[
+        "backlog",
         "clock-wait",
         "control-socket",
         "decline-time",

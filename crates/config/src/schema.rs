@@ -38,6 +38,8 @@ pub struct ServerConfig {
     pub clock_wait: Interval,
     /// `segment-size`: bytes of one file of the log; 64 MiB by default.
     pub segment_size: u64,
+    /// `backlog`: packets that may wait to be decided, each of up to [`engine::backlog::BLOCK`] bytes; 131,072 by default.
+    pub backlog: u32,
     /// Addresses of partners, by the number of their relationship.
     pub partners: Vec<PartnerAddresses>,
     /// What TLS with them is made with, by the number of their relationship.
@@ -86,6 +88,7 @@ pub(crate) fn read(table: &DeTable<'_>, report: &mut Report) -> Whole {
     let log_level = log_level(&mut top, report);
     let clock_wait = duration_of(&mut top, "clock-wait", report).unwrap_or(Interval::from_seconds(60));
     let segment_size = segment_size(&mut top, report);
+    let backlog = backlog(&mut top, report);
     let relationships = partners::read(&mut top, report);
     let mut spans = Spans::default();
     let options = options(&mut top, &mut spans, report);
@@ -124,6 +127,7 @@ pub(crate) fn read(table: &DeTable<'_>, report: &mut Report) -> Whole {
         log_level,
         clock_wait,
         segment_size,
+        backlog,
         partners: addresses.clone(),
         partner_tls: tls,
         engine,
@@ -181,6 +185,23 @@ fn log_level(top: &mut Section<'_>, report: &mut Report) -> LogLevel {
             LogLevel::Info
         }
     }
+}
+
+/// Smallest, usual and largest number of packets that wait.
+const BACKLOG: (u32, u32, u32) = (64, 1 << 17, 1 << 22);
+
+fn backlog(top: &mut Section<'_>, report: &mut Report) -> u32 {
+    let (smallest, usual, largest) = BACKLOG;
+    let Some(value) = top.get("backlog") else { return usual };
+    match number(value).map(u32::try_from) {
+        Some(Ok(packets)) if (smallest..=largest).contains(&packets) => return packets,
+        Some(_) => {
+            let message = format!("no such backlog: write a number of packets from {smallest} to {largest}");
+            report.error(value.span(), message, "here");
+        }
+        None => wrong(value, &format!("a number of packets from {smallest} to {largest}"), report),
+    }
+    usual
 }
 
 /// Smallest and usual number of bytes of a file of the log.

@@ -13,6 +13,7 @@ state-directory = "/var/lib/tandem"
 log-level = "debug"
 clock-wait = 0
 segment-size = 1048576
+backlog = 4096
 offer-time = "30s"
 decline-time = "2h"
 lease-time = "8h"
@@ -111,8 +112,8 @@ fn every_key_has_its_effect() {
     assert_eq!(config.state_directory.to_str(), Some("/var/lib/tandem"));
     assert_eq!(config.control_socket.to_str(), Some("/var/lib/tandem/control.sock"));
     assert_eq!(
-        (config.log_level, config.clock_wait, config.segment_size),
-        (LogLevel::Debug, Interval::ZERO, 1 << 20)
+        (config.log_level, config.clock_wait, config.segment_size, config.backlog),
+        (LogLevel::Debug, Interval::ZERO, 1 << 20, 4096)
     );
     let engine = &config.engine;
     assert_eq!(
@@ -166,6 +167,22 @@ address = "10.1.0.200"
     let found = errors(text);
     let lines: Vec<usize> = found.iter().map(|(line, _)| *line).collect();
     assert_eq!(lines, [1, 2, 3, 4, 5, 5, 5, 6, 8, 9, 10, 10, 10, 10, 12, 14, 14, 15], "{found:#?}");
+}
+
+#[test]
+fn a_backlog_has_a_size() {
+    assert_eq!(parse("tandem.toml", &GOOD.replace("backlog = 4096\n", "")).unwrap().0.backlog, 1 << 17);
+    for (value, says) in
+        [("63", "from 64 to 4194304"), ("4194305", "from 64 to 4194304"), ("\"many\"", "a number of packets")]
+    {
+        let text = GOOD.replace("backlog = 4096", &format!("backlog = {value}"));
+        let found = errors(&text);
+        assert!(matches!(&found[..], [(7, message)] if message.contains(says)), "{value}: {found:?}");
+    }
+    for (value, packets) in [("64", 64), ("4194304", 1 << 22)] {
+        let text = GOOD.replace("backlog = 4096", &format!("backlog = {value}"));
+        assert_eq!(parse("tandem.toml", &text).unwrap().0.backlog, packets);
+    }
 }
 
 #[test]
@@ -238,7 +255,7 @@ fn options_of_the_server_are_refused_by_number_too() {
         let text = GOOD.replace("224 = ", &format!("{code} = "));
         let found = errors(&text);
         assert!(
-            found.iter().any(|(line, message)| *line == 10 && message.contains("option")),
+            found.iter().any(|(line, message)| *line == 11 && message.contains("option")),
             "{code}: {found:?}"
         );
     }

@@ -8,6 +8,7 @@
 //!
 //! Server, simulator, fuzzers and `explain` run this same engine.
 
+pub mod backlog;
 pub mod clock;
 pub mod config;
 pub mod counter;

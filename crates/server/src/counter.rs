@@ -26,8 +26,14 @@ macro_rules! counters {
 }
 
 counters! {
-    /// Datagrams taken from the sockets and handed to the engine.
+    /// Datagrams taken from the sockets, to be handed to the engine.
     PacketsReceived => "packets-received",
+    /// Of these, the ones that waited, because the server was behind.
+    PacketsWaited => "packets-waited",
+    /// Packets that waited until their client said the same again; the later one counts.
+    DroppedRepeated => "dropped-repeated",
+    /// Packets that waited, or were to wait, and for which there was no room.
+    DroppedOverload => "dropped-overload",
     /// Datagrams that the kernel dropped because a receive buffer was full.
     ReceiveOverflow => "receive-overflow",
     /// Datagrams longer than any DHCP message that is taken; dropped.

@@ -16,6 +16,7 @@ mod log;
 mod net;
 mod owner;
 mod partners;
+mod reader;
 mod shared;
 mod start;
 pub mod status;

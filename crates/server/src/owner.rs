@@ -2,7 +2,7 @@
 //!
 //! *Lives here:* [`Owner`]: waits for packets, deadlines, questions, signals and changes of interfaces; reads the clock
 //! once a turn; asks the engine; hands on what it decided.
-//! *May know:* the engine's inputs, the sockets.
+//! *May know:* the engine's inputs, the sockets; that packets may wait, while deadlines and partners never do.
 //! *Must not know:* any rule of DHCP or of the failover protocol, the disk.
 
 use crate::clocks::Clocks;
@@ -14,14 +14,14 @@ use crate::handle::OwnerHandle;
 use crate::net::interfaces::{self, Watch};
 use crate::net::listener::{Change as Interfaces, Listeners};
 use crate::partners::Partners;
+use crate::reader::{Moment, Reader};
 use crate::shared::Shared;
 use crate::start::tell_systemd;
 use crate::status::{ServerStatus, StoreStatus};
-use crate::sys::receive::Inbox;
 use crossbeam_channel::{Receiver, Sender};
 use engine::clock::{Change, Clock, Reading};
 use engine::config::RelationshipId;
-use engine::{Commanded, Input, Packet, Reset, ResetRefusal, StorageHealth};
+use engine::{Commanded, Input, Reset, ResetRefusal, StorageHealth};
 use failover::endpoint::Command;
 use failover::time::{Interval, Time};
 use nix::errno::Errno;
@@ -74,6 +74,7 @@ pub(crate) struct Parts {
     pub(crate) desk: Desk,
     pub(crate) partners: Partners,
     pub(crate) listeners: Listeners,
+    pub(crate) reader: Reader,
     pub(crate) names: Vec<String>,
     pub(crate) watch: Watch,
     pub(crate) signals: SignalFd,
@@ -104,7 +105,6 @@ impl Carried {
 /// Owns the engine.
 pub(crate) struct Owner {
     parts: Parts,
-    inbox: Inbox,
     /// Signals, questions, interfaces.
     control: Epoll,
     /// The same, and the sockets for clients.
@@ -135,7 +135,6 @@ impl Owner {
         let stamp_at = parts.clock.at(started);
         Ok(Owner {
             parts,
-            inbox: Inbox::new(),
             control,
             all,
             started,
@@ -220,13 +219,11 @@ impl Owner {
             self.parts.desk.handle(now, Input::Wake)?;
         }
         self.parts.partners.due(now, &mut self.parts.desk)?;
-        for event in events {
-            // A number that is no socket's is not known there.
-            if let Ok(number) = usize::try_from(event.data()) {
-                self.packets(number, now, wall)?;
-            }
+        self.packets(Moment { now, wall }, events)?;
+        // What becomes ready after this turn's wait is said by the next one.
+        if events.iter().any(|event| event.data() == PARTNERS) {
+            self.parts.partners.ready(now, &mut self.parts.desk)?;
         }
-        self.parts.partners.ready(now, &mut self.parts.desk)?;
         if self.stamp_at <= now {
             self.stamp_at = now.plus(STAMP_EVERY);
             self.parts.desk.note_clock(self.parts.clock.stamp(reading));
@@ -258,7 +255,9 @@ impl Owner {
 
     /// Waits for something to happen, or to be due. Where nothing more may be decided, packets stay where they are.
     fn wait(&mut self, waits: bool, events: &mut [EpollEvent]) -> Result<usize, ServeError> {
-        let millis = self.until_due(waits);
+        // What was read already waits for nothing.
+        let waits_for_nothing = !waits && self.parts.reader.waiting() > 0;
+        let millis = if waits_for_nothing { 0 } else { self.until_due(waits) };
         let timeout = EpollTimeout::try_from(millis).unwrap_or(EpollTimeout::NONE);
         let epoll = if waits { &self.control } else { &self.all };
         let mut ready = match epoll.wait(events, timeout) {
@@ -304,30 +303,12 @@ impl Owner {
         now
     }
 
-    fn packets(&mut self, number: usize, now: Time, wall: Duration) -> Result<(), JournalGone> {
-        let Owner { parts, inbox, .. } = self;
-        let counters = &parts.shared.counters;
-        parts.listeners.receive(number, inbox, counters);
-        for index in 0..inbox.len() {
-            let Some((arrival, bytes)) = inbox.get(index) else { break };
-            if arrival.is_cut {
-                counters.count(ShellCounter::ReceiveTooLong);
-                continue;
-            }
-            let Some(interface) = parts.listeners.interface_of(number, &arrival, counters) else { continue };
-            counters.count(ShellCounter::PacketsReceived);
-            let age = arrival.at.map_or(Duration::ZERO, |at| wall.saturating_sub(at));
-            let age = Interval::from_millis(u64::try_from(age.as_millis()).unwrap_or(u64::MAX));
-            let packet = Packet {
-                interface,
-                source: arrival.source,
-                destination: arrival.destination,
-                received: now.minus(age),
-                bytes,
-            };
-            parts.desk.handle(now, Input::Packet(packet))?;
-        }
-        Ok(())
+    fn packets(&mut self, at: Moment, events: &[EpollEvent]) -> Result<(), JournalGone> {
+        let Parts { reader, listeners, desk, .. } = &mut self.parts;
+        let sockets = listeners.sockets().count();
+        let numbers = events.iter().filter_map(|event| usize::try_from(event.data()).ok());
+        reader.read(numbers.filter(|number| *number < sockets), at, listeners, desk)?;
+        reader.decide(at.now, desk)
     }
 
     fn signals(&mut self, now: Time) {
@@ -481,7 +462,13 @@ impl Owner {
             version: env!("CARGO_PKG_VERSION"),
             uptime: Interval::from_millis(since_boot.as_millis().saturating_sub(self.started.as_millis())),
             engine: parts.desk.engine.status(now),
-            shell: parts.shared.counters.to_vec(),
+            shell: parts
+                .shared
+                .counters
+                .to_vec()
+                .into_iter()
+                .chain([("packets-waiting", parts.reader.waiting() as u64)])
+                .collect(),
             store: StoreStatus {
                 identity: parts.store.identity,
                 generation: parts.store.generation,

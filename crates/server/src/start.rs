@@ -16,6 +16,7 @@ use crate::net::sender::Sender;
 use crate::net::socket;
 use crate::owner::{Owner, Parts, StoreFacts};
 use crate::partners::Partners;
+use crate::reader::Reader;
 use crate::shared::Shared;
 use config::{Diagnostic, Report, ServerConfig, Severity};
 use engine::clock::{Clock, ClockStamp, Origin, Reading, Start};
@@ -75,10 +76,7 @@ fn start_and_run(config: ServerConfig, warnings: &Report) -> Result<(), ServeErr
     let shared = Arc::new(Shared::new(counters, Position(store.stable_position().0), store.health()));
     let now = clock.at(reading.since_boot);
     shared.set_time(now, reading.since_boot);
-    let unsafe_changes = engine.unsafe_changes(now);
-    if !unsafe_changes.is_empty() {
-        return Err(ServeError::UnsafeChange(unsafe_changes));
-    }
+    refuse_unsafe_changes(&engine, now)?;
     let outbox = Outbox::new(Position(store.next_position().0));
     let events = EventLog::new(config.log_level, Arc::clone(&shared.counters));
     let partners = Partners::new(
@@ -100,10 +98,12 @@ fn start_and_run(config: ServerConfig, warnings: &Report) -> Result<(), ServeErr
         StoreFacts { identity: store.identity(), generation: store.generation(), opened: *store.opened() };
     let JournalEnds { work, spent } = ends;
     let journal = Journal::new(store, sender(), work, spent, handle.clone(), Arc::clone(&shared));
+    let reader = Reader::new(config.backlog, seed, Arc::clone(&shared.counters));
     let owner = Owner::new(Parts {
         desk,
         partners,
         listeners,
+        reader,
         names: config.interfaces,
         watch,
         signals,
@@ -115,6 +115,12 @@ fn start_and_run(config: ServerConfig, warnings: &Report) -> Result<(), ServeErr
         store: facts,
     })?;
     run(owner, journal)
+}
+
+/// What the configuration changed since the last run, and must not.
+fn refuse_unsafe_changes(engine: &Engine, now: Time) -> Result<(), ServeError> {
+    let changes = engine.unsafe_changes(now);
+    if changes.is_empty() { Ok(()) } else { Err(ServeError::UnsafeChange(changes)) }
 }
 
 /// What was said of the configuration.

@@ -16,7 +16,8 @@ pub struct ServerStatus {
     pub uptime: Interval,
     /// The engine at a glance.
     pub engine: engine::Status,
-    /// The shell's counters since the start of the process, by name, in a fixed order.
+    /// The shell's counters since the start of the process, by name, in a fixed order; and `packets-waiting`, how many packets are
+    /// read and not decided now.
     pub shell: Vec<(&'static str, u64)>,
     /// The store.
     pub store: StoreStatus,

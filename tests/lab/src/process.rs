@@ -11,6 +11,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+/// The state of a process or thread, as one letter.
+fn state(folder: &Path) -> String {
+    let stat = fs::read_to_string(folder.join("stat")).unwrap_or_default();
+    stat.rsplit(") ").next().unwrap_or_default().chars().take(1).collect()
+}
+
 /// A running program; it is killed when this is dropped.
 #[derive(Debug)]
 pub struct Process {
@@ -83,7 +89,36 @@ impl Process {
         if self.ended().is_none() && self.pid.as_raw() > 0 {
             // It may have ended between the question and this.
             let _ = kill(self.pid, signal);
+            // `nsenter` stops with its program, and does not go on with it.
+            if let (Signal::SIGCONT, Ok(outer)) = (signal, i32::try_from(self.outer.id())) {
+                let _ = kill(Pid::from_raw(outer), signal);
+            }
         }
+    }
+
+    /// Stops it, and waits until all its threads stand still.
+    #[track_caller]
+    pub fn stand_still(&mut self) {
+        self.signal(Signal::SIGSTOP);
+        // `nsenter` stops with its program.
+        let (inner, outer) = (self.pid.as_raw(), self.outer.id());
+        wait_for("all threads to stand still", Duration::from_secs(10), || {
+            let tasks = fs::read_dir(format!("/proc/{inner}/task")).unwrap();
+            let mut states = tasks.map(|task| state(&task.unwrap().path()));
+            (states.all(|state| state == "T") && state(Path::new(&format!("/proc/{outer}"))) == "T")
+                .then_some(())
+        });
+    }
+
+    /// Lets it go on after [`Process::stand_still`].
+    #[track_caller]
+    pub fn go_on(&mut self) {
+        let outer = self.outer.id();
+        self.signal(Signal::SIGCONT);
+        // It tells its program to go on, once more, and waits again: before that nobody may be stopped.
+        wait_for("nsenter to go on", Duration::from_secs(10), || {
+            (state(Path::new(&format!("/proc/{outer}"))) == "S").then_some(())
+        });
     }
 
     /// How it ended, if it did.

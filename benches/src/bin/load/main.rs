@@ -14,6 +14,7 @@ mod wire;
 use clients::Clients;
 use phase::{Kind, Pace, Plan, Tally, Work, run};
 use std::error::Error;
+use std::fs;
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 use wire::{Link, Wire};
@@ -23,7 +24,7 @@ const USAGE: &str = "load --direct INTERFACE,ADDRESS,HARDWARE --routed INTERFACE
   COMMAND runs before the first phase and after each; the interface here, the server's address and hardware address there; how many clients, relays, and how many of a hundred \
 clients are on the wire itself
   PHASE is WORK:PACE[:SECONDS]
-    WORK   bind, renew, release, avalanche (all bind at once, and ask again as RFC 2131 says)
+    WORK   bind, renew, release, avalanche (all bind at once, nobody waits for anybody, and ask again as RFC 2131 says)
     PACE   w512: as fast as answers come, with 512 exchanges under way; 20000: so many a second";
 
 /// How long a phase begins exchanges if nothing else is said.
@@ -56,19 +57,30 @@ fn measure(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let mut clients = Clients::new(arguments.clients, arguments.relays, arguments.share);
     between(arguments)?;
     for (name, plan) in &arguments.phases {
-        let (refused, calls) = (wire.refused, wire.calls);
+        let (refused, calls, sent, heard) = (wire.refused, wire.calls, wire.sent, wire.heard);
+        let processor = processor_millis();
         let tally = run(*plan, &mut clients, &mut wire)?;
         report(name, plan, &tally);
         println!(
-            "{name} clients-bound {} refused-by-kernel {} calls-to-send {} calls-to-receive {}",
+            "{name} clients-bound {} sent {} heard {} refused-by-kernel {} calls-to-send {} calls-to-receive {} \
+             own-cpu-ms {}",
             clients.bound(),
+            wire.sent - sent,
+            wire.heard - heard,
             wire.refused - refused,
             wire.calls.0 - calls.0,
-            wire.calls.1 - calls.1
+            wire.calls.1 - calls.1,
+            processor_millis() - processor
         );
         between(arguments)?;
     }
     Ok(())
+}
+
+/// Milliseconds of processor that this process had; 0 where the kernel does not say.
+fn processor_millis() -> u64 {
+    let said = fs::read_to_string("/proc/self/schedstat").unwrap_or_default();
+    said.split(' ').next().and_then(|nanos| nanos.parse().ok()).map_or(0, |nanos: u64| nanos / 1_000_000)
 }
 
 /// Lets somebody count.
@@ -107,7 +119,8 @@ fn report(name: &str, plan: &Plan, tally: &Tally) {
     if plan.persists {
         let bound = |share| tally.bound.per_mille(share).as_millis();
         println!(
-            "{name} all-bound-ms {millis} bound-p50-ms {} bound-p99-ms {} bound-p99.9-ms {}",
+            "{name} all-bound-ms {millis} all-asked-ms {} bound-p50-ms {} bound-p99-ms {} bound-p99.9-ms {}",
+            tally.all_began.as_millis(),
             bound(500),
             bound(990),
             bound(999)

@@ -15,6 +15,9 @@ use std::time::{Duration, Instant};
 /// Exchanges begun before answers are looked at.
 const AT_ONCE: usize = 64;
 
+/// The same where all begin at once: faster than answers are looked at, and yet who is answered goes on while others begin.
+const FLOOD_AT_ONCE: usize = 1024;
+
 /// How long a client that does not ask again waits for an answer.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -91,6 +94,8 @@ pub struct Tally {
     pub late: u64,
     /// From the first message to the last answer.
     pub lasted: Duration,
+    /// From the first message until each client had sent its first.
+    pub all_began: Duration,
     /// From the first DISCOVER of a client to its address.
     pub bound: Histogram,
     /// ACKs in each tenth of a second.
@@ -147,8 +152,14 @@ pub fn run(plan: Plan, clients: &mut Clients, wire: &mut Wire) -> Result<Tally, 
     loop {
         let came = run.hear()?;
         let now = Instant::now();
-        run.look_at_timers(now);
+        // Whose answer is here already, unread, does not ask again: that we are slow is no fault of the server.
+        if came == 0 {
+            run.look_at_timers(now);
+        }
         let more = run.begin(now);
+        if more {
+            run.tally.all_began = run.began.elapsed();
+        }
         run.wire.flush();
         if !more && run.waiting == 0 {
             break;
@@ -237,10 +248,10 @@ impl Run<'_> {
                 let due = (now - self.began).as_nanos() * u128::from(rate) / 1_000_000_000;
                 usize::try_from(due.saturating_sub(u128::from(self.begun))).unwrap_or(0)
             }
-            // Nobody listens before all have spoken.
+            // Nobody waits for anybody.
             Pace::Flood => usize::MAX,
         };
-        let at_once = if self.plan.pace == Pace::Flood { usize::MAX } else { AT_ONCE };
+        let at_once = if self.plan.pace == Pace::Flood { FLOOD_AT_ONCE } else { AT_ONCE };
         // Who finds nobody in a whole round has nobody.
         let mut looked = 0;
         let mut begun = 0;

@@ -59,6 +59,13 @@ struct Queue {
     headers: MultiHeaders<LinkAddr>,
 }
 
+/// What became of the frames of a queue.
+struct Sent {
+    calls: u64,
+    taken: u64,
+    refused: u64,
+}
+
 /// Both wires.
 pub struct Wire {
     direct: Queue,
@@ -73,6 +80,9 @@ pub struct Wire {
     pub refused: u64,
     /// Calls to send and to receive.
     pub calls: (u64, u64),
+    /// Frames that the kernel took, and answers that came. What the server sent beyond these was lost on the way or here.
+    pub sent: u64,
+    pub heard: u64,
 }
 
 impl Wire {
@@ -91,6 +101,8 @@ impl Wire {
             internet: MultiHeaders::preallocate(BATCH, None),
             refused: 0,
             calls: (0, 0),
+            sent: 0,
+            heard: 0,
         })
     }
 
@@ -152,19 +164,22 @@ impl Wire {
         let length = write(&mut queue.frames[at][HEADERS..]);
         queue.lengths.push(frame::write(&mut queue.frames[at], ends, length));
         if at + 1 == BATCH {
-            let (calls, refused) = queue.send();
-            self.calls.0 += calls;
-            self.refused += refused;
+            let sent = queue.send();
+            self.count(sent);
         }
     }
 
     /// Sends all that was added.
     pub fn flush(&mut self) {
-        for queue in [&mut self.direct, &mut self.routed] {
-            let (calls, refused) = queue.send();
-            self.calls.0 += calls;
-            self.refused += refused;
+        for sent in [self.direct.send(), self.routed.send()] {
+            self.count(sent);
         }
+    }
+
+    fn count(&mut self, Sent { calls, taken, refused }: Sent) {
+        self.calls.0 += calls;
+        self.sent += taken;
+        self.refused += refused;
     }
 
     /// Takes what waits, at most one call's worth from each socket; `each` gets the messages, with the hardware address of the
@@ -177,6 +192,7 @@ impl Wire {
         let lengths = gather(&self.direct.socket, &mut self.links, &mut self.room)?;
         for (frame, length) in self.room.iter().zip(&lengths) {
             if let Some((hardware, 68, message)) = frame::read(&frame[..*length]) {
+                self.heard += 1;
                 each(Some(hardware), message);
             }
         }
@@ -186,6 +202,7 @@ impl Wire {
             for (datagram, length) in self.room.iter().zip(&lengths) {
                 each(None, &datagram[..*length]);
             }
+            self.heard += lengths.len() as u64;
             total += lengths.len();
         }
         self.calls.1 += 3;
@@ -220,8 +237,8 @@ impl Queue {
         })
     }
 
-    /// Sends all; how many calls that took, and how many frames were refused.
-    fn send(&mut self) -> (u64, u64) {
+    /// Sends all.
+    fn send(&mut self) -> Sent {
         let (mut calls, mut refused, mut done) = (0, 0, 0);
         while done < self.lengths.len() {
             let pieces: Vec<[IoSlice<'_>; 1]> = self.frames[done..]
@@ -240,8 +257,9 @@ impl Queue {
                 }
             }
         }
+        let taken = self.lengths.len() as u64 - refused;
         self.lengths.clear();
-        (calls, refused)
+        Sent { calls, taken, refused }
     }
 }
 

@@ -14,8 +14,9 @@ use std::ffi::OsString;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::os::fd::{AsRawFd, OwnedFd};
 
-/// Receive buffer in bytes: about 10,000 packets.
-const RECEIVE_BUFFER: usize = 8 << 20;
+/// Receive buffer in bytes; the kernel counts twice as much: some 100,000 packets, for which it takes no memory until they come. It
+/// has to hold what comes until the owner knows that it is behind, and while nothing may be decided.
+const RECEIVE_BUFFER: usize = 64 << 20;
 
 /// The port of servers, at every address.
 const PORT: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, SERVER_PORT);

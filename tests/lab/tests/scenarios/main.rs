@@ -5,7 +5,9 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a broken test may stop")]
 
+mod avalanche;
 mod bad_input;
+mod cost;
 mod demo;
 mod direct;
 mod durable;
