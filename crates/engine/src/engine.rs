@@ -99,7 +99,9 @@ impl Engine {
     pub fn replay(&mut self, record: &[u8]) -> Result<(), RecordError> {
         match Record::decode(record)? {
             Record::Binding(binding) => self.table.restore(&binding),
-            Record::Clock(stamp) => self.take_clock(stamp),
+            Record::Clock(stamp) => {
+                self.take_clock(stamp);
+            }
             Record::Endpoint(endpoint) => self.former.take_endpoint(&endpoint),
             Record::Pool(pool) => self.former.take_pool(&pool),
         }
@@ -168,19 +170,22 @@ impl Engine {
     /// jump ([`crate::clock::Change::TimeLost`]), before anything is handled by the new time: it sees by how much time
     /// may have been lost.
     pub fn note_clock(&mut self, stamp: ClockStamp, outbox: &mut Outbox) {
-        self.take_clock(stamp);
+        let lost = self.take_clock(stamp);
         outbox.record(&Record::Clock(stamp));
+        if lost > LOST_WITHIN_SLACK {
+            self.stood_still(stamp.engine, outbox);
+        }
     }
 
     /// Between two stamps, engine time may have gone on by more than was counted: time was lost and found. Nobody knows when
     /// it was lost, so that a lease given before it was found may have been given by a clock that was behind; its client
     /// counts from then, and keeps the address for that much longer. In a new boot nothing was counted: if the last one never
-    /// knew the right time, all that passed since its last stamp may have been lost.
-    fn take_clock(&mut self, stamp: ClockStamp) {
+    /// knew the right time, all that passed since its last stamp may have been lost. Returns how much was.
+    fn take_clock(&mut self, stamp: ClockStamp) -> Interval {
         self.links.wall_clock(stamp.wall_offset());
         let before = self.clock.replace(stamp);
         let Some(before) = before.filter(|before| before.boot == stamp.boot || !before.synchronised) else {
-            return;
+            return Interval::ZERO;
         };
         let counted = if before.boot == stamp.boot {
             stamp.since_boot.as_millis().saturating_sub(before.since_boot.as_millis())
@@ -194,6 +199,7 @@ impl Engine {
         if lost > LOST_WITHIN_SLACK {
             self.table.time_was_lost(stamp.engine, lost);
         }
+        lost
     }
 
     /// Puts bugs in, for the self-test of the simulator.

@@ -511,7 +511,9 @@ impl Connection {
     fn end_with_disconnect(&mut self, cause: Cause, out: &mut Vec<Output>) {
         let why = match &cause {
             // F07-7.12.1-03, D12-8.3-01.
-            Cause::NoTraffic | Cause::NotAcking => Rejection::because(RejectReason::NO_TRAFFIC),
+            Cause::NoTraffic | Cause::NotAcking | Cause::StoodStill => {
+                Rejection::because(RejectReason::NO_TRAFFIC)
+            }
             Cause::RejectedByUs(why) | Cause::Asked(why) => why.clone(),
             Cause::Malformed(error) => Rejection::saying(error.reject_reason(), error.to_string()),
             other => Rejection::saying(RejectReason::UNKNOWN, other.to_string()),
@@ -642,7 +644,14 @@ impl Connection {
         fits.then_some(ticket)
     }
 
-    /// Our own clock went forward by so much at once.
+    /// This machine stood still, and our own clock went forward at once. What waits was said meanwhile, and is read as if it had
+    /// just been: by such a difference of clocks a lease could be promised for longer than the partner knows (F07-5.2.1-01). The next
+    /// connection measures the clocks anew.
+    pub fn stood_still(&mut self, out: &mut Vec<Output>) {
+        self.end_with_disconnect(Cause::StoodStill, out);
+    }
+
+    /// Our own clock went forward at once by so little that it matters to nobody.
     pub fn own_clock_jumped(&mut self, by: Interval) {
         if let Some(clock) = &mut self.clock {
             clock.own_clock_jumped(by);

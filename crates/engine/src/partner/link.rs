@@ -247,6 +247,14 @@ impl Engine {
         }
     }
 
+    /// This machine stood still, and sees it only now: no connection is read any farther.
+    pub(crate) fn stood_still(&mut self, now: Time, outbox: &mut Outbox) {
+        let links: Vec<LinkId> = self.links.all.keys().copied().collect();
+        for link in links {
+            self.on_link(now, link, outbox, Connection::stood_still);
+        }
+    }
+
     /// Ends the connection that stands, with the reason (F07-8.6-05).
     pub(super) fn hang_up(
         &mut self,

@@ -17,6 +17,8 @@ pub enum Cause {
     NoTraffic,
     /// No BNDACK came for too long, although the partner talks (F07-9.6.4-02).
     NotAcking,
+    /// This machine stood still, and sees it only now.
+    StoodStill,
     /// No CONNECT, or no CONNECTACK, within the time for it (F07-7.8.2-02, D12-7.9.2-01).
     NoHandshake,
     /// The partner opened it and closed it without CONNECT, as one does that is secondary too.
@@ -63,6 +65,9 @@ impl fmt::Display for Cause {
             Cause::Lost => f.write_str("the connection broke"),
             Cause::NoTraffic => f.write_str("the partner was not heard within the receive timer"),
             Cause::NotAcking => f.write_str("the partner does not acknowledge updates"),
+            Cause::StoodStill => {
+                f.write_str("this machine stood still: what came meanwhile is not read, nobody knows when it was said")
+            }
             Cause::NoHandshake => f.write_str("the partner did not complete the handshake"),
             Cause::NoConnect => f.write_str(
                 "the partner closed the connection without CONNECT: if it is secondary too, make one of the two primary",
@@ -98,6 +103,7 @@ impl Cause {
             Cause::Lost
             | Cause::NoTraffic
             | Cause::NotAcking
+            | Cause::StoodStill
             | Cause::NoHandshake
             | Cause::NoConnect
             | Cause::Stimulus
