@@ -504,7 +504,8 @@ impl Ledger {
     }
 
     pub(super) fn lost_store(&mut self, server: usize, now: Moment) {
-        let has_served = self.has_served;
+        // The states of a dhcpd are not known here: beside one S12 was never asked.
+        let asked = self.has_served && !self.beside_dhcpd;
         let book = &mut self.books[server];
         book.answered.clear();
         book.raised.clear();
@@ -512,7 +513,7 @@ impl Ledger {
         book.told.clear();
         (book.stored, book.whole_since) = (None, None);
         book.stable_states.clear();
-        if has_served {
+        if asked {
             book.lost = Some(Lost { at: now, asked: None, refilled: false });
         }
     }
