@@ -131,6 +131,10 @@ fn a_clock_that_jumps_while_connected_takes_nothing_from_what_the_partner_promis
         jump(&mut pair, n, by);
         // The partner extends the lease before anything else was heard from it.
         assert!(pair.renew(&client, 1 - n, address).is_some());
+        assert!(
+            pair.nodes[n].told.contains(&"TDM-2002"),
+            "what it says on this connection is not read any more"
+        );
         pair.pass(seconds(10));
         assert!(
             end(&pair, n, address) >= end(&pair, 1 - n, address).minus(seconds(2)),

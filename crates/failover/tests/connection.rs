@@ -392,6 +392,26 @@ fn a_partner_that_does_not_acknowledge_is_lost() {
     assert_eq!(pair.primary.cause(), Some(&Cause::NotAcking));
 }
 
+/// F07-5.2.1-01, F07-5.9-04.
+#[test]
+fn what_came_while_our_machine_stood_still_is_not_read() {
+    let mut pair = pair(Dialect::Draft12);
+    pair.secondary.request(start(), free(1));
+    let waited = std::mem::take(&mut pair.secondary.to_send);
+    let (later, mut outputs) = (start().plus(seconds(36)), Vec::new());
+    pair.primary.connection.time_was_lost(&mut outputs);
+    pair.primary.take(later, outputs);
+    pair.primary.receive(later, &waited);
+    assert_eq!(pair.primary.cause(), Some(&Cause::TimeLost), "{:?}", pair.primary.outputs);
+    pair.run(later);
+    let Some(Cause::Disconnected(why)) = pair.secondary.cause() else { panic!("nobody was told") };
+    assert_eq!(why.reason, RejectReason::NO_TRAFFIC);
+    assert!(
+        !Cause::TimeLost.is_refusal() && !Cause::Disconnected(why.clone()).is_refusal(),
+        "both try again"
+    );
+}
+
 #[test]
 fn a_partner_that_acknowledges_slowly_is_not_lost() {
     let mut pair = pair(Dialect::Draft12);

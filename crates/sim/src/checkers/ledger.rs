@@ -246,6 +246,17 @@ impl Book {
         }
     }
 
+    /// The partner is told that clients have gone. What was decided before its own word came may speak of what was until then.
+    fn tells(&mut self, updates: &[BindingUpdate]) {
+        use BindingStatus as S;
+        for update in updates.iter().filter(|it| matches!(it.status, S::Expired | S::Released | S::Reset)) {
+            let seen = self.seen(update.address);
+            if seen.status == update.status && seen.heard == heard_at(update) {
+                self.told.insert(update.address);
+            }
+        }
+    }
+
     fn end_turn(&mut self) {
         self.touched.clear();
         self.let_go.clear();
@@ -503,7 +514,8 @@ impl Ledger {
     }
 
     pub(super) fn lost_store(&mut self, server: usize, now: Moment) {
-        let has_served = self.has_served;
+        // The states of a dhcpd are not known here: beside one S12 was never asked.
+        let asked = self.has_served && !self.beside_dhcpd;
         let book = &mut self.books[server];
         book.answered.clear();
         book.raised.clear();
@@ -511,7 +523,7 @@ impl Ledger {
         book.told.clear();
         (book.stored, book.whole_since) = (None, None);
         book.stable_states.clear();
-        if has_served {
+        if asked {
             book.lost = Some(Lost { at: now, asked: None, refilled: false });
         }
     }
@@ -559,17 +571,7 @@ impl Ledger {
         match &envelope.message {
             Message::BndUpd(updates) => {
                 self.talk += 1;
-                for update in &updates.updates {
-                    let gone = matches!(
-                        update.status,
-                        BindingStatus::Expired | BindingStatus::Released | BindingStatus::Reset
-                    );
-                    // Decided before the partner's own word came, it may speak of what the binding was until then.
-                    let seen = self.books[server].seen(update.address);
-                    if gone && seen.status == update.status && seen.heard == heard_at(update) {
-                        self.books[server].told.insert(update.address);
-                    }
-                }
+                self.books[server].tells(&updates.updates);
                 self.said.insert((link, server, xid), updates.updates.clone());
                 verdicts.push(("S14", s14::window(self, link, server)));
             }
@@ -707,13 +709,12 @@ impl Ledger {
                 self.acknowledged(at, link, &updates, acks);
             }
             Message::State(state) => {
-                let forgot = tells_loss(state);
-                self.books[server].partner_forgot = forgot;
-                self.books[server].has_met = true;
-                if forgot {
+                let book = &mut self.books[server];
+                (book.partner_forgot, book.has_met) = (tells_loss(state), true);
+                if book.partner_forgot {
                     // Who said it may have started anew since.
                     let told = self.losses_told.get_mut(&(link, 1 - server));
-                    self.books[server].heard_loss = told.and_then(VecDeque::pop_front);
+                    book.heard_loss = told.and_then(VecDeque::pop_front);
                 }
             }
             Message::UpdReq | Message::UpdReqAll => {
@@ -728,9 +729,8 @@ impl Ledger {
                 // What was settled in this very turn is not written down yet.
                 let settled =
                     |address: &Ipv4Addr| book.touched.contains(address) || book.settled.contains(address);
-                let owed = owed.map(|seen| seen.address);
-                let owed = owed.filter(|address| is_shared(*address) && !settled(address)).collect();
-                self.transfers.insert((link, server, xid), Transfer { owed });
+                let owed = owed.map(|seen| seen.address).filter(|it| is_shared(*it) && !settled(it));
+                self.transfers.insert((link, server, xid), Transfer { owed: owed.collect() });
             }
             Message::UpdDone => {
                 if let Some(lost) = &mut self.books[server].lost
