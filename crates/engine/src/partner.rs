@@ -154,7 +154,12 @@ impl Engine {
             return;
         }
         for relationship in self.relationships() {
-            if self.endpoint_deadline(relationship).is_some_and(|at| at <= now) {
+            // What comes before may have touched it.
+            let at = match self.agenda.is_touched(relationship) {
+                true => self.endpoint_deadline(relationship).unwrap_or(Time::NEVER),
+                false => self.agenda.of(relationship),
+            };
+            if at <= now {
                 self.links_due(now, relationship, outbox);
                 self.endpoint_due(now, relationship, outbox);
                 *budget = self.go_on_with_transfer(now, relationship, *budget, outbox);

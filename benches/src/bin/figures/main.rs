@@ -16,10 +16,11 @@ use std::time::Duration;
 
 const USAGE: &str = "figures memory plain|full LEASES
 figures start plain|full LEASES FOLDER
+figures snapshot plain|full LEASES FOLDER
 figures allocations
 figures pool ADDRESSES            what a lease costs where nearly all addresses are leased
 figures expiry LEASES             all of which end in the same second
-figures subnets SUBNETS RESERVATIONS
+figures subnets SUBNETS RESERVATIONS [one|many]
 figures relationships COUNT
 figures updates LEASES            two engines in NORMAL, then UPDREQALL";
 
@@ -40,10 +41,16 @@ fn command(arguments: &[&str]) -> Result<(), Box<dyn Error>> {
     match arguments {
         ["memory", name, leases] => many::memory(kind(name)?, leases.parse()?),
         ["start", name, leases, folder] => many::start(kind(name)?, leases.parse()?, Path::new(folder)),
+        ["snapshot", name, leases, folder] => many::snapshot(kind(name)?, leases.parse()?, Path::new(folder)),
         ["allocations"] => allocations(),
         ["pool", addresses] => scale::pool(addresses.parse()?),
         ["expiry", leases] => scale::expiry(leases.parse()?),
-        ["subnets", subnets, reservations] => scale::subnets(subnets.parse()?, reservations.parse()?),
+        ["subnets", subnets, reservations] => {
+            scale::subnets(subnets.parse()?, reservations.parse()?, &["one", "many"])
+        }
+        ["subnets", subnets, reservations, only @ ("one" | "many")] => {
+            scale::subnets(subnets.parse()?, reservations.parse()?, &[only])
+        }
         ["relationships", count] => scale::relationships(count.parse()?),
         ["updates", leases] => pair::updates(leases.parse()?),
         _ => Err(USAGE.into()),

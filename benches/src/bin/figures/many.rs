@@ -1,14 +1,14 @@
 //! Many leases.
 //!
-//! *Lives here:* the memory that they take, the time to start from a store with them.
+//! *Lives here:* the memory that they take, the time to start from a store with them, a snapshot of them.
 //! *Must not know:* sockets.
 
 use crate::processor;
 use benches::{Client, Kind, Site, configuration};
-use engine::{Engine, Position};
+use engine::{Engine, Position, SnapshotCursor};
 use std::error::Error;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use store::{LinuxDisk, Options, RecordsRef, Store};
 
 /// Resident memory of this process in bytes.
@@ -38,7 +38,7 @@ pub(crate) fn memory(kind: Kind, leases: u32) -> Result<(), Box<dyn Error>> {
 
 /// A store with so many leases is written, and then opened as a server opens it.
 pub(crate) fn start(kind: Kind, leases: u32, folder: &Path) -> Result<(), Box<dyn Error>> {
-    write(kind, leases, folder)?;
+    drop(write(kind, leases, folder)?);
     let before = resident()?;
     let (began, used) = (Instant::now(), processor()?);
     let mut engine = Engine::new(configuration(leases), 7);
@@ -63,7 +63,69 @@ pub(crate) fn start(kind: Kind, leases: u32, folder: &Path) -> Result<(), Box<dy
     Ok(())
 }
 
-fn write(kind: Kind, leases: u32, folder: &Path) -> Result<(), Box<dyn Error>> {
+/// Slots of one piece of a snapshot: as many as one turn of a server takes.
+const PIECE: usize = 2000;
+
+/// A snapshot of so many leases, taken as a server takes it: after each piece somebody renews, who waits for the piece and for the sync.
+/// Beside it the same renewals without a snapshot.
+pub(crate) fn snapshot(kind: Kind, leases: u32, folder: &Path) -> Result<(), Box<dyn Error>> {
+    let (mut store, mut site) = write(kind, leases, folder)?;
+    let client = Client::new(0, kind);
+    let address = site.lease(&client).ok_or("no address")?;
+    site.settle(|_, _, _| {});
+    let renew = client.renew(address);
+    let mut renewed = |store: &mut Store<LinuxDisk>, site: &mut Site| -> Result<(), Box<dyn Error>> {
+        site.decide(&renew);
+        let (mut count, mut bytes) = (0, Vec::new());
+        site.settle(|_, more, records| {
+            count += more;
+            bytes.extend_from_slice(records);
+        });
+        store.append(store.next_position(), RecordsRef { count, bytes: &bytes })?;
+        store.sync()?;
+        Ok(())
+    };
+    let mut quiet = Vec::new();
+    for _ in 0..leases.div_ceil(2000).max(100) {
+        let began = Instant::now();
+        renewed(&mut store, &mut site)?;
+        quiet.push(began.elapsed());
+    }
+    let (mut cursor, mut bytes, mut size) = (SnapshotCursor::default(), Vec::new(), 0);
+    let (mut waits, mut owner, all) = (Vec::new(), Duration::ZERO, Instant::now());
+    let mut began = Instant::now();
+    store.begin_snapshot()?;
+    loop {
+        bytes.clear();
+        let before = processor()?;
+        let (count, is_last) = site.engine.snapshot(&mut cursor, PIECE, &mut bytes);
+        owner = owner.max(processor()?.saturating_sub(before));
+        size += bytes.len();
+        store.snapshot_chunk(RecordsRef { count, bytes: &bytes })?;
+        if is_last {
+            store.finish_snapshot()?;
+        }
+        renewed(&mut store, &mut site)?;
+        waits.push(began.elapsed());
+        if is_last {
+            break;
+        }
+        began = Instant::now();
+    }
+    println!("snapshot-pieces {} pieces", waits.len());
+    println!("snapshot-size {} MiB", size >> 20);
+    println!("snapshot-all {} ms", all.elapsed().as_millis());
+    println!("snapshot-owner-longest {} us-of-processor", owner.as_micros());
+    for (name, mut times) in [("without", quiet), ("during", waits)] {
+        times.sort_unstable();
+        let at = |hundredths: usize| times.get(times.len() * hundredths / 100).map_or(0, Duration::as_micros);
+        let longest = times.last().map_or(0, Duration::as_micros);
+        println!("snapshot-renewal-{name} p50 {} p99 {} longest {longest} us", at(50), at(99));
+    }
+    Ok(())
+}
+
+fn write(kind: Kind, leases: u32, folder: &Path) -> Result<(Store<LinuxDisk>, Site), Box<dyn Error>> {
     let mut store = Store::open(LinuxDisk::new(folder)?, Options::default(), [7; 16], &mut |_| Ok(()))?;
     if !store.opened().new {
         return Err("the folder has a store already: name one that is not there".into());
@@ -86,5 +148,5 @@ fn write(kind: Kind, leases: u32, folder: &Path) -> Result<(), Box<dyn Error>> {
             (count, bytes) = (0, Vec::new());
         }
     }
-    Ok(())
+    Ok((store, site))
 }
