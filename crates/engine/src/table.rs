@@ -44,6 +44,9 @@ use std::sync::Arc;
 use tally::{Counts, Tally};
 use wheel::{Step, Tick, Wheel};
 
+/// Parts in which the index is filled at a start: one of them fits into a cache.
+const PARTS: usize = 256;
+
 /// What a server may do alone with the addresses of one relationship, as its state has it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Authority {
@@ -486,42 +489,50 @@ impl Table {
 
 /// Indexes and lists: what follows from the bindings.
 impl Table {
-    /// At the start: the index finds each client, of several bindings in a network the one heard of last.
+    /// At the start: the index finds each client, of several bindings in a network the one heard of last. Clients come in an order
+    /// that has nothing to do with their places in the index, which is larger than a cache: so it is filled part by part.
     fn index_all(&mut self) {
         let ranges = Arc::clone(&self.ranges);
+        let mut parts: Vec<Vec<(u64, u32)>> = vec![Vec::new(); PARTS];
+        // The lower bits of a hash say where in the table its place is. If they did not, this would only be slower.
+        let width = self.by_client.capacity().next_power_of_two().max(PARTS).ilog2() - PARTS.ilog2();
         for range in ranges.all() {
             let Some(home) = &range.home else { continue };
             for slot in range.slot..=range.slot + (range.last - range.first) {
-                self.index_if_heard_last(slot, home.network);
+                let binding = &mut self.slots[slot as usize];
+                let Some(client) = &binding.client else { continue };
+                let hash = hash_of(&self.hasher, home.network, client);
+                binding.indexed = true;
+                let [.., part] = (hash >> width).to_be_bytes();
+                parts[usize::from(part)].push((hash, slot));
             }
+        }
+        for (hash, slot) in parts.into_iter().flatten() {
+            self.index_if_heard_last(hash, slot);
         }
     }
 
-    fn index_if_heard_last(&mut self, slot: u32, network: NetworkId) {
+    fn index_if_heard_last(&mut self, hash: u64, slot: u32) {
         let Table { by_client, slots, ranges, hasher, .. } = self;
-        let binding = &slots[slot as usize];
-        let Some(client) = &binding.client else { return };
+        let key = |slot: u32| (&slots[slot as usize].client, network_of(ranges, slot));
         let heard = |slot: u32| {
             let binding = &slots[slot as usize];
             (binding.status == BindingStatus::Active, binding.client_last_transaction_time)
         };
-        let hash = hash_of(hasher, network, client);
-        let is_same = |&other: &u32| {
-            slots[other as usize].client.as_ref() == Some(client)
-                && network_of(ranges, other) == Some(network)
-        };
-        let older = match by_client.entry(hash, is_same, |&slot| hash_in(hasher, ranges, slots, slot)) {
-            Entry::Occupied(found) if heard(*found.get()) > heard(slot) => return,
-            Entry::Occupied(mut found) => Some(std::mem::replace(found.get_mut(), slot)),
+        let found = by_client.entry(
+            hash,
+            |&other| key(other) == key(slot),
+            |&slot| hash_in(hasher, ranges, slots, slot),
+        );
+        let hidden = match found {
+            Entry::Occupied(found) if heard(*found.get()) > heard(slot) => slot,
+            Entry::Occupied(mut found) => std::mem::replace(found.get_mut(), slot),
             Entry::Vacant(place) => {
                 place.insert(slot);
-                None
+                return;
             }
         };
-        if let Some(older) = older {
-            slots[older as usize].indexed = false;
-        }
-        slots[slot as usize].indexed = true;
+        slots[hidden as usize].indexed = false;
     }
 
     /// At the start: puts a slot where it belongs, and counts it.

@@ -14,6 +14,9 @@ use crate::format::{
 use crate::records::RecordsRef;
 use crate::store::Store;
 
+/// Bytes of a file that are given back to the disk at once.
+const AT_ONCE: u64 = 1 << 20;
+
 /// A snapshot that is being written.
 #[derive(Debug)]
 pub(crate) struct Snapshot {
@@ -98,10 +101,10 @@ impl<D: Disk> Store<D> {
         self.sync()?;
         let finished = self.name_snapshot(&snapshot);
         finished.map_err(|trouble| self.snapshot_failed(trouble))?;
-        self.snapshot_bytes = snapshot.offset;
+        let before = std::mem::replace(&mut self.snapshot_bytes, snapshot.offset);
         self.first = snapshot.segment;
         self.log_bytes = self.log_bytes.saturating_sub(snapshot.replaces);
-        self.remove_replaced(snapshot.segment);
+        self.remove_replaced(snapshot.segment, before);
         Ok(())
     }
 
@@ -148,13 +151,43 @@ impl<D: Disk> Store<D> {
         Ok(())
     }
 
-    /// What stays behind because of an error is ignored when the store is opened, and removed by the next snapshot.
-    fn remove_replaced(&mut self, segment: u64) {
+    /// Whether files that the last snapshot replaced are still there: [`Store::shrink_replaced`] is to be called again.
+    pub fn has_replaced(&self) -> bool {
+        !self.replaced.is_empty()
+    }
+
+    /// Takes the last mebibyte off a file that the last snapshot replaced, or removes what is left of one. To remove a long file at
+    /// once takes the kernel as long as a hundred syncs, and nobody is answered meanwhile.
+    pub fn shrink_replaced(&mut self) {
+        let Some(name) = self.replaced.last() else { return };
+        let left = self.disk.length(name).map(|length| length.saturating_sub(AT_ONCE));
+        let done = match left {
+            Ok(left @ 1..) => self.disk.truncate(name, left).is_err(),
+            Ok(0) => {
+                drop(self.disk.remove(name));
+                true
+            }
+            Err(_) => true,
+        };
+        if done {
+            self.replaced.pop();
+        }
+    }
+
+    /// Removes what is short, and notes what is long. What stays behind because of an error, or of the end of the process, is ignored
+    /// when the store is opened, and removed by the next snapshot.
+    fn remove_replaced(&mut self, segment: u64, snapshot_bytes: u64) {
         let Ok(folder) = Folder::read(&mut self.disk) else { return };
         let segments = folder.segments.into_iter().filter(|number| *number < segment).map(segment_name);
         let snapshots = folder.snapshots.into_iter().filter(|number| *number < segment).map(snapshot_name);
-        for name in segments.chain(snapshots) {
-            drop(self.disk.remove(&name));
+        let segments = segments.map(|name| (name, self.options.segment_size));
+        let all: Vec<_> = segments.chain(snapshots.map(|name| (name, snapshot_bytes))).collect();
+        for (name, size) in all {
+            if size > AT_ONCE {
+                self.replaced.push(name);
+            } else {
+                drop(self.disk.remove(&name));
+            }
         }
     }
 

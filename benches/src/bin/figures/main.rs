@@ -15,8 +15,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 const USAGE: &str = "figures memory plain|full LEASES
-figures start plain|full LEASES FOLDER
-figures snapshot plain|full LEASES FOLDER
+figures start plain|full LEASES FOLDER    opens what another such run wrote there
+figures snapshot plain|full LEASES FOLDER [BYTES-BETWEEN-SYNCS]
 figures allocations
 figures pool ADDRESSES            what a lease costs where nearly all addresses are leased
 figures expiry LEASES             all of which end in the same second
@@ -41,7 +41,12 @@ fn command(arguments: &[&str]) -> Result<(), Box<dyn Error>> {
     match arguments {
         ["memory", name, leases] => many::memory(kind(name)?, leases.parse()?),
         ["start", name, leases, folder] => many::start(kind(name)?, leases.parse()?, Path::new(folder)),
-        ["snapshot", name, leases, folder] => many::snapshot(kind(name)?, leases.parse()?, Path::new(folder)),
+        ["snapshot", name, leases, folder] => {
+            many::snapshot(kind(name)?, leases.parse()?, Path::new(folder), None)
+        }
+        ["snapshot", name, leases, folder, sync_every] => {
+            many::snapshot(kind(name)?, leases.parse()?, Path::new(folder), Some(sync_every.parse()?))
+        }
         ["allocations"] => allocations(),
         ["pool", addresses] => scale::pool(addresses.parse()?),
         ["expiry", leases] => scale::expiry(leases.parse()?),

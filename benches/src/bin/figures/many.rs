@@ -36,9 +36,11 @@ pub(crate) fn memory(kind: Kind, leases: u32) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// A store with so many leases is written, and then opened as a server opens it.
+/// A store with so many leases is written, if the folder has none, and then opened as a server opens it.
 pub(crate) fn start(kind: Kind, leases: u32, folder: &Path) -> Result<(), Box<dyn Error>> {
-    drop(write(kind, leases, folder)?);
+    if !folder.exists() {
+        drop(write(kind, leases, folder, Options::default())?);
+    }
     let before = resident()?;
     let (began, used) = (Instant::now(), processor()?);
     let mut engine = Engine::new(configuration(leases), 7);
@@ -68,13 +70,20 @@ const PIECE: usize = 2000;
 
 /// A snapshot of so many leases, taken as a server takes it: after each piece somebody renews, who waits for the piece and for the sync.
 /// Beside it the same renewals without a snapshot.
-pub(crate) fn snapshot(kind: Kind, leases: u32, folder: &Path) -> Result<(), Box<dyn Error>> {
-    let (mut store, mut site) = write(kind, leases, folder)?;
+pub(crate) fn snapshot(
+    kind: Kind,
+    leases: u32,
+    folder: &Path,
+    sync_every: Option<u64>,
+) -> Result<(), Box<dyn Error>> {
+    let mut options = Options::default();
+    options.snapshot_sync_every = sync_every.unwrap_or(options.snapshot_sync_every);
+    let (mut store, mut site) = write(kind, leases, folder, options)?;
     let client = Client::new(0, kind);
     let address = site.lease(&client).ok_or("no address")?;
     site.settle(|_, _, _| {});
     let renew = client.renew(address);
-    let mut renewed = |store: &mut Store<LinuxDisk>, site: &mut Site| -> Result<(), Box<dyn Error>> {
+    let renewed = |store: &mut Store<LinuxDisk>, site: &mut Site| -> Result<(), Box<dyn Error>> {
         site.decide(&renew);
         let (mut count, mut bytes) = (0, Vec::new());
         site.settle(|_, more, records| {
@@ -92,41 +101,59 @@ pub(crate) fn snapshot(kind: Kind, leases: u32, folder: &Path) -> Result<(), Box
         quiet.push(began.elapsed());
     }
     let (mut cursor, mut bytes, mut size) = (SnapshotCursor::default(), Vec::new(), 0);
-    let (mut waits, mut owner, all) = (Vec::new(), Duration::ZERO, Instant::now());
-    let mut began = Instant::now();
+    let (mut pieces, mut waits, mut owner) = (Vec::new(), Vec::new(), Duration::ZERO);
+    let (all, used) = (Instant::now(), processor()?);
     store.begin_snapshot()?;
+    println!("snapshot-begin {} us", all.elapsed().as_micros());
     loop {
+        let began = Instant::now();
         bytes.clear();
         let before = processor()?;
         let (count, is_last) = site.engine.snapshot(&mut cursor, PIECE, &mut bytes);
         owner = owner.max(processor()?.saturating_sub(before));
         size += bytes.len();
+        let piece = Instant::now();
         store.snapshot_chunk(RecordsRef { count, bytes: &bytes })?;
+        pieces.push(piece.elapsed());
         if is_last {
+            let end = Instant::now();
             store.finish_snapshot()?;
+            println!("snapshot-finish {} us", end.elapsed().as_micros());
         }
         renewed(&mut store, &mut site)?;
         waits.push(began.elapsed());
         if is_last {
             break;
         }
-        began = Instant::now();
     }
+    let mut longest = Duration::ZERO;
+    while store.has_replaced() {
+        let began = Instant::now();
+        store.shrink_replaced();
+        longest = longest.max(began.elapsed());
+    }
+    println!("snapshot-replaced-longest {} us", longest.as_micros());
     println!("snapshot-pieces {} pieces", waits.len());
     println!("snapshot-size {} MiB", size >> 20);
     println!("snapshot-all {} ms", all.elapsed().as_millis());
+    println!("snapshot-processor {} ms", processor()?.saturating_sub(used).as_millis());
     println!("snapshot-owner-longest {} us-of-processor", owner.as_micros());
-    for (name, mut times) in [("without", quiet), ("during", waits)] {
+    for (name, mut times) in [("piece", pieces), ("renewal-without", quiet), ("renewal-during", waits)] {
         times.sort_unstable();
         let at = |hundredths: usize| times.get(times.len() * hundredths / 100).map_or(0, Duration::as_micros);
         let longest = times.last().map_or(0, Duration::as_micros);
-        println!("snapshot-renewal-{name} p50 {} p99 {} longest {longest} us", at(50), at(99));
+        println!("snapshot-{name} p50 {} p99 {} longest {longest} us", at(50), at(99));
     }
     Ok(())
 }
 
-fn write(kind: Kind, leases: u32, folder: &Path) -> Result<(Store<LinuxDisk>, Site), Box<dyn Error>> {
-    let mut store = Store::open(LinuxDisk::new(folder)?, Options::default(), [7; 16], &mut |_| Ok(()))?;
+fn write(
+    kind: Kind,
+    leases: u32,
+    folder: &Path,
+    options: Options,
+) -> Result<(Store<LinuxDisk>, Site), Box<dyn Error>> {
+    let mut store = Store::open(LinuxDisk::new(folder)?, options, [7; 16], &mut |_| Ok(()))?;
     if !store.opened().new {
         return Err("the folder has a store already: name one that is not there".into());
     }
