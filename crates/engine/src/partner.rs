@@ -155,9 +155,10 @@ impl Engine {
         }
         for relationship in self.relationships() {
             // What comes before may have touched it.
-            let at = match self.agenda.is_touched(relationship) {
-                true => self.endpoint_deadline(relationship).unwrap_or(Time::NEVER),
-                false => self.agenda.of(relationship),
+            let at = if self.agenda.is_touched(relationship) {
+                self.endpoint_deadline(relationship).unwrap_or(Time::NEVER)
+            } else {
+                self.agenda.of(relationship)
             };
             if at <= now {
                 self.links_due(now, relationship, outbox);

@@ -722,3 +722,63 @@ fn count(n: usize) -> u32 {
     // config::MAX_ADDRESSES, and what a store can hold of addresses, are below 2^32.
     u32::try_from(n).unwrap_or(u32::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Boot, LeaseTimes, OptionSet, Parts, PoolParts, SharedNetworkParts, SubnetParts};
+
+    /// One pool of 1,000 addresses.
+    fn config() -> Config {
+        let pool = PoolParts {
+            first: Ipv4Addr::new(10, 0, 1, 0),
+            last: Ipv4Addr::new(10, 0, 4, 231),
+            options: OptionSet::default(),
+            failover: None,
+            dynamic_bootp: false,
+        };
+        let subnet = SubnetParts {
+            prefix: "10.0.0.0/16".parse().unwrap(),
+            lease: LeaseTimes::of(Interval::from_seconds(600)),
+            options: OptionSet::default(),
+            boot: Boot::default(),
+            pools: vec![pool],
+            reservations: Vec::new(),
+        };
+        let parts = Parts {
+            shared_networks: vec![SharedNetworkParts { name: "one".into(), subnets: vec![subnet] }],
+            offer_time: Interval::from_seconds(60),
+            decline_time: Interval::from_seconds(600),
+            ..Parts::default()
+        };
+        Config::check(&parts).unwrap()
+    }
+
+    #[test]
+    fn after_a_start_each_client_is_found_where_it_has_a_lease_or_was_heard_last() {
+        let (config, now) = (config(), Time::from_seconds(1_800_000_000));
+        let mut table = Table::new(&config, 1);
+        let client = |number: u32| ClientIdentity::from_client_identifier(&number.to_be_bytes());
+        let mut best = BTreeMap::new();
+        for slot in table.all_slots() {
+            let number = slot.number() * 7919 % 331;
+            let mut binding = Binding::unused(table.get(slot).address);
+            binding.client = client(number);
+            binding.client_last_transaction_time = Stamp::from_tick(1_000_000 + slot.number() * 613 % 1009);
+            if slot.number() * 31 % 5 == 0 {
+                binding.status = BindingStatus::Active;
+            }
+            let heard = (binding.status == BindingStatus::Active, binding.client_last_transaction_time);
+            let entry = best.entry(number).or_insert((heard, slot));
+            *entry = (*entry).max((heard, slot));
+            table.restore(&binding.record());
+        }
+        table.start(&config, now);
+        assert_eq!(best.len(), 331);
+        for (number, (_, slot)) in &best {
+            assert_eq!(table.of_client(NetworkId(0), &client(*number).unwrap()), Some(*slot));
+        }
+        let indexed = table.numbered(0).filter(|(_, binding)| binding.indexed).count();
+        assert_eq!(indexed, best.len());
+    }
+}

@@ -7,6 +7,7 @@
 mod many;
 mod pair;
 mod scale;
+mod snapshot;
 
 use benches::{Client, Kind, Site};
 use std::error::Error;
@@ -42,10 +43,10 @@ fn command(arguments: &[&str]) -> Result<(), Box<dyn Error>> {
         ["memory", name, leases] => many::memory(kind(name)?, leases.parse()?),
         ["start", name, leases, folder] => many::start(kind(name)?, leases.parse()?, Path::new(folder)),
         ["snapshot", name, leases, folder] => {
-            many::snapshot(kind(name)?, leases.parse()?, Path::new(folder), None)
+            snapshot::snapshot(kind(name)?, leases.parse()?, Path::new(folder), None)
         }
         ["snapshot", name, leases, folder, sync_every] => {
-            many::snapshot(kind(name)?, leases.parse()?, Path::new(folder), Some(sync_every.parse()?))
+            snapshot::snapshot(kind(name)?, leases.parse()?, Path::new(folder), Some(sync_every.parse()?))
         }
         ["allocations"] => allocations(),
         ["pool", addresses] => scale::pool(addresses.parse()?),

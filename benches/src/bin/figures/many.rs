@@ -1,14 +1,14 @@
 //! Many leases.
 //!
-//! *Lives here:* the memory that they take, the time to start from a store with them, a snapshot of them.
+//! *Lives here:* the memory that they take, the time to start from a store with them.
 //! *Must not know:* sockets.
 
 use crate::processor;
 use benches::{Client, Kind, Site, configuration};
-use engine::{Engine, Position, SnapshotCursor};
+use engine::{Engine, Position};
 use std::error::Error;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use store::{LinuxDisk, Options, RecordsRef, Store};
 
 /// Resident memory of this process in bytes.
@@ -65,89 +65,8 @@ pub(crate) fn start(kind: Kind, leases: u32, folder: &Path) -> Result<(), Box<dy
     Ok(())
 }
 
-/// Slots of one piece of a snapshot: as many as one turn of a server takes.
-const PIECE: usize = 2000;
-
-/// A snapshot of so many leases, taken as a server takes it: after each piece somebody renews, who waits for the piece and for the sync.
-/// Beside it the same renewals without a snapshot.
-pub(crate) fn snapshot(
-    kind: Kind,
-    leases: u32,
-    folder: &Path,
-    sync_every: Option<u64>,
-) -> Result<(), Box<dyn Error>> {
-    let mut options = Options::default();
-    options.snapshot_sync_every = sync_every.unwrap_or(options.snapshot_sync_every);
-    let (mut store, mut site) = write(kind, leases, folder, options)?;
-    let client = Client::new(0, kind);
-    let address = site.lease(&client).ok_or("no address")?;
-    site.settle(|_, _, _| {});
-    let renew = client.renew(address);
-    let renewed = |store: &mut Store<LinuxDisk>, site: &mut Site| -> Result<(), Box<dyn Error>> {
-        site.decide(&renew);
-        let (mut count, mut bytes) = (0, Vec::new());
-        site.settle(|_, more, records| {
-            count += more;
-            bytes.extend_from_slice(records);
-        });
-        store.append(store.next_position(), RecordsRef { count, bytes: &bytes })?;
-        store.sync()?;
-        Ok(())
-    };
-    let mut quiet = Vec::new();
-    for _ in 0..leases.div_ceil(2000).max(100) {
-        let began = Instant::now();
-        renewed(&mut store, &mut site)?;
-        quiet.push(began.elapsed());
-    }
-    let (mut cursor, mut bytes, mut size) = (SnapshotCursor::default(), Vec::new(), 0);
-    let (mut pieces, mut waits, mut owner) = (Vec::new(), Vec::new(), Duration::ZERO);
-    let (all, used) = (Instant::now(), processor()?);
-    store.begin_snapshot()?;
-    println!("snapshot-begin {} us", all.elapsed().as_micros());
-    loop {
-        let began = Instant::now();
-        bytes.clear();
-        let before = processor()?;
-        let (count, is_last) = site.engine.snapshot(&mut cursor, PIECE, &mut bytes);
-        owner = owner.max(processor()?.saturating_sub(before));
-        size += bytes.len();
-        let piece = Instant::now();
-        store.snapshot_chunk(RecordsRef { count, bytes: &bytes })?;
-        pieces.push(piece.elapsed());
-        if is_last {
-            let end = Instant::now();
-            store.finish_snapshot()?;
-            println!("snapshot-finish {} us", end.elapsed().as_micros());
-        }
-        renewed(&mut store, &mut site)?;
-        waits.push(began.elapsed());
-        if is_last {
-            break;
-        }
-    }
-    let mut longest = Duration::ZERO;
-    while store.has_replaced() {
-        let began = Instant::now();
-        store.shrink_replaced();
-        longest = longest.max(began.elapsed());
-    }
-    println!("snapshot-replaced-longest {} us", longest.as_micros());
-    println!("snapshot-pieces {} pieces", waits.len());
-    println!("snapshot-size {} MiB", size >> 20);
-    println!("snapshot-all {} ms", all.elapsed().as_millis());
-    println!("snapshot-processor {} ms", processor()?.saturating_sub(used).as_millis());
-    println!("snapshot-owner-longest {} us-of-processor", owner.as_micros());
-    for (name, mut times) in [("piece", pieces), ("renewal-without", quiet), ("renewal-during", waits)] {
-        times.sort_unstable();
-        let at = |hundredths: usize| times.get(times.len() * hundredths / 100).map_or(0, Duration::as_micros);
-        let longest = times.last().map_or(0, Duration::as_micros);
-        println!("snapshot-{name} p50 {} p99 {} longest {longest} us", at(50), at(99));
-    }
-    Ok(())
-}
-
-fn write(
+/// A store with so many leases, and the engine that wrote it.
+pub(crate) fn write(
     kind: Kind,
     leases: u32,
     folder: &Path,

@@ -108,7 +108,7 @@ impl Ranges {
         match self.all.last_mut() {
             // Reservations that lie side by side are many.
             Some(before) if before.home == home && before.last.checked_add(1) == Some(first) => {
-                before.last = last
+                before.last = last;
             }
             _ => self.all.push(Range { first, last, slot, home }),
         }
@@ -194,8 +194,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn home(subnet: u32) -> Option<Home> {
-        Some(Home { subnet: SubnetId(subnet), network: NetworkId(9), pool: None, relationship: None })
+    fn home(subnet: u32) -> Home {
+        Home { subnet: SubnetId(subnet), network: NetworkId(9), pool: None, relationship: None }
     }
 
     fn ranges(all: &[(u32, u32, Option<Home>)]) -> Ranges {
@@ -209,7 +209,12 @@ mod tests {
 
     #[test]
     fn each_address_is_found_in_its_range_and_no_other_is() {
-        let ranges = ranges(&[(10, 12, home(0)), (100, 199, home(1)), (200, 200, home(2)), (50, 50, None)]);
+        let ranges = ranges(&[
+            (10, 12, Some(home(0))),
+            (100, 199, Some(home(1))),
+            (200, 200, Some(home(2))),
+            (50, 50, None),
+        ]);
         for (address, slot) in [
             (9, None),
             (10, Some((0, 0))),
@@ -233,8 +238,13 @@ mod tests {
 
     #[test]
     fn what_lies_side_by_side_and_belongs_together_is_one() {
-        let ranges =
-            ranges(&[(1, 1, home(0)), (2, 2, home(0)), (4, 4, home(0)), (5, 5, home(1)), (6, 6, None)]);
+        let ranges = ranges(&[
+            (1, 1, Some(home(0))),
+            (2, 2, Some(home(0))),
+            (4, 4, Some(home(0))),
+            (5, 5, Some(home(1))),
+            (6, 6, None),
+        ]);
         let ends = ranges.all().iter().map(|range| (range.first, range.last, range.slot));
         assert_eq!(ends.collect::<Vec<_>>(), [(1, 2, 0), (4, 4, 2), (5, 5, 3), (6, 6, 4)]);
         assert_eq!(Ranges::default().slots(), 0);
@@ -247,7 +257,7 @@ mod tests {
             let mut all = Ranges::default();
             let mut first = 7;
             for length in lengths {
-                all.push(first, first + length - 1, home(0));
+                all.push(first, first + length - 1, Some(home(0)));
                 first += length + 1;
             }
             all.index();
