@@ -20,7 +20,7 @@ pub const SERVER: Ipv4Addr = Ipv4Addr::new(10, 255, 0, 1);
 pub const RELAY: Ipv4Addr = Ipv4Addr::new(10, 255, 0, 2);
 
 /// The first address of the pool.
-const FIRST: u32 = u32::from_be_bytes([10, 0, 0, 16]);
+pub const FIRST: u32 = u32::from_be_bytes([10, 0, 0, 16]);
 
 /// The interface that all packets come by.
 pub const INTERFACE: InterfaceId = InterfaceId(2);
@@ -174,6 +174,12 @@ impl Site {
         let offered = self.exchange(&client.discover()).address?;
         self.exchange(&client.select(offered)).address
     }
+
+    /// The same for a client that asks for this address.
+    pub fn lease_wished(&mut self, client: &Client, address: Ipv4Addr) -> Option<Ipv4Addr> {
+        let offered = self.exchange(&client.discover_wishing(address)).address?;
+        self.exchange(&client.select(offered)).address
+    }
 }
 
 /// One of many clients.
@@ -204,25 +210,34 @@ impl Client {
 
     /// DHCPDISCOVER.
     pub fn discover(self) -> Vec<u8> {
-        self.message(MessageType::Discover, Ipv4Addr::UNSPECIFIED, None)
+        self.message(MessageType::Discover, Ipv4Addr::UNSPECIFIED)
+    }
+
+    /// DHCPDISCOVER that asks for this address (RFC 2131 4.3.1).
+    pub fn discover_wishing(self, address: Ipv4Addr) -> Vec<u8> {
+        self.asking(MessageType::Discover, Ipv4Addr::UNSPECIFIED, Some(address))
     }
 
     /// DHCPREQUEST that selects our offer of this address.
     pub fn select(self, address: Ipv4Addr) -> Vec<u8> {
-        self.message(MessageType::Request, Ipv4Addr::UNSPECIFIED, Some(address))
+        self.asking(MessageType::Request, Ipv4Addr::UNSPECIFIED, Some(address))
     }
 
     /// DHCPREQUEST that renews this address.
     pub fn renew(self, address: Ipv4Addr) -> Vec<u8> {
-        self.message(MessageType::Request, address, None)
+        self.message(MessageType::Request, address)
     }
 
     /// DHCPRELEASE of this address.
     pub fn release(self, address: Ipv4Addr) -> Vec<u8> {
-        self.message(MessageType::Release, address, None)
+        self.message(MessageType::Release, address)
     }
 
-    fn message(self, kind: MessageType, ciaddr: Ipv4Addr, selected: Option<Ipv4Addr>) -> Vec<u8> {
+    fn message(self, kind: MessageType, ciaddr: Ipv4Addr) -> Vec<u8> {
+        self.asking(kind, ciaddr, None)
+    }
+
+    fn asking(self, kind: MessageType, ciaddr: Ipv4Addr, requested: Option<Ipv4Addr>) -> Vec<u8> {
         let [a, b, c, d] = self.number.to_be_bytes();
         let hardware = self.hardware();
         let mut chaddr = [0; 16];
@@ -248,9 +263,11 @@ impl Client {
             // 1,472 bytes hold all of these.
             let _ = writer.option(code, value);
         };
-        if let Some(address) = selected {
+        if let Some(address) = requested {
             put(code::REQUESTED_ADDRESS, &address.octets());
-            put(code::SERVER_IDENTIFIER, &SERVER.octets());
+            if kind == MessageType::Request {
+                put(code::SERVER_IDENTIFIER, &SERVER.octets());
+            }
         }
         put(code::PARAMETER_REQUEST_LIST, &[1, 3, 6, 15, 28, 51, 58, 59]);
         let mut information = None;

@@ -5,10 +5,13 @@
 //! *May know:* networks, pools, reservations, options as bytes.
 //! *Must not know:* TOML, files, lines: a [`Place`] names a part by its numbers, the reader knows where it stood.
 
+mod by_address;
 mod check;
 mod options;
 mod relationship;
+mod reserved;
 
+pub(crate) use by_address::ByAddress;
 pub(crate) use check::MAX_UNACKED;
 pub use check::{Fault, Place, Problem};
 pub use options::{OptionSet, SET_BY_SERVER};
@@ -17,6 +20,7 @@ pub use relationship::{Addresses, CERTIFICATE_WARNING, RelationshipId, Relations
 use dhcp::HardwareAddress;
 use failover::time::Interval;
 use ipnet::Ipv4Net;
+use reserved::Reserved;
 use std::net::Ipv4Addr;
 
 /// Most addresses that all pools and reservations together may have: a slot is about 100 bytes of memory.
@@ -131,7 +135,7 @@ pub struct ReservationParts {
 }
 
 /// How a client is recognised.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ReservationKey {
     /// By htype and chaddr, whatever client-identifier it sends.
     Hardware(HardwareAddress),
@@ -206,14 +210,9 @@ pub struct Config {
     subnets: Vec<Subnet>,
     pools: Vec<Pool>,
     reservations: Vec<Reservation>,
-    /// Subnets by first address: they do not overlap.
-    by_address: Vec<(u32, u32, SubnetId)>,
-    /// Reservations by network and key, sorted.
-    by_key: Vec<(NetworkId, ReservationKey, ReservationId)>,
-    /// By network: where its reservations begin in that; one more for the end.
-    keys_from: Vec<usize>,
-    /// Reservations by address, sorted.
-    by_reserved_address: Vec<(Ipv4Addr, ReservationId)>,
+    /// Subnets: they do not overlap.
+    by_address: ByAddress,
+    reserved: Reserved,
 }
 
 /// A checked shared network.
@@ -373,10 +372,12 @@ impl Config {
 
     /// The subnet in which `address` lies.
     pub fn subnet_of(&self, address: Ipv4Addr) -> Option<SubnetId> {
-        let address = u32::from(address);
-        let after = self.by_address.partition_point(|(first, _, _)| *first <= address);
-        let (_, last, id) = self.by_address.get(after.checked_sub(1)?)?;
-        (address <= *last).then_some(*id)
+        self.by_address.find(address.into()).map(SubnetId)
+    }
+
+    /// The network in which `address` lies.
+    pub(crate) fn network_of(&self, address: Ipv4Addr) -> Option<NetworkId> {
+        self.subnet_of(address).map(|subnet| self.subnet(subnet).network)
     }
 
     /// The reservation of a client in a network: by client-identifier first, then by hardware address.
@@ -386,35 +387,11 @@ impl Config {
         client_identifier: Option<&[u8]>,
         hardware: Option<HardwareAddress>,
     ) -> Option<ReservationId> {
-        let by_identifier = client_identifier.and_then(|wanted| {
-            self.find_key(network, |key| match key {
-                ReservationKey::Hardware(_) => std::cmp::Ordering::Less,
-                ReservationKey::ClientIdentifier(bytes) => bytes.as_slice().cmp(wanted),
-            })
-        });
-        by_identifier.or_else(|| {
-            let wanted = hardware?;
-            self.find_key(network, |key| match key {
-                ReservationKey::Hardware(hardware) => hardware.cmp(&wanted),
-                ReservationKey::ClientIdentifier(_) => std::cmp::Ordering::Greater,
-            })
-        })
+        self.reserved.of(network, client_identifier, hardware)
     }
 
     /// The reservation of an address.
     pub fn reservation_at(&self, address: Ipv4Addr) -> Option<ReservationId> {
-        let at = self.by_reserved_address.binary_search_by_key(&address, |(address, _)| *address).ok()?;
-        self.by_reserved_address.get(at).map(|(_, id)| *id)
-    }
-
-    fn find_key(
-        &self,
-        network: NetworkId,
-        compare: impl Fn(&ReservationKey) -> std::cmp::Ordering,
-    ) -> Option<ReservationId> {
-        let network = network.0 as usize;
-        let keys = self.by_key.get(*self.keys_from.get(network)?..*self.keys_from.get(network + 1)?)?;
-        let at = keys.binary_search_by(|(_, key, _)| compare(key)).ok()?;
-        keys.get(at).map(|(_, _, id)| *id)
+        self.reserved.at(address)
     }
 }

@@ -9,7 +9,8 @@ use crate::config::{Config, NetworkId, RelationshipId};
 use crate::counter::{Counter, Counters};
 use crate::event::Event;
 use crate::former::Former;
-use crate::input::{Input, Interface, StorageHealth};
+use crate::input::{Input, StorageHealth};
+use crate::interfaces::Interfaces;
 use crate::outbox::Outbox;
 use crate::partner::{Agenda, Endpoint, Links};
 use crate::planted::Planted;
@@ -38,7 +39,8 @@ const SLOTS_PER_LOOK: usize = 4096;
 pub struct Engine {
     pub(crate) config: Arc<Config>,
     pub(crate) table: Table,
-    pub(crate) interfaces: Vec<Interface>,
+    /// A clone shares them.
+    pub(crate) interfaces: Arc<Interfaces>,
     pub(crate) storage: StorageHealth,
     pub(crate) counters: Counters,
     pub(crate) planted: Planted,
@@ -76,7 +78,7 @@ impl Engine {
         Engine {
             config: Arc::new(config),
             table,
-            interfaces: Vec::new(),
+            interfaces: Arc::default(),
             storage: StorageHealth::Ok,
             counters: Counters::default(),
             planted: Planted::default(),
@@ -146,7 +148,7 @@ impl Engine {
             Input::Packet(packet) => request::handle(self, now, &packet, outbox),
             Input::Wake => {}
             Input::Interfaces(interfaces) => {
-                self.interfaces = interfaces.to_vec();
+                self.interfaces = Arc::new(Interfaces::new(&self.config, interfaces));
                 self.look_at_fitness(now, outbox);
             }
             Input::Link(link) => self.link(now, &link, outbox),

@@ -43,7 +43,7 @@ impl fmt::Debug for Essence<'_> {
             }
         }
         for relationship in self.0.relationships() {
-            all.field("queue", &table.queue.waiting(relationship).collect::<Vec<Slot>>());
+            all.field("queue", &table.untold(relationship).collect::<Vec<Slot>>());
         }
         all.field("lost_times", &table.lost_times().collect::<Vec<_>>());
         all.field("times_back", &table.times_back().collect::<Vec<_>>());

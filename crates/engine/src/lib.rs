@@ -17,6 +17,7 @@ mod essence;
 pub mod event;
 mod former;
 pub mod input;
+mod interfaces;
 mod operator;
 pub mod outbox;
 mod partner;

@@ -156,7 +156,13 @@ impl Engine {
             return;
         }
         for relationship in self.relationships() {
-            if self.endpoint_deadline(relationship).is_some_and(|at| at <= now) {
+            // What comes before may have touched it.
+            let at = if self.agenda.is_touched(relationship) {
+                self.endpoint_deadline(relationship).unwrap_or(Time::NEVER)
+            } else {
+                self.agenda.of(relationship)
+            };
+            if at <= now {
                 let is_late = self.endpoint(relationship).stamp_at.plus(STAMP_INTERVAL) < now;
                 if is_late {
                     // It stood still: what it says now must not be later than what its store knows (D12-5.16-02).

@@ -24,7 +24,7 @@ use dhcp::{ClientIdentity, HardwareAddress, Message, MessageType, Op};
 use failover::binding::BindingStatus;
 use failover::time::Time;
 use place::Place;
-use std::net::Ipv4Addr;
+use std::cell::OnceCell;
 
 /// A message with all that every room asks of it.
 pub(crate) struct Request<'a> {
@@ -33,6 +33,8 @@ pub(crate) struct Request<'a> {
     pub(crate) client: ClientIdentity,
     pub(crate) place: Place,
     pub(crate) kind: Kind,
+    /// See [`reserved_slot`]: looked up once.
+    reserved: OnceCell<Option<Slot>>,
 }
 
 /// What the client wants, and in which state it is (RFC 2131 4.3.2).
@@ -79,7 +81,7 @@ fn decide(engine: &mut Engine, now: Time, packet: &Packet<'_>, outbox: &mut Outb
     };
     engine.counters.count(kind.counter());
     let place = Place::of(engine, &message, packet)?;
-    let request = Request { message, packet, client, place, kind };
+    let request = Request { message, packet, client, place, kind, reserved: OnceCell::new() };
     match kind {
         Kind::Discover => discover::discover(engine, now, &request, outbox),
         Kind::Selecting => select::select(engine, now, &request, outbox),
@@ -164,7 +166,7 @@ pub(crate) fn standing(engine: &Engine, now: Time, request: &Request<'_>, slot: 
         return Standing::Denied("the configuration does not have this address any more");
     }
     // F07-5.12-04.
-    let theirs = !binding.reserved || is_reserved_for(engine, request, binding.ip());
+    let theirs = !binding.reserved || reserved_slot(engine, request) == Some(slot);
     if !theirs && !engine.planted.ignore_reservations {
         return Standing::Denied("the address is reserved for another client");
     }
@@ -209,13 +211,11 @@ pub(crate) fn is_usable(engine: &Engine, now: Time, request: &Request<'_>, slot:
 
 /// The address that is reserved for this client in the network in which it asks.
 pub(crate) fn reserved_slot(engine: &Engine, request: &Request<'_>) -> Option<Slot> {
-    let network = request.place.network;
-    let id = engine.config.reservation_of(network, request.client.client_identifier(), request.hardware())?;
-    engine.table.at(engine.config.reservation(id).address)
-}
-
-fn is_reserved_for(engine: &Engine, request: &Request<'_>, address: Ipv4Addr) -> bool {
-    reserved_slot(engine, request).is_some_and(|slot| engine.table.get(slot).ip() == address)
+    *request.reserved.get_or_init(|| {
+        let (network, client) = (request.place.network, &request.client);
+        let id = engine.config.reservation_of(network, client.client_identifier(), request.hardware())?;
+        engine.table.at(engine.config.reservation(id).address)
+    })
 }
 
 /// Whether a grant can be recorded.

@@ -22,6 +22,7 @@ mod wheel;
 pub(crate) use binding::{Binding, NO_OFFER};
 pub(crate) use offers::Offer;
 pub(crate) use queue::Queue;
+pub(crate) use ranges::Slot;
 
 use crate::config::{Config, NetworkId, PoolId, RelationshipId, SubnetId};
 use crate::planted::Planted;
@@ -32,25 +33,19 @@ use failover::lease::{PartnerDown, Times};
 use failover::time::{Interval, Time};
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 use lists::{ListId, Lists};
 use lost::LostTime;
 use offers::{Offers, hash_of};
-use ranges::{Range, Ranges};
+use ranges::Ranges;
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 use tally::{Counts, Tally};
 use wheel::{Step, Tick, Wheel};
 
-/// Number of a slot.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Slot(u32);
-
-#[cfg(test)]
-impl Slot {
-    pub(crate) fn numbered(number: u32) -> Slot {
-        Slot(number)
-    }
-}
+/// Parts in which the index is filled at a start: one of them fits into a cache.
+const PARTS: usize = 256;
 
 /// What a server may do alone with the addresses of one relationship, as its state has it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -72,7 +67,8 @@ pub(crate) enum Available {
 
 #[derive(Debug, Clone)]
 pub(crate) struct Table {
-    ranges: Ranges,
+    /// A clone shares them.
+    ranges: Arc<Ranges>,
     slots: Vec<Binding>,
     /// Records of addresses that the configuration does not have, until [`Table::start`].
     strangers: BTreeMap<u32, Binding>,
@@ -113,49 +109,18 @@ pub(crate) enum Due {
 impl Table {
     /// All addresses of the configuration, unused. `seed` keys the hash tables.
     pub(crate) fn new(config: &Config, seed: u64) -> Table {
-        let mut ranges: Vec<Range> = config
-            .pools()
-            .iter()
-            .zip(0..)
-            .map(|(pool, id)| Range {
-                first: pool.first.into(),
-                last: pool.last.into(),
-                slot: 0,
-                pool: Some(PoolId(id)),
-                subnet: Some(pool.subnet),
-                network: Some(config.subnet(pool.subnet).network),
-                relationship: pool.failover,
-            })
-            .collect();
-        let pools = Ranges::new(ranges.clone());
-        for reservation in config.reservations() {
-            let address = u32::from(reservation.address);
-            if pools.of(address).is_none() {
-                ranges.push(Range {
-                    first: address,
-                    last: address,
-                    slot: 0,
-                    pool: None,
-                    subnet: Some(reservation.subnet),
-                    network: Some(config.subnet(reservation.subnet).network),
-                    relationship: None,
-                });
-            }
-        }
-        ranges.sort_unstable_by_key(|range| range.first);
-        let mut slots = Vec::new();
-        for range in &mut ranges {
-            range.slot = count(slots.len());
+        let ranges = Ranges::of_config(config);
+        let mut slots = Vec::with_capacity(ranges.slots() as usize);
+        for range in ranges.all() {
             slots.extend((range.first..=range.last).map(Binding::unused));
         }
-        let ranges = Ranges::new(ranges);
         for reservation in config.reservations() {
-            if let Some(slot) = ranges.slot(reservation.address.into()) {
-                slots[slot as usize].reserved = true;
+            if let Some(slot) = ranges.at(reservation.address.into()) {
+                slots[slot.index()].reserved = true;
             }
         }
         Table {
-            ranges,
+            ranges: Arc::new(ranges),
             slots,
             strangers: BTreeMap::new(),
             hasher: FixedState::with_seed(seed),
@@ -179,8 +144,8 @@ impl Table {
     /// Takes the state of a binding from a record. Before [`Table::start`] only.
     pub(crate) fn restore(&mut self, record: &BindingRecord<'_>) {
         let address = u32::from(record.address);
-        match self.ranges.slot(address) {
-            Some(slot) => self.slots[slot as usize].restore(record),
+        match self.ranges.at(address) {
+            Some(slot) => self.slots[slot.index()].restore(record),
             None => self.strangers.entry(address).or_insert_with(|| Binding::unused(address)).restore(record),
         }
     }
@@ -192,15 +157,15 @@ impl Table {
         last: u32,
         change: impl Fn(&mut Binding),
     ) -> Vec<Slot> {
-        let Some((first, last)) = self.ranges.slot(first).zip(self.ranges.slot(last)) else {
+        let Some((first, last)) = self.ranges.at(first).zip(self.ranges.at(last)) else {
             return Vec::new();
         };
         let mut changed = Vec::new();
-        for slot in first..=last {
-            let binding = &mut self.slots[slot as usize];
+        for slot in (first.number()..=last.number()).map(|number| self.ranges.numbered(number)) {
+            let binding = &mut self.slots[slot.index()];
             if binding.is_worth_a_record() {
                 change(binding);
-                changed.push(Slot(slot));
+                changed.push(slot);
             }
         }
         changed
@@ -208,17 +173,18 @@ impl Table {
 
     /// The same for one address. Before [`Table::start`] only.
     pub(crate) fn change_one_before_start(&mut self, slot: Slot, change: impl FnOnce(&mut Binding)) {
-        change(&mut self.slots[slot.0 as usize]);
+        change(&mut self.slots[slot.index()]);
     }
 
     /// All addresses.
     pub(crate) fn all_slots(&self) -> impl Iterator<Item = Slot> + use<> {
-        (0..count(self.slots.len())).map(Slot)
+        let ranges = Arc::clone(&self.ranges);
+        (0..ranges.slots()).map(move |number| ranges.numbered(number))
     }
 
     /// Notes for whom the two know an address to be reserved; that moves it into no other list.
     pub(crate) fn set_reserved_for(&mut self, slot: Slot, key: Option<[u8; 8]>) {
-        self.slots[slot.0 as usize].set_reserved_for(key);
+        self.slots[slot.index()].set_reserved_for(key);
     }
 
     /// All records are in: builds what is not durable. Returns how many bindings have no place in the configuration.
@@ -242,7 +208,7 @@ impl Table {
         for entry in order {
             // The lower half.
             let [.., a, b, c, d] = entry.to_be_bytes();
-            self.place(Slot(u32::from_be_bytes([a, b, c, d])));
+            self.place(self.ranges.numbered(u32::from_be_bytes([a, b, c, d])));
         }
         self.orphans
     }
@@ -254,21 +220,21 @@ impl Table {
 
     /// The slot of an address.
     pub(crate) fn at(&self, address: Ipv4Addr) -> Option<Slot> {
-        self.ranges.slot(address.into()).map(Slot)
+        self.ranges.at(address.into())
     }
 
     pub(crate) fn get(&self, slot: Slot) -> &Binding {
-        &self.slots[slot.0 as usize]
+        &self.slots[slot.index()]
     }
 
     /// The subnet of an address; `None` when the configuration does not have it any more.
     pub(crate) fn subnet(&self, slot: Slot) -> Option<SubnetId> {
-        self.range(slot).subnet
+        self.ranges.home(slot).map(|home| home.subnet)
     }
 
     /// The network of an address; `None` when the configuration does not have it any more.
     pub(crate) fn network(&self, slot: Slot) -> Option<NetworkId> {
-        self.range(slot).network
+        self.ranges.home(slot).map(|home| home.network)
     }
 
     /// How many addresses of a network have each status.
@@ -278,12 +244,12 @@ impl Table {
 
     /// The pool of an address; `None` for a reservation outside all pools.
     pub(crate) fn pool(&self, slot: Slot) -> Option<PoolId> {
-        self.range(slot).pool
+        self.ranges.home(slot)?.pool
     }
 
     /// Which partner shares this address.
     pub(crate) fn relationship(&self, slot: Slot) -> Option<RelationshipId> {
-        self.range(slot).relationship
+        self.ranges.home(slot)?.relationship
     }
 
     /// What may be done alone with the addresses of this relationship.
@@ -313,14 +279,14 @@ impl Table {
         let hash = hash_of(&self.hasher, network, client);
         let found = self.by_client.find(hash, |&slot| {
             self.slots[slot as usize].client.as_ref() == Some(client)
-                && self.network(Slot(slot)) == Some(network)
+                && self.network(self.ranges.numbered(slot)) == Some(network)
         })?;
-        Some(Slot(*found))
+        Some(self.ranges.numbered(*found))
     }
 
     /// The address that is offered to this client in this network.
     pub(crate) fn offered_to(&self, network: NetworkId, client: &ClientIdentity) -> Option<Slot> {
-        self.offers.of(network, client).map(|offer| Slot(offer.slot))
+        self.offers.of(network, client).map(|offer| self.ranges.numbered(offer.slot))
     }
 
     /// Who this address is offered to, and until when.
@@ -330,17 +296,18 @@ impl Table {
 
     /// The address of this pool that has been available for longest.
     pub(crate) fn oldest(&self, pool: PoolId, which: Available) -> Option<Slot> {
-        self.lists.front(list_of(pool, which)).map(Slot)
+        self.lists.front(list_of(pool, which)).map(|number| self.ranges.numbered(number))
     }
 
     /// The address that became available after this one.
     pub(crate) fn after(&self, pool: PoolId, which: Available, slot: Slot) -> Option<Slot> {
-        self.lists.after(list_of(pool, which), slot.0).map(Slot)
+        let after = self.lists.after(list_of(pool, which), slot.number());
+        after.map(|number| self.ranges.numbered(number))
     }
 
     /// Keeps an address for a client until `until`; replaces an offer that the client had before.
     pub(crate) fn offer(&mut self, slot: Slot, network: NetworkId, client: &ClientIdentity, until: Time) {
-        if let Some(offer) = self.offers.get_mut(self.slots[slot.0 as usize].offer)
+        if let Some(offer) = self.offers.get_mut(self.slots[slot.index()].offer)
             && offer.client == *client
         {
             offer.until = until;
@@ -348,8 +315,8 @@ impl Table {
         }
         self.withdraw_offer_to(network, client);
         self.withdraw_offer(slot);
-        let offer = Offer { client: client.clone(), network, slot: slot.0, until };
-        self.slots[slot.0 as usize].offer = self.offers.insert(offer);
+        let offer = Offer { client: client.clone(), network, slot: slot.number(), until };
+        self.slots[slot.index()].offer = self.offers.insert(offer);
         self.tally.offered(network, self.get(slot).status, true);
         self.relist(slot);
     }
@@ -363,7 +330,7 @@ impl Table {
 
     /// The address is not offered any more.
     pub(crate) fn withdraw_offer(&mut self, slot: Slot) {
-        let offer = std::mem::replace(&mut self.slots[slot.0 as usize].offer, NO_OFFER);
+        let offer = std::mem::replace(&mut self.slots[slot.index()].offer, NO_OFFER);
         if let Some(network) = self.offers.get(offer).map(|offer| offer.network) {
             self.tally.offered(network, self.get(slot).status, false);
             self.offers.remove(offer);
@@ -377,20 +344,20 @@ impl Table {
         self.account(slot, false);
         let before = self.get(slot);
         let (status, client) = (before.status, before.client.clone());
-        let binding = &mut self.slots[slot.0 as usize];
+        let binding = &mut self.slots[slot.index()];
         change(binding);
         if client != binding.client {
             let after = binding.client.take();
             binding.client = client;
             self.unindex(slot);
-            self.slots[slot.0 as usize].client = after;
+            self.slots[slot.index()].client = after;
         }
         if self.get(slot).client.is_some() && !self.get(slot).indexed {
             self.index_newest(slot);
         }
         // An end that moved later needs no new place: deadlines are lazy.
         let stays = status == BindingStatus::Active && self.get(slot).status == BindingStatus::Active;
-        if !stays || !self.lists.is_linked(slot.0) {
+        if !stays || !self.lists.is_linked(slot.number()) {
             self.relist(slot);
         }
         self.account(slot, true);
@@ -406,7 +373,7 @@ impl Table {
     /// Sets or clears flags. They move none but an ABANDONED binding, whose time runs once the partner has seen it.
     pub(crate) fn set_flags(&mut self, slot: Slot, flags: Flags, on: bool) {
         self.account(slot, false);
-        let binding = &mut self.slots[slot.0 as usize];
+        let binding = &mut self.slots[slot.index()];
         binding.flags = if on { binding.flags.with(flags) } else { binding.flags.without(flags) };
         let is_abandoned = binding.status == BindingStatus::Abandoned;
         self.account(slot, true);
@@ -417,7 +384,7 @@ impl Table {
 
     /// Changes the times of an ACTIVE binding that only grow: no deadline needs a new place for that.
     pub(crate) fn set_acked(&mut self, slot: Slot, acked: Stamp) {
-        self.slots[slot.0 as usize].acked_potential_expiration = acked;
+        self.slots[slot.index()].acked_potential_expiration = acked;
     }
 
     /// Engine time has jumped by `lost`, to `found`: leases given before are not over until that much later.
@@ -470,17 +437,20 @@ impl Table {
                 wheel, lists, slots, offers, ranges, authorities, lost, decline_time, planted, ..
             } = self;
             let rule = Deadlines { offers, ranges, authorities, lost, decline_time: *decline_time, planted };
-            match wheel.step(lists, now_tick, |slot| rule.of(&slots[slot as usize])) {
-                Step::Due(slot) => {
-                    let binding = &self.slots[slot as usize];
+            let step =
+                wheel.step(lists, now_tick, |slot| rule.of(ranges.numbered(slot), &slots[slot as usize]));
+            match step {
+                Step::Due(number) => {
+                    let slot = self.ranges.numbered(number);
+                    let binding = self.get(slot);
                     return Some(match binding.status {
-                        _ if binding.offer != NO_OFFER => Due::Offer(Slot(slot)),
-                        BindingStatus::Abandoned => Due::Abandoned(Slot(slot)),
-                        BindingStatus::Active => Due::Lease(Slot(slot)),
-                        _ => Due::Waited(Slot(slot)),
+                        _ if binding.offer != NO_OFFER => Due::Offer(slot),
+                        BindingStatus::Abandoned => Due::Abandoned(slot),
+                        BindingStatus::Active => Due::Lease(slot),
+                        _ => Due::Waited(slot),
                     });
                 }
-                Step::Never(slot) => self.relist(Slot(slot)),
+                Step::Never(number) => self.relist(self.ranges.numbered(number)),
                 Step::Moved => {}
                 Step::Idle => return None,
             }
@@ -495,18 +465,22 @@ impl Table {
 
     /// Slots in the order of addresses, from `from` on.
     pub(crate) fn from(&self, from: Ipv4Addr) -> impl Iterator<Item = Slot> + '_ {
-        let from = u32::from(from);
-        let ranges = self.ranges.all();
-        let start = ranges.partition_point(|range| range.last < from);
-        ranges[start..].iter().flat_map(move |range| {
-            let skip = from.saturating_sub(range.first);
-            (range.slot + skip..=range.slot + (range.last - range.first)).map(Slot)
-        })
+        self.ranges.from(from.into())
+    }
+
+    /// Takes what this partner is to be told first.
+    pub(crate) fn take_untold(&mut self, relationship: RelationshipId) -> Option<Slot> {
+        self.queue.pop(relationship).map(|number| self.ranges.numbered(number))
+    }
+
+    /// What this partner is to be told, in order.
+    pub(crate) fn untold(&self, relationship: RelationshipId) -> impl Iterator<Item = Slot> + '_ {
+        self.queue.waiting(relationship).map(|number| self.ranges.numbered(number))
     }
 
     /// The slot with this number, if there are so many.
     pub(crate) fn by_number(&self, number: u32) -> Option<Slot> {
-        ((number as usize) < self.slots.len()).then_some(Slot(number))
+        (number < self.ranges.slots()).then(|| self.ranges.numbered(number))
     }
 
     /// Slots in the order of their numbers, from number `from` on.
@@ -515,84 +489,79 @@ impl Table {
     }
 
     fn adopt_strangers(&mut self) {
-        let mut ranges = self.ranges.all().to_vec();
-        for (address, binding) in std::mem::take(&mut self.strangers) {
-            if !binding.is_worth_a_record() {
-                continue;
-            }
-            let slot = count(self.slots.len());
-            self.slots.push(binding);
-            ranges.push(Range {
-                first: address,
-                last: address,
-                slot,
-                pool: None,
-                subnet: None,
-                network: None,
-                relationship: None,
-            });
-            self.orphans += 1;
+        if self.strangers.is_empty() {
+            return;
         }
-        self.ranges = Ranges::new(ranges);
-    }
-
-    fn range(&self, slot: Slot) -> &Range {
-        let address = self.get(slot).address;
-        // Each slot was made from a range.
-        self.ranges.of(address).unwrap_or(&self.ranges.all()[0])
+        let ranges = Arc::make_mut(&mut self.ranges);
+        for (address, binding) in std::mem::take(&mut self.strangers) {
+            if binding.is_worth_a_record() {
+                ranges.push(address, address, None);
+                self.slots.push(binding);
+                self.orphans += 1;
+            }
+        }
+        ranges.index();
     }
 }
 
 /// Indexes and lists: what follows from the bindings.
 impl Table {
-    /// At the start: the index finds each client, of several bindings in a network the one heard of last.
+    /// At the start: the index finds each client, of several bindings in a network the one heard of last. Clients come in an order
+    /// that has nothing to do with their places in the index, which is larger than a cache: so it is filled part by part.
     fn index_all(&mut self) {
-        for at in 0..self.ranges.all().len() {
-            let Range { first, last, slot, network, .. } = self.ranges.all()[at];
-            let Some(network) = network else { continue };
-            for slot in slot..=slot + (last - first) {
-                self.index_if_heard_last(slot, network);
+        let ranges = Arc::clone(&self.ranges);
+        let mut parts: Vec<Vec<(u64, u32)>> = vec![Vec::new(); PARTS];
+        // The lower bits of a hash say where in the table its place is. If they did not, this would only be slower.
+        let width = self.by_client.capacity().next_power_of_two().max(PARTS).ilog2() - PARTS.ilog2();
+        for range in ranges.all() {
+            let Some(home) = &range.home else { continue };
+            for slot in range.slot..=range.slot + (range.last - range.first) {
+                let binding = &mut self.slots[slot as usize];
+                let Some(client) = &binding.client else { continue };
+                let hash = hash_of(&self.hasher, home.network, client);
+                binding.indexed = true;
+                let [.., part] = (hash >> width).to_be_bytes();
+                parts[usize::from(part)].push((hash, slot));
             }
+        }
+        for (hash, slot) in parts.into_iter().flatten() {
+            self.index_if_heard_last(hash, slot);
         }
     }
 
-    fn index_if_heard_last(&mut self, slot: u32, network: NetworkId) {
+    fn index_if_heard_last(&mut self, hash: u64, slot: u32) {
         let Table { by_client, slots, ranges, hasher, .. } = self;
-        let binding = &slots[slot as usize];
-        let Some(client) = &binding.client else { return };
+        let key = |slot: u32| (&slots[slot as usize].client, network_of(ranges, slot));
         let heard = |slot: u32| {
             let binding = &slots[slot as usize];
             (binding.status == BindingStatus::Active, binding.client_last_transaction_time)
         };
-        let hash = hash_of(hasher, network, client);
-        let found = by_client.find_mut(hash, |&other| {
-            let other = &slots[other as usize];
-            other.client.as_ref() == Some(client) && network_of(ranges, other) == Some(network)
-        });
-        let older = match found {
-            Some(other) if heard(*other) > heard(slot) => return,
-            Some(other) => Some(std::mem::replace(other, slot)),
-            None => {
-                by_client.insert_unique(hash, slot, |&slot| hash_in(hasher, ranges, &slots[slot as usize]));
-                None
+        let found = by_client.entry(
+            hash,
+            |&other| key(other) == key(slot),
+            |&slot| hash_in(hasher, ranges, slots, slot),
+        );
+        let hidden = match found {
+            Entry::Occupied(found) if heard(*found.get()) > heard(slot) => slot,
+            Entry::Occupied(mut found) => std::mem::replace(found.get_mut(), slot),
+            Entry::Vacant(place) => {
+                place.insert(slot);
+                return;
             }
         };
-        if let Some(older) = older {
-            slots[older as usize].indexed = false;
-        }
-        slots[slot as usize].indexed = true;
+        slots[hidden as usize].indexed = false;
     }
 
     /// At the start: puts a slot where it belongs, and counts it.
     fn place(&mut self, slot: Slot) {
         self.relist(slot);
         self.account(slot, true);
-        let Range { network, relationship, .. } = *self.range(slot);
+        let home = self.ranges.home(slot).copied();
         let Binding { status, flags, .. } = *self.get(slot);
-        if let Some(network) = network {
-            self.tally.add(network, status);
+        if let Some(home) = home {
+            self.tally.add(home.network, status);
         }
-        if let Some(relationship) = relationship
+        if let Some(relationship) = home.and_then(|home| home.relationship)
             && flags.contains(Flags::UNSEEN)
             && !self.planted.seen_over_restart
         {
@@ -609,9 +578,9 @@ impl Table {
             self.unindex(older);
         }
         let hash = hash_of(&self.hasher, network, &client);
-        self.slots[slot.0 as usize].indexed = true;
+        self.slots[slot.index()].indexed = true;
         let Table { by_client, slots, ranges, hasher, .. } = self;
-        by_client.insert_unique(hash, slot.0, |&slot| hash_in(hasher, ranges, &slots[slot as usize]));
+        by_client.insert_unique(hash, slot.number(), |&slot| hash_in(hasher, ranges, slots, slot));
     }
 
     fn unindex(&mut self, slot: Slot) {
@@ -621,33 +590,33 @@ impl Table {
             return;
         };
         let hash = hash_of(&self.hasher, network, client);
-        if let Ok(entry) = self.by_client.find_entry(hash, |&entry| entry == slot.0) {
+        if let Ok(entry) = self.by_client.find_entry(hash, |&entry| entry == slot.number()) {
             entry.remove();
         }
-        self.slots[slot.0 as usize].indexed = false;
+        self.slots[slot.index()].indexed = false;
     }
 
     /// Puts a slot into the list, or to the place in the wheel, where it belongs as things stand.
     fn relist(&mut self, slot: Slot) {
-        self.lists.unlink(slot.0);
+        self.lists.unlink(slot.number());
         let binding = self.get(slot);
-        let range = self.range(slot);
+        let home = self.ranges.home(slot);
         let is_offered = binding.offer != NO_OFFER;
         if let (Some(which), false) = (binding.available(), is_offered) {
-            if let (Some(pool), false) = (range.pool, binding.reserved) {
-                self.lists.push_back(list_of(pool, which), slot.0);
+            if let (Some(pool), false) = (home.and_then(|home| home.pool), binding.reserved) {
+                self.lists.push_back(list_of(pool, which), slot.number());
             }
             return;
         }
-        let deadline = self.deadlines().of(binding);
+        let deadline = self.deadlines().of(slot, binding);
         if deadline == Tick::MAX
             && !matches!(binding.status, BindingStatus::Active)
-            && let Some(relationship) = range.relationship
+            && let Some(relationship) = home.and_then(|home| home.relationship)
         {
-            self.lists.push_back(self.waiting(relationship), slot.0);
+            self.lists.push_back(self.waiting(relationship), slot.number());
             return;
         }
-        self.wheel.insert(&mut self.lists, slot.0, deadline);
+        self.wheel.insert(&mut self.lists, slot.number(), deadline);
     }
 
     fn deadlines(&self) -> Deadlines<'_> {
@@ -698,7 +667,7 @@ struct Deadlines<'t> {
 }
 
 impl Deadlines<'_> {
-    fn of(&self, binding: &Binding) -> Tick {
+    fn of(&self, slot: Slot, binding: &Binding) -> Tick {
         let at = match (self.offers.get(binding.offer), binding.status) {
             (Some(offer), _) => offer.until,
             (None, BindingStatus::Active) if self.planted.expire_early => {
@@ -709,7 +678,7 @@ impl Deadlines<'_> {
                 let held = self.lost.since(binding.client_last_transaction_time.time());
                 binding.lease_expiration.time().plus(binding.leased_for().slack()).plus(held)
             }
-            (None, BindingStatus::Abandoned) => match self.authority(binding) {
+            (None, BindingStatus::Abandoned) => match self.authority(slot) {
                 Some(authority) if !authority.resets_abandoned => Time::NEVER,
                 // A partner that has not heard of it may have leased the address meanwhile, and would have to take our RESET,
                 // which is meant for operators who know better (figure 7.1.3-1).
@@ -725,7 +694,7 @@ impl Deadlines<'_> {
             // it first. It has no client.
             (None, BindingStatus::Reset) if binding.client.is_none() => Time::NEVER,
             (None, BindingStatus::Expired | BindingStatus::Released | BindingStatus::Reset) => {
-                match self.authority(binding).and_then(|authority| authority.partner_down) {
+                match self.authority(slot).and_then(|authority| authority.partner_down) {
                     Some(stay)
                         if self.planted.leased_since_at_once
                             && binding.client_last_transaction_time.time() >= stay.entered =>
@@ -743,8 +712,8 @@ impl Deadlines<'_> {
         Stamp::at_or_after(at).tick()
     }
 
-    fn authority(&self, binding: &Binding) -> Option<Authority> {
-        let relationship = self.ranges.of(binding.address)?.relationship?;
+    fn authority(&self, slot: Slot) -> Option<Authority> {
+        let relationship = self.ranges.home(slot)?.relationship?;
         self.authorities.get(relationship.0 as usize).copied()
     }
 }
@@ -754,13 +723,13 @@ fn tick_before(now: Time) -> Tick {
     Stamp::at_or_before(now).tick()
 }
 
-fn network_of(ranges: &Ranges, binding: &Binding) -> Option<NetworkId> {
-    ranges.of(binding.address).and_then(|range| range.network)
+fn network_of(ranges: &Ranges, slot: u32) -> Option<NetworkId> {
+    ranges.home(ranges.numbered(slot)).map(|home| home.network)
 }
 
 /// Where the index has a binding.
-fn hash_in(hasher: &FixedState, ranges: &Ranges, binding: &Binding) -> u64 {
-    match (&binding.client, network_of(ranges, binding)) {
+fn hash_in(hasher: &FixedState, ranges: &Ranges, slots: &[Binding], slot: u32) -> u64 {
+    match (&slots[slot as usize].client, network_of(ranges, slot)) {
         (Some(client), Some(network)) => hash_of(hasher, network, client),
         _ => 0,
     }
@@ -769,4 +738,64 @@ fn hash_in(hasher: &FixedState, ranges: &Ranges, binding: &Binding) -> u64 {
 fn count(n: usize) -> u32 {
     // config::MAX_ADDRESSES, and what a store can hold of addresses, are below 2^32.
     u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Boot, LeaseTimes, OptionSet, Parts, PoolParts, SharedNetworkParts, SubnetParts};
+
+    /// One pool of 1,000 addresses.
+    fn config() -> Config {
+        let pool = PoolParts {
+            first: Ipv4Addr::new(10, 0, 1, 0),
+            last: Ipv4Addr::new(10, 0, 4, 231),
+            options: OptionSet::default(),
+            failover: None,
+            dynamic_bootp: false,
+        };
+        let subnet = SubnetParts {
+            prefix: "10.0.0.0/16".parse().unwrap(),
+            lease: LeaseTimes::of(Interval::from_seconds(600)),
+            options: OptionSet::default(),
+            boot: Boot::default(),
+            pools: vec![pool],
+            reservations: Vec::new(),
+        };
+        let parts = Parts {
+            shared_networks: vec![SharedNetworkParts { name: "one".into(), subnets: vec![subnet] }],
+            offer_time: Interval::from_seconds(60),
+            decline_time: Interval::from_seconds(600),
+            ..Parts::default()
+        };
+        Config::check(&parts).unwrap()
+    }
+
+    #[test]
+    fn after_a_start_each_client_is_found_where_it_has_a_lease_or_was_heard_last() {
+        let (config, now) = (config(), Time::from_seconds(1_800_000_000));
+        let mut table = Table::new(&config, 1);
+        let client = |number: u32| ClientIdentity::from_client_identifier(&number.to_be_bytes());
+        let mut best = BTreeMap::new();
+        for slot in table.all_slots() {
+            let number = slot.number() * 7919 % 331;
+            let mut binding = Binding::unused(table.get(slot).address);
+            binding.client = client(number);
+            binding.client_last_transaction_time = Stamp::from_tick(1_000_000 + slot.number() * 613 % 1009);
+            if slot.number() * 31 % 5 == 0 {
+                binding.status = BindingStatus::Active;
+            }
+            let heard = (binding.status == BindingStatus::Active, binding.client_last_transaction_time);
+            let entry = best.entry(number).or_insert((heard, slot));
+            *entry = (*entry).max((heard, slot));
+            table.restore(&binding.record());
+        }
+        table.start(&config, now);
+        assert_eq!(best.len(), 331);
+        for (number, (_, slot)) in &best {
+            assert_eq!(table.of_client(NetworkId(0), &client(*number).unwrap()), Some(*slot));
+        }
+        let indexed = table.numbered(0).filter(|(_, binding)| binding.indexed).count();
+        assert_eq!(indexed, best.len());
+    }
 }

@@ -26,6 +26,9 @@ use store::{AppendError, Disk, Health, RecordsRef, SnapshotError, Store, SyncFai
 /// How long the journal waits before it tries a full disk again.
 const TRY_AGAIN: Duration = Duration::from_millis(200);
 
+/// How long the journal waits for work before it takes the next piece off a file that a snapshot replaced.
+const NEXT_PIECE: Duration = Duration::from_millis(5);
+
 /// How long after one snapshot began the next one does at the earliest, whatever became of it.
 const NEXT_SNAPSHOT: Duration = Duration::from_mins(1);
 
@@ -106,14 +109,16 @@ impl<D: Disk, O: Outlet> Journal<D, O> {
 
     /// Waits for work, and takes all that is there up to the next thing that is no batch.
     fn gather(&mut self) {
-        let mut next = if self.store.health() == Health::Ok {
-            Some(self.work.recv().unwrap_or(Work::Stop))
-        } else {
-            match self.work.recv_timeout(TRY_AGAIN) {
-                Ok(work) => Some(work),
-                Err(RecvTimeoutError::Timeout) => None,
-                Err(RecvTimeoutError::Disconnected) => Some(Work::Stop),
-            }
+        let patience = match self.store.health() {
+            Health::Ok if self.store.has_replaced() => Some(NEXT_PIECE),
+            Health::Ok => None,
+            _ => Some(TRY_AGAIN),
+        };
+        let mut next = match patience.map(|patience| self.work.recv_timeout(patience)) {
+            None => Some(self.work.recv().unwrap_or(Work::Stop)),
+            Some(Ok(work)) => Some(work),
+            Some(Err(RecvTimeoutError::Timeout)) => None,
+            Some(Err(RecvTimeoutError::Disconnected)) => Some(Work::Stop),
         };
         while let Some(work) = next {
             match work {
@@ -216,8 +221,9 @@ impl<D: Disk, O: Outlet> Journal<D, O> {
         }
     }
 
-    /// What can be done when nothing waits.
+    /// What can be done when nothing waits; and a little of what must be done some time.
     fn maintain(&mut self) {
+        self.store.shrink_replaced();
         if self.store.health() != Health::Ok {
             if self.next_attempt > Instant::now() {
                 return self.tell_health(false);

@@ -14,6 +14,9 @@ use crate::format::{
 use crate::records::RecordsRef;
 use crate::store::Store;
 
+/// Bytes of a file that are given back to the disk at once.
+const AT_ONCE: u64 = 1 << 20;
+
 /// A snapshot that is being written.
 #[derive(Debug)]
 pub(crate) struct Snapshot {
@@ -148,11 +151,39 @@ impl<D: Disk> Store<D> {
         Ok(())
     }
 
-    /// What stays behind because of an error is removed at the next opening.
+    /// Whether files that the last snapshot replaced are still there: [`Store::shrink_replaced`] is to be called again.
+    pub fn has_replaced(&self) -> bool {
+        !self.replaced.is_empty()
+    }
+
+    /// Takes the last mebibyte off a file that the last snapshot replaced, or removes what is left of one. To remove a long file at
+    /// once takes the kernel as long as a hundred syncs, and nobody is answered meanwhile.
+    pub fn shrink_replaced(&mut self) {
+        let Some(name) = self.replaced.last() else { return };
+        let left = self.disk.length(name).map(|length| length.saturating_sub(AT_ONCE));
+        let done = match left {
+            Ok(left @ 1..) => self.disk.truncate(name, left).is_err(),
+            Ok(0) => {
+                drop(self.disk.remove(name));
+                true
+            }
+            Err(_) => true,
+        };
+        if done {
+            self.replaced.pop();
+        }
+    }
+
+    /// Removes what is short, and notes what is long. What stays behind because of an error, or of the end of the process, is
+    /// removed at the next opening.
     fn remove_replaced(&mut self, segment: u64) {
         let Ok(folder) = Folder::read(&mut self.disk) else { return };
         for name in folder.replaced_by(segment) {
-            drop(self.disk.remove(&name));
+            if self.disk.length(&name).is_ok_and(|length| length > AT_ONCE) {
+                self.replaced.push(name);
+            } else {
+                drop(self.disk.remove(&name));
+            }
         }
     }
 

@@ -42,6 +42,8 @@ pub struct Store<D: Disk> {
     /// The segment with which the log begins.
     pub(crate) first: u64,
     pub(crate) snapshot: Option<Snapshot>,
+    /// Files that the last snapshot replaced and that are not removed yet.
+    pub(crate) replaced: Vec<String>,
 }
 
 impl<D: Disk> Store<D> {
@@ -105,6 +107,7 @@ impl<D: Disk> Store<D> {
             snapshot_bytes: recovered.snapshot_bytes,
             first: recovered.first,
             snapshot: None,
+            replaced: Vec::new(),
         };
         store.maintain();
         Ok(store)

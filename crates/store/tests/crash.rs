@@ -249,6 +249,39 @@ fn what_a_snapshot_replaced_does_not_stay_when_a_power_cut_brings_it_back() {
 }
 
 #[test]
+fn what_a_snapshot_replaced_is_given_back_bit_by_bit_and_a_crash_meanwhile_does_no_harm() {
+    const MEBIBYTE: usize = 1 << 20;
+    let long = Options { segment_size: 3 << 20, ..options() };
+    let snapshot = |store: &mut Store<TestDisk>| {
+        store.begin_snapshot().unwrap();
+        store.snapshot_chunk(batch(0, 5).as_ref()).unwrap();
+        store.finish_snapshot().unwrap();
+    };
+    for steps in 0..=3 {
+        let disk = TestDisk::new(23);
+        let (mut store, _) = open(&disk, long.clone()).unwrap();
+        store.append(Position(0), batch(0, 5).as_ref()).unwrap();
+        let old = disk.names().into_iter().find(|name| name.starts_with("log-")).unwrap();
+        let length = || disk.names().contains(&old).then(|| disk.bytes(&old).len());
+        snapshot(&mut store);
+        for step in 0..steps {
+            assert!(store.has_replaced(), "step {step}");
+            assert_eq!(length(), Some((3 - step) * MEBIBYTE));
+            store.shrink_replaced();
+        }
+        assert_eq!((store.has_replaced(), length().is_some()), (steps < 3, steps < 3));
+        disk.power_cut();
+        let (mut store, records) = open(&disk, long.clone()).unwrap();
+        assert_eq!(records, [0, 1, 2, 3, 4]);
+        snapshot(&mut store);
+        while store.has_replaced() {
+            store.shrink_replaced();
+        }
+        assert_eq!(length(), None);
+    }
+}
+
+#[test]
 fn after_a_failed_sync_every_call_fails() {
     let disk = TestDisk::new(5);
     let (mut store, _) = open(&disk, options()).unwrap();

@@ -7,6 +7,7 @@
 mod many;
 mod pair;
 mod scale;
+mod snapshot;
 
 use benches::{Client, Kind, Site};
 use std::error::Error;
@@ -15,11 +16,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 const USAGE: &str = "figures memory plain|full LEASES
-figures start plain|full LEASES FOLDER
+figures start plain|full LEASES FOLDER    opens what another such run wrote there
+figures snapshot plain|full LEASES FOLDER [BYTES-BETWEEN-SYNCS]
 figures allocations
 figures pool ADDRESSES            what a lease costs where nearly all addresses are leased
 figures expiry LEASES             all of which end in the same second
-figures subnets SUBNETS RESERVATIONS
+figures subnets SUBNETS RESERVATIONS [one|many]
 figures relationships COUNT
 figures updates LEASES            two engines in NORMAL, then UPDREQALL";
 
@@ -40,10 +42,21 @@ fn command(arguments: &[&str]) -> Result<(), Box<dyn Error>> {
     match arguments {
         ["memory", name, leases] => many::memory(kind(name)?, leases.parse()?),
         ["start", name, leases, folder] => many::start(kind(name)?, leases.parse()?, Path::new(folder)),
+        ["snapshot", name, leases, folder] => {
+            snapshot::snapshot(kind(name)?, leases.parse()?, Path::new(folder), None)
+        }
+        ["snapshot", name, leases, folder, sync_every] => {
+            snapshot::snapshot(kind(name)?, leases.parse()?, Path::new(folder), Some(sync_every.parse()?))
+        }
         ["allocations"] => allocations(),
         ["pool", addresses] => scale::pool(addresses.parse()?),
         ["expiry", leases] => scale::expiry(leases.parse()?),
-        ["subnets", subnets, reservations] => scale::subnets(subnets.parse()?, reservations.parse()?),
+        ["subnets", subnets, reservations] => {
+            scale::subnets(subnets.parse()?, reservations.parse()?, &["one", "many"])
+        }
+        ["subnets", subnets, reservations, only @ ("one" | "many")] => {
+            scale::subnets(subnets.parse()?, reservations.parse()?, &[only])
+        }
         ["relationships", count] => scale::relationships(count.parse()?),
         ["updates", leases] => pair::updates(leases.parse()?),
         _ => Err(USAGE.into()),

@@ -36,9 +36,11 @@ pub(crate) fn memory(kind: Kind, leases: u32) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// A store with so many leases is written, and then opened as a server opens it.
+/// A store with so many leases is written, if the folder has none, and then opened as a server opens it.
 pub(crate) fn start(kind: Kind, leases: u32, folder: &Path) -> Result<(), Box<dyn Error>> {
-    write(kind, leases, folder)?;
+    if !folder.exists() {
+        drop(write(kind, leases, folder, Options::default())?);
+    }
     let before = resident()?;
     let (began, used) = (Instant::now(), processor()?);
     let mut engine = Engine::new(configuration(leases), 7);
@@ -63,8 +65,14 @@ pub(crate) fn start(kind: Kind, leases: u32, folder: &Path) -> Result<(), Box<dy
     Ok(())
 }
 
-fn write(kind: Kind, leases: u32, folder: &Path) -> Result<(), Box<dyn Error>> {
-    let mut store = Store::open(LinuxDisk::new(folder)?, Options::default(), [7; 16], &mut |_| Ok(()))?;
+/// A store with so many leases, and the engine that wrote it.
+pub(crate) fn write(
+    kind: Kind,
+    leases: u32,
+    folder: &Path,
+    options: Options,
+) -> Result<(Store<LinuxDisk>, Site), Box<dyn Error>> {
+    let mut store = Store::open(LinuxDisk::new(folder)?, options, [7; 16], &mut |_| Ok(()))?;
     if !store.opened().new {
         return Err("the folder has a store already: name one that is not there".into());
     }
@@ -86,5 +94,5 @@ fn write(kind: Kind, leases: u32, folder: &Path) -> Result<(), Box<dyn Error>> {
             (count, bytes) = (0, Vec::new());
         }
     }
-    Ok(())
+    Ok((store, site))
 }

@@ -4,7 +4,7 @@
 //! *Must not know:* sockets, disks.
 
 use crate::processor;
-use benches::{Client, Kind, RELAY, Site, checked, configuration, parts};
+use benches::{Client, FIRST, Kind, RELAY, Site, checked, configuration, parts};
 use engine::config::{
     Boot, LeaseTimes, OptionSet, Parts, PoolParts, RelationshipParts, ReservationKey, ReservationParts,
     SharedNetworkParts, SubnetParts,
@@ -134,15 +134,15 @@ fn site_of(parts: &Parts) -> Site {
 }
 
 /// DISCOVER to ACK, and a renewal, of clients all over many subnets; the same of clients with reservations; and in one subnet with
-/// as many addresses.
-pub(crate) fn subnets(subnets: u32, reservations: u32) -> Result<(), Box<dyn Error>> {
+/// as many addresses, in which the clients lie as far apart.
+pub(crate) fn subnets(subnets: u32, reservations: u32, sizes: &[&str]) -> Result<(), Box<dyn Error>> {
     let reserved = reservations / subnets.max(1);
     if !(100..=65_000).contains(&subnets) || reserved > 50 {
         return Err("100 to 65,000 subnets, with at most 50 reservations each".into());
     }
     let leases = subnets * 10;
-    for name in ["one", "many"] {
-        let is_flat = name == "one";
+    for name in sizes {
+        let is_flat = *name == "one";
         let mut all = parts(subnets * 185);
         if !is_flat {
             all.shared_networks = (0..subnets).map(|number| network(number, reserved)).collect();
@@ -154,7 +154,10 @@ pub(crate) fn subnets(subnets: u32, reservations: u32) -> Result<(), Box<dyn Err
         for number in 0..leases {
             let relay = if is_flat { RELAY } else { relay(number % subnets) };
             let client = Client::new(number, Kind::Plain).behind(relay);
-            leased.push((client, site.lease(&client).ok_or("a client got no address")?));
+            // Ten of each 185 addresses, here as there.
+            let wished = Ipv4Addr::from_bits(FIRST + number % subnets * 185 + number / subnets);
+            let address = if is_flat { site.lease_wished(&client, wished) } else { site.lease(&client) };
+            leased.push((client, address.ok_or("a client got no address")?));
         }
         let at = |at: u32| -> Result<&(Client, Ipv4Addr), Box<dyn Error>> {
             Ok(&leased[usize::try_from(scattered(at))?])

@@ -4,8 +4,9 @@
 //! *Must not know:* lines and files.
 
 use super::{
-    Boot, Config, LeaseTimes, MAX_ADDRESSES, NetworkId, OptionSet, Parts, Pool, PoolId, RelationshipId,
-    Reservation, ReservationId, ReservationKey, SET_BY_SERVER, SharedNetwork, Subnet, SubnetId, SubnetParts,
+    Boot, ByAddress, Config, LeaseTimes, MAX_ADDRESSES, NetworkId, OptionSet, Parts, Pool, PoolId,
+    RelationshipId, Reservation, ReservationId, ReservationKey, Reserved, SET_BY_SERVER, SharedNetwork,
+    Subnet, SubnetId, SubnetParts,
 };
 use dhcp::options::code;
 use failover::dialect::Dialect;
@@ -247,10 +248,8 @@ pub(super) fn check(parts: &Parts) -> Result<Config, Vec<Fault>> {
             subnets: Vec::new(),
             pools: Vec::new(),
             reservations: Vec::new(),
-            by_address: Vec::new(),
-            by_key: Vec::new(),
-            keys_from: Vec::new(),
-            by_reserved_address: Vec::new(),
+            by_address: ByAddress::default(),
+            reserved: Reserved::default(),
         },
         subnet_places: Vec::new(),
         pool_places: Vec::new(),
@@ -529,7 +528,8 @@ impl Checker {
             let at = self.subnet_places[earlier.0 as usize];
             self.fault(self.subnet_places[later.0 as usize], Problem::SubnetsOverlap { other, at });
         }
-        self.config.by_address = by_address;
+        self.config.by_address =
+            ByAddress::new(by_address.into_iter().map(|(first, last, id)| (first, last, id.0)));
     }
 
     fn pools_overlap(&mut self) {
@@ -576,11 +576,8 @@ impl Checker {
                 self.fault(self.reservation_places[pair[1].2.0 as usize], Problem::SameClient { at });
             }
         }
-        self.config.by_reserved_address = by_address;
-        let networks = 0..=number(self.config.networks.len());
-        self.config.keys_from =
-            networks.map(|network| by_key.partition_point(|(of, _, _)| of.0 < network)).collect();
-        self.config.by_key = by_key;
+        let Config { reservations, networks, subnets, reserved, .. } = &mut self.config;
+        *reserved = Reserved::new(reservations, networks.len(), |subnet| subnets[subnet.0 as usize].network);
     }
 }
 

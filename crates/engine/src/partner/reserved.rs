@@ -161,7 +161,8 @@ impl Engine {
 
     /// Whether the address is reserved by the configuration of now, and for whom.
     fn reserved_for(&self, slot: Slot) -> Option<[u8; 8]> {
-        let id = self.config.reservation_at(self.table.get(slot).ip())?;
+        let binding = self.table.get(slot);
+        let id = binding.reserved.then(|| self.config.reservation_at(binding.ip()))??;
         Some(self.config.reservation(id).key.digest())
     }
 

@@ -61,7 +61,7 @@ impl Engine {
             let batches = self.endpoint(relationship).dialect.may_batch();
             let (mut updates, mut under_way) = (Vec::new(), Vec::new());
             let mut size = 0;
-            while let Some(slot) = self.table.queue.pop(relationship) {
+            while let Some(slot) = self.table.take_untold(relationship) {
                 if let Some((update, sent)) = self.announce(relationship, slot, outbox) {
                     size += size_of_update(&update);
                     updates.push(update);

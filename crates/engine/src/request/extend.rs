@@ -37,7 +37,7 @@ pub(crate) fn extend(
         // Of what is in no pool of a partner, a pair speaks with one voice too.
         None => engine.may_answer_in(request)?,
     }
-    if !is_in_network(engine, request, address) {
+    if !is_in_network(engine, request, slot, address) {
         return reply::nak(engine, now, request, address, "the address belongs to another network", outbox);
     }
     let Some(slot) = slot else { return Err(Counter::DroppedUnknownClient) };
@@ -112,9 +112,9 @@ fn adopt(
     reply::grant(engine, now, request, slot, outbox)
 }
 
-fn is_in_network(engine: &Engine, request: &Request<'_>, address: Ipv4Addr) -> bool {
-    let subnet = engine.config.subnet_of(address);
-    subnet.is_some_and(|subnet| engine.config.subnet(subnet).network == request.place.network)
+fn is_in_network(engine: &Engine, request: &Request<'_>, slot: Option<Slot>, address: Ipv4Addr) -> bool {
+    let network = slot.and_then(|slot| engine.table.network(slot));
+    network.or_else(|| engine.config.network_of(address)) == Some(request.place.network)
 }
 
 /// A client that got a reservation while it held another address is sent there as soon as it can have it.

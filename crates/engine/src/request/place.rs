@@ -7,7 +7,8 @@
 use crate::config::{NetworkId, SubnetId};
 use crate::counter::Counter;
 use crate::engine::Engine;
-use crate::input::{Interface, Packet};
+use crate::input::Packet;
+use crate::interfaces::Own;
 use dhcp::Message;
 use std::net::Ipv4Addr;
 
@@ -29,13 +30,9 @@ pub(crate) struct Place {
 impl Place {
     /// Finds out; an error is why there is no answer.
     pub(crate) fn of(engine: &Engine, message: &Message<'_>, packet: &Packet<'_>) -> Result<Place, Counter> {
-        let interface = engine
-            .interfaces
-            .iter()
-            .find(|interface| interface.id == packet.interface)
-            .ok_or(Counter::DroppedNoInterface)?;
-        let local = local_address(engine, interface).ok_or(Counter::DroppedNoInterface)?;
-        let addressed = is_own(engine, packet.destination).then_some(packet.destination);
+        let own = engine.interfaces.get(packet.interface).ok_or(Counter::DroppedNoInterface)?;
+        let Own { local, link } = *own;
+        let addressed = engine.interfaces.has(packet.destination).then_some(packet.destination);
         let source = addressed.unwrap_or(local);
         let relay = message.relay_agent_information();
         let overriding = relay.as_ref().and_then(dhcp::RelayAgentInformation::server_identifier_override);
@@ -55,21 +52,12 @@ impl Place {
             network: engine.config.subnet(subnet).network,
             server_identifier: overriding.unwrap_or(source),
             source,
-            link: engine.config.subnet_of(local).map(|subnet| engine.config.subnet(subnet).network),
+            link,
         })
     }
 
     /// Whether a server-identifier that a client sent means this server.
     pub(crate) fn is_us(&self, engine: &Engine, server_identifier: Ipv4Addr) -> bool {
-        server_identifier == self.server_identifier || is_own(engine, server_identifier)
+        server_identifier == self.server_identifier || engine.interfaces.has(server_identifier)
     }
-}
-
-fn local_address(engine: &Engine, interface: &Interface) -> Option<Ipv4Addr> {
-    let mut addresses = interface.addresses.iter().copied();
-    addresses.clone().find(|address| engine.config.subnet_of(*address).is_some()).or_else(|| addresses.next())
-}
-
-fn is_own(engine: &Engine, address: Ipv4Addr) -> bool {
-    engine.interfaces.iter().any(|interface| interface.addresses.contains(&address))
 }

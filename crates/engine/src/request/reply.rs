@@ -5,7 +5,7 @@
 //! *Must not know:* who deserves what: that was decided before.
 
 use super::{Kind, Request};
-use crate::config::{Boot, LeaseTimes, OptionSet, Subnet};
+use crate::config::{Boot, LeaseTimes, NetworkId, OptionSet, Subnet};
 use crate::counter::Counter;
 use crate::engine::Engine;
 use crate::event::Event;
@@ -287,8 +287,8 @@ pub(crate) fn parameters(
     outbox: &mut Outbox,
 ) -> Result<(), Counter> {
     let ciaddr = request.message.ciaddr();
-    let subnet = engine.config.subnet_of(ciaddr).unwrap_or(request.place.subnet);
-    let subnet = engine.config.subnet(subnet);
+    let found = engine.config.subnet_of(ciaddr).map(|subnet| engine.config.subnet(subnet));
+    let subnet = found.unwrap_or_else(|| engine.config.subnet(request.place.subnet));
     let header = ReplyHeader {
         ciaddr,
         siaddr: subnet.boot.next_server.unwrap_or(Ipv4Addr::UNSPECIFIED),
@@ -302,7 +302,7 @@ pub(crate) fn parameters(
     echo_identifier(&mut writer, request).map_err(full)?;
     requested_options(&mut writer, request, &subnet.options);
     let length = writer.finish(request.message.relay_agent_information().as_ref());
-    let destination = destination(engine, request, ciaddr);
+    let destination = destination(request, ciaddr, found.map(|subnet| subnet.network));
     outbox.reply(now, Position::START, destination, &buffer[..length]);
     Ok(())
 }
@@ -345,7 +345,8 @@ fn lease_reply(
     echo_identifier(&mut writer, request).map_err(full)?;
     requested_options(&mut writer, request, options);
     let length = writer.finish(request.message.relay_agent_information().as_ref());
-    outbox.reply(now, rests_on, destination(engine, request, address), &buffer[..length]);
+    let destination = destination(request, address, engine.table.network(slot));
+    outbox.reply(now, rests_on, destination, &buffer[..length]);
     Ok(())
 }
 
@@ -375,7 +376,8 @@ fn bootp_reply(
     boot_fields(&mut writer, boot).map_err(|_| Counter::DroppedNoRoom)?;
     requested_options(&mut writer, request, options);
     let length = writer.finish(relay.as_ref());
-    outbox.reply(now, outbox.position(), destination(engine, request, address), &buffer[..length]);
+    let destination = destination(request, address, engine.table.network(slot));
+    outbox.reply(now, outbox.position(), destination, &buffer[..length]);
     Ok(())
 }
 
@@ -438,8 +440,10 @@ fn requested_options(writer: &mut Writer<'_>, request: &Request<'_>, options: &O
 /// Options and boot fields: of the reservation, else of the pool, else of the subnet.
 fn parameters_of<'e>(engine: &'e Engine, request: &Request<'_>, slot: Slot) -> (&'e OptionSet, &'e Boot) {
     let config = &engine.config;
-    let subnet = subnet_of(engine, request, slot);
-    if let Some(id) = config.reservation_at(engine.table.get(slot).ip()) {
+    let (subnet, binding) = (subnet_of(engine, request, slot), engine.table.get(slot));
+    if binding.reserved
+        && let Some(id) = config.reservation_at(binding.ip())
+    {
         let reservation = config.reservation(id);
         return (&reservation.options, &reservation.boot);
     }
@@ -467,8 +471,9 @@ fn wire_seconds(interval: Interval) -> u32 {
 }
 
 /// RFC 2131 4.1: to the relay; to the address that the client has; else to the one that it gets, by its hardware
-/// address, unless it asked for a broadcast or its hardware cannot be written into a frame (F07-3.1.2-01).
-fn destination(engine: &Engine, request: &Request<'_>, address: Ipv4Addr) -> Destination {
+/// address, unless it asked for a broadcast or its hardware cannot be written into a frame (F07-3.1.2-01). `network` is that of the
+/// address.
+fn destination(request: &Request<'_>, address: Ipv4Addr, network: Option<NetworkId>) -> Destination {
     let (message, place) = (&request.message, &request.place);
     let interface = request.packet.interface;
     if !message.giaddr().is_unspecified() {
@@ -481,7 +486,6 @@ fn destination(engine: &Engine, request: &Request<'_>, address: Ipv4Addr) -> Des
         Kind::Bootp => message.ciaddr() == address,
         _ => !message.ciaddr().is_unspecified(),
     };
-    let network = engine.config.subnet_of(address).map(|subnet| engine.config.subnet(subnet).network);
     if has_address && network != place.link {
         return Destination::Routed { address: message.ciaddr(), source: place.source };
     }

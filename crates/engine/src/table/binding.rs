@@ -117,6 +117,15 @@ impl Binding {
         details: ClientDetails<'_>,
     ) {
         let reserved_for = self.reserved_for();
+        self.keep(hardware, details, reserved_for);
+    }
+
+    fn keep(
+        &mut self,
+        hardware: Option<HardwareAddress>,
+        details: ClientDetails<'_>,
+        reserved_for: Option<[u8; 8]>,
+    ) {
         let mut long = [0; 1 + HardwareAddress::MAX_LENGTH];
         let mut length = 0;
         self.hardware = match &hardware {
@@ -252,8 +261,7 @@ impl Binding {
         self.received_potential_expiration = record.received_potential_expiration;
         self.doubted_until = record.doubted_until;
         self.client = ClientIdentity::from_bytes(record.identity);
-        self.set_client_details(record.hardware, record.details);
-        self.set_reserved_for(record.reserved_for);
+        self.keep(record.hardware, record.details, record.reserved_for);
     }
 }
 

@@ -31,6 +31,14 @@ pub(crate) struct Pieces<'a> {
     pub(crate) reserved_for: Option<[u8; 8]>,
 }
 
+impl Pieces<'_> {
+    fn is_empty(&self) -> bool {
+        self.hardware.is_empty()
+            && self.reserved_for.is_none()
+            && self.details.items().iter().all(|(_, value)| value.is_empty())
+    }
+}
+
 impl Extras {
     /// All that is kept.
     pub(crate) fn pieces(&self) -> Pieces<'_> {
@@ -53,6 +61,11 @@ impl Extras {
 
     /// Puts these in the place of what is kept, in the same memory where the whole is as long as before.
     pub(crate) fn replace(kept: &mut Option<Extras>, pieces: &Pieces<'_>) {
+        // Most clients say nothing of it, and a start asks for each binding.
+        if pieces.is_empty() {
+            *kept = None;
+            return;
+        }
         let mut all: [(u8, &[u8]); ClientDetails::COUNT + 2] = [(0, &[]); ClientDetails::COUNT + 2];
         let reserved_for = pieces.reserved_for.as_ref().map_or(&[][..], |key| key);
         all[0] = (RESERVED_FOR, reserved_for);

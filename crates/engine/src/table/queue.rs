@@ -22,32 +22,32 @@ impl Queue {
 
     /// Adds a slot at the end, unless it is in already.
     pub(crate) fn push(&mut self, relationship: RelationshipId, slot: Slot) {
-        if !self.lists.is_linked(slot.0) {
-            self.lists.push_back(ListId(relationship.0), slot.0);
+        if !self.lists.is_linked(slot.number()) {
+            self.lists.push_back(ListId(relationship.0), slot.number());
             self.lengths[relationship.0 as usize] += 1;
         }
     }
 
-    /// Takes the slot that has waited for longest.
-    pub(crate) fn pop(&mut self, relationship: RelationshipId) -> Option<Slot> {
+    /// Takes the slot that has waited for longest: its number.
+    pub(super) fn pop(&mut self, relationship: RelationshipId) -> Option<u32> {
         let slot = self.lists.pop_front(ListId(relationship.0))?;
         self.lengths[relationship.0 as usize] -= 1;
-        Some(Slot(slot))
+        Some(slot)
     }
 
     /// The partner knows by other means.
     pub(crate) fn remove(&mut self, relationship: RelationshipId, slot: Slot) {
-        if self.lists.is_linked(slot.0) {
-            self.lists.unlink(slot.0);
+        if self.lists.is_linked(slot.number()) {
+            self.lists.unlink(slot.number());
             self.lengths[relationship.0 as usize] -= 1;
         }
     }
 
-    /// The slots that wait, in order.
-    pub(crate) fn waiting(&self, relationship: RelationshipId) -> impl Iterator<Item = Slot> + '_ {
+    /// Numbers of the slots that wait, in order.
+    pub(super) fn waiting(&self, relationship: RelationshipId) -> impl Iterator<Item = u32> + '_ {
         let list = ListId(relationship.0);
         let first = self.lists.front(list);
-        std::iter::successors(first, move |slot| self.lists.after(list, *slot)).map(Slot)
+        std::iter::successors(first, move |slot| self.lists.after(list, *slot))
     }
 
     /// How many slots wait.
@@ -65,13 +65,13 @@ mod tests {
         let (a, b) = (RelationshipId(0), RelationshipId(1));
         let mut queue = Queue::new(2, 5);
         for slot in [3, 1, 3, 4] {
-            queue.push(a, Slot(slot));
+            queue.push(a, Slot::numbered(slot));
         }
-        queue.push(b, Slot(0));
-        queue.remove(a, Slot(1));
-        queue.remove(a, Slot(2));
+        queue.push(b, Slot::numbered(0));
+        queue.remove(a, Slot::numbered(1));
+        queue.remove(a, Slot::numbered(2));
         assert_eq!((queue.len(a), queue.len(b)), (2, 1));
-        assert_eq!([queue.pop(a), queue.pop(a), queue.pop(a)], [Some(Slot(3)), Some(Slot(4)), None]);
-        assert_eq!((queue.len(a), queue.pop(b)), (0, Some(Slot(0))));
+        assert_eq!([queue.pop(a), queue.pop(a), queue.pop(a)], [Some(3), Some(4), None]);
+        assert_eq!((queue.len(a), queue.pop(b)), (0, Some(0)));
     }
 }

@@ -57,7 +57,7 @@ fn index(status: BindingStatus) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Binding, NO_OFFER, Slot, Table};
+    use super::super::{Binding, NO_OFFER, Table};
     use super::*;
     use crate::config::{Config, LeaseTimes, OptionSet, Parts, PoolParts, SharedNetworkParts, SubnetParts};
     use crate::record::Stamp;
@@ -103,7 +103,7 @@ mod tests {
     fn counted(table: &Table, config: &Config) -> Tally {
         let mut tally = Tally::new(config.networks().len());
         for (slot, binding) in table.numbered(0) {
-            let Some(network) = table.network(Slot(slot)) else { continue };
+            let Some(network) = table.network(table.ranges.numbered(slot)) else { continue };
             tally.add(network, binding.status);
             if binding.offer != NO_OFFER {
                 tally.offered(network, binding.status, true);
@@ -152,16 +152,16 @@ mod tests {
             for step in steps {
                 match step {
                     Step::Offer(slot, client) => {
-                        let slot = Slot(slot % 9);
+                        let slot = table.ranges.numbered(slot % 9);
                         let client = ClientIdentity::from_client_identifier(&[client; 3]).expect("an identity");
                         let network = table.network(slot).expect("it has one");
                         if table.get(slot).available().is_some() {
                             table.offer(slot, network, &client, Time::from_seconds(1_800_000_060));
                         }
                     }
-                    Step::Withdraw(slot) => table.withdraw_offer(Slot(slot % 9)),
+                    Step::Withdraw(slot) => table.withdraw_offer(table.ranges.numbered(slot % 9)),
                     Step::Change(slot, status) => {
-                        table.change(Slot(slot), |binding| {
+                        table.change(table.ranges.numbered(slot), |binding| {
                             binding.status = BindingStatus::ALL[status];
                             binding.start_time_of_state = Stamp::at_or_after(Time::from_seconds(1_800_000_000));
                         });
