@@ -9,7 +9,7 @@ use super::{At, Handled, Seen, l5, l6, s4, s5, s6, s7, s10, s11, s12, s13, s14};
 use crate::clock::Moment;
 use crate::count::Counts;
 use crate::scene::Scene;
-use dhcp::{ClientIdentity, MessageType as DhcpType};
+use dhcp::{ClientIdentity, Message as DhcpMessage, MessageType as DhcpType};
 use engine::event::Event;
 use engine::record::Record;
 use engine::{Batch, LinkId};
@@ -112,6 +112,8 @@ pub(super) struct Book {
     pub(super) known: BTreeMap<Ipv4Addr, l6::Known>,
     /// When the client was heard to whom each address was given here last.
     gave: BTreeMap<Ipv4Addr, Time>,
+    /// The same of those to whom T1 was told, and T1.
+    renewals: BTreeMap<Ipv4Addr, (Time, Interval)>,
     /// The partner said on its present connection that its store is lost.
     pub(super) partner_forgot: bool,
     /// The partner has said at any time that its store is lost.
@@ -153,6 +155,8 @@ pub(crate) struct Ledger {
     pools: Vec<(Ipv4Addr, Ipv4Addr)>,
     /// How long a lease of each of them usually is.
     leases: Vec<Interval>,
+    /// Whether clients of BOOTP are served from each of them.
+    serve_bootp: Vec<bool>,
     pub(super) books: [Book; 2],
     /// When each client last wished for a lease time of its own, at either server.
     pub(super) wishes: BTreeMap<ClientIdentity, Moment>,
@@ -188,6 +192,7 @@ impl Book {
             agreed: BTreeMap::new(),
             known: BTreeMap::new(),
             gave: BTreeMap::new(),
+            renewals: BTreeMap::new(),
             partner_forgot: false,
             knows_loss: false,
             losses: 0,
@@ -235,12 +240,26 @@ impl Book {
     }
 
     /// Both know of this lease, if it is still what we have.
-    fn both_know(&mut self, at: At, update: &BindingUpdate, client: ClientIdentity, delta: ClockDelta) {
+    fn both_know(
+        &mut self,
+        at: At,
+        update: &BindingUpdate,
+        client: ClientIdentity,
+        delta: ClockDelta,
+        renewal: Interval,
+    ) {
         let seen = self.seen(update.address);
         let heard = update.client_last_transaction_time.map_or(Time::ZERO, |time| time.to_time(delta));
         if seen.is_active() && seen.identity.as_ref() == Some(&client) {
-            self.known.insert(update.address, l6::Known { client, heard, since: at.engine });
+            let known = l6::Known { client, heard, since: at.engine, renewal };
+            self.known.insert(update.address, known);
         }
+    }
+
+    /// T1 of the lease that this update tells of.
+    fn renewal_of(&self, update: &BindingUpdate) -> Interval {
+        let told = self.renewals.get(&update.address).filter(|(heard, _)| *heard == heard_at(update));
+        told.map_or(Interval::ZERO, |(_, renewal)| *renewal)
     }
 
     fn end_turn(&mut self) {
@@ -292,7 +311,8 @@ impl Ledger {
             beside_dhcpd: scene.dhcpd.is_some(),
             reserved: scene.reserved.iter().map(|reserved| reserved.address).collect(),
             pools: pools.clone().map(|(pool, _)| (pool.first, pool.last)).collect(),
-            leases: pools.map(|(_, lease)| lease).collect(),
+            leases: pools.clone().map(|(_, lease)| lease).collect(),
+            serve_bootp: pools.map(|(pool, _)| pool.dynamic_bootp).collect(),
             books: [Book::new(), Book::new()],
             wishes: BTreeMap::new(),
             codec: Codec::new(Dialect::Draft12, Ipv4Addr::UNSPECIFIED),
@@ -317,6 +337,11 @@ impl Ledger {
     pub(super) fn usual_lease(&self, address: Ipv4Addr) -> Option<Interval> {
         let is_of = |(first, last): &(Ipv4Addr, Ipv4Addr)| (*first..=*last).contains(&address);
         self.pools.iter().position(is_of).map(|place| self.leases[place])
+    }
+
+    pub(super) fn serves_bootp(&self, address: Ipv4Addr) -> bool {
+        let is_of = |(first, last): &(Ipv4Addr, Ipv4Addr)| (*first..=*last).contains(&address);
+        self.pools.iter().zip(&self.serve_bootp).any(|(pool, serves)| *serves && is_of(pool))
     }
 
     pub(super) fn sees(&mut self, at: At) {
@@ -351,6 +376,19 @@ impl Ledger {
                 book.grants.insert(who);
             }
         }
+    }
+
+    /// A client of BOOTP was given this address.
+    pub(super) fn granted(&mut self, server: usize, address: Ipv4Addr, client: &ClientIdentity) {
+        self.books[server].grants.insert((address, client.clone()));
+    }
+
+    /// A reply has left.
+    pub(super) fn left(&mut self, at: At, reply: &DhcpMessage<'_>) {
+        let book = &mut self.books[at.server];
+        let (address, renewal) = (reply.yiaddr(), l6::renewal_of(reply));
+        let told = book.gave.get(&address).copied().zip(renewal);
+        book.renewals.extend(told.map(|told| (address, told)));
     }
 
     pub(super) fn commanded(&mut self, at: At, command: Command) {
@@ -614,7 +652,7 @@ impl Ledger {
                 agreed.received = agreed.received.max(until(update, owed.delta));
                 let client = agreed.client.clone();
                 if partner.gave.get(&update.address) == Some(&heard_at(update)) {
-                    book.both_know(at, update, client, owed.delta);
+                    book.both_know(at, update, client, owed.delta, partner.renewal_of(update));
                 }
             }
         }
@@ -743,7 +781,8 @@ impl Ledger {
                     agreed.acked = agreed.acked.max(until(update, ClockDelta::default()));
                     let client = agreed.client.clone();
                     if book.gave.get(&update.address) == Some(&heard_at(update)) {
-                        book.both_know(at, update, client, ClockDelta::default());
+                        let renewal = book.renewal_of(update);
+                        book.both_know(at, update, client, ClockDelta::default(), renewal);
                     }
                 }
                 (
