@@ -42,7 +42,7 @@ pub struct Planted {
     pub expired_freed_alone: bool,
     /// A BNDACK frees whatever the record now is.
     pub ack_frees_whatever: bool,
-    /// The primary uses what it gives to the secondary until that has taken it (S7).
+    /// The primary goes on using what it gave to the secondary (S7).
     pub keeps_what_it_gave: bool,
     /// RECOVER-DONE is said before it is stable (S10).
     pub state_before_stable: bool,

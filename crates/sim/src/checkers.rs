@@ -27,6 +27,7 @@ mod l6;
 pub(crate) mod l7;
 mod l8;
 mod ledger;
+mod pools;
 mod promise;
 mod record;
 mod s1;

@@ -36,15 +36,11 @@ fn nothing_is_violated_in_days() {
 
 #[test]
 fn a_run_of_days_that_fails_names_its_length() {
-    let planted = Some((
-        "potential-without-renewal".to_owned(),
-        Planted::named("potential-without-renewal").unwrap_or_default(),
-    ));
+    let planted = Some(("sent-end-bounds".to_owned(), Planted::named("sent-end-bounds").unwrap_or_default()));
     let summary = run_seeds(1, 3, &Options { planted, ..days() }, 1, &mut |_| {});
     assert!(summary.failed > 0, "{summary}");
     let seed = summary.failed_seeds[0];
-    let again =
-        format!("again: tandem sim --pair --hours 72 --replay {seed} --planted potential-without-renewal");
+    let again = format!("again: tandem sim --pair --hours 72 --replay {seed} --planted sent-end-bounds");
     assert!(summary.to_string().contains(&again), "{summary}");
 }
 

@@ -116,7 +116,7 @@ impl Engine {
             return binding.status == BindingStatus::Free;
         };
         let endpoint = self.endpoint(relationship);
-        if self.planted.keeps_what_it_gave && endpoint.giving.contains(&slot) {
+        if self.planted.keeps_what_it_gave && endpoint.role() == Role::Primary {
             return binding.available().is_some();
         }
         let alone = endpoint.state() == FailoverState::PartnerDown && binding.available().is_some();

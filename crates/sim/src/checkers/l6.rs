@@ -46,7 +46,7 @@ pub(super) fn left(
     // A client that wished for less then, or does so now, is to have that.
     let ago = at.engine.since(known.heard).as_millis() + 2 * DECIDED_BEFORE.as_millis();
     let wished = ledger.wishes.get(identity).is_some_and(|wish| wish + ago >= at.now);
-    let usual = ledger.usual_lease(address).unwrap_or(Interval::ZERO);
+    let usual = ledger.pools.usual_lease(address).unwrap_or(Interval::ZERO);
     let given = Interval::from_seconds(u64::from(seconds));
     if !in_time || !settled || wished || given >= usual {
         return Ok(());

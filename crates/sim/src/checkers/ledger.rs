@@ -4,6 +4,7 @@
 //! *May know:* bytes on the wire, records on disks, commands, the log that people read.
 //! *Must not know:* anything of the engines' insides.
 
+use super::pools::Pools;
 use super::update::{by_own_clock, client_of, dated, heard_at, until};
 use super::{At, Handled, Seen, l5, l6, s4, s5, s6, s7, s10, s11, s12, s13, s14};
 use crate::clock::Moment;
@@ -151,12 +152,7 @@ pub(crate) struct Ledger {
     /// The other of the two is a dhcpd: it gives back what it has too much of, and says of no loss that it is one.
     pub(super) beside_dhcpd: bool,
     reserved: BTreeSet<Ipv4Addr>,
-    /// Pools that the two share: first and last address.
-    pools: Vec<(Ipv4Addr, Ipv4Addr)>,
-    /// How long a lease of each of them usually is.
-    leases: Vec<Interval>,
-    /// Whether clients of BOOTP are served from each of them.
-    serve_bootp: Vec<bool>,
+    pub(super) pools: Pools,
     pub(super) books: [Book; 2],
     /// When each client last wished for a lease time of its own, at either server.
     pub(super) wishes: BTreeMap<ClientIdentity, Moment>,
@@ -303,16 +299,11 @@ impl Book {
 
 impl Ledger {
     pub(super) fn new(mclt: Interval, scene: &Scene) -> Ledger {
-        let networks = scene.servers.iter().flat_map(|parts| &parts.shared_networks);
-        let subnets = networks.flat_map(|network| &network.subnets);
-        let pools = subnets.flat_map(|subnet| subnet.pools.iter().map(|pool| (pool, subnet.lease.lease)));
         Ledger {
             mclt,
             beside_dhcpd: scene.dhcpd.is_some(),
             reserved: scene.reserved.iter().map(|reserved| reserved.address).collect(),
-            pools: pools.clone().map(|(pool, _)| (pool.first, pool.last)).collect(),
-            leases: pools.clone().map(|(_, lease)| lease).collect(),
-            serve_bootp: pools.map(|(pool, _)| pool.dynamic_bootp).collect(),
+            pools: Pools::of(scene),
             books: [Book::new(), Book::new()],
             wishes: BTreeMap::new(),
             codec: Codec::new(Dialect::Draft12, Ipv4Addr::UNSPECIFIED),
@@ -331,17 +322,7 @@ impl Ledger {
     }
 
     pub(crate) fn is_shared(&self, address: Ipv4Addr) -> bool {
-        self.pools.iter().any(|(first, last)| (*first..=*last).contains(&address))
-    }
-
-    pub(super) fn usual_lease(&self, address: Ipv4Addr) -> Option<Interval> {
-        let is_of = |(first, last): &(Ipv4Addr, Ipv4Addr)| (*first..=*last).contains(&address);
-        self.pools.iter().position(is_of).map(|place| self.leases[place])
-    }
-
-    pub(super) fn serves_bootp(&self, address: Ipv4Addr) -> bool {
-        let is_of = |(first, last): &(Ipv4Addr, Ipv4Addr)| (*first..=*last).contains(&address);
-        self.pools.iter().zip(&self.serve_bootp).any(|(pool, serves)| *serves && is_of(pool))
+        self.pools.has(address)
     }
 
     pub(super) fn sees(&mut self, at: At) {
@@ -729,8 +710,6 @@ impl Ledger {
                 let all = *message == Message::UpdReqAll;
                 self.note_dhcpd_lost(server, all);
                 let (book, pools) = (&self.books[server], &self.pools);
-                let is_shared =
-                    |address| pools.iter().any(|(first, last)| (*first..=*last).contains(&address));
                 // An old copy may have what is FREE again as something else.
                 let owed =
                     book.sealed.values().filter(|seen| if all { seen.has_past() } else { seen.is_unseen });
@@ -738,7 +717,7 @@ impl Ledger {
                 let settled =
                     |address: &Ipv4Addr| book.touched.contains(address) || book.settled.contains(address);
                 let owed = owed.map(|seen| seen.address);
-                let owed = owed.filter(|address| is_shared(*address) && !settled(address)).collect();
+                let owed = owed.filter(|address| pools.has(*address) && !settled(address)).collect();
                 self.transfers.insert((link, server, xid), Transfer { owed });
             }
             Message::UpdDone => {

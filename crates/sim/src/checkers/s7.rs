@@ -53,7 +53,7 @@ pub(super) fn recorded(
             Err(format!("{address} was {:?}, the partner's, and went to {}", before.status, who.1)),
         );
     }
-    if ledger.serves_bootp(address) {
+    if ledger.pools.serves_bootp(address) {
         return (
             "S8",
             Err(format!("{address}, the partner's, went to {}, and its pool serves BOOTP", who.1)),
