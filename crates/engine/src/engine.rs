@@ -242,14 +242,18 @@ impl Engine {
     }
 
     fn handle_due(&mut self, now: Time, outbox: &mut Outbox) {
-        let mut budget = WORK_PER_CALL;
+        let (mut budget, mut ended) = (WORK_PER_CALL, 0);
         while let Some(due) = self.table.next_due(now, &mut budget) {
             match due {
                 Due::Offer(slot) => {
                     self.table.withdraw_offer(slot);
                     self.counters.count(Counter::OfferLapsed);
                 }
-                Due::Lease(slot) => self.expire(now, slot, outbox),
+                Due::Lease(_) if self.planted.lose_second_expired && ended > 0 => {}
+                Due::Lease(slot) => {
+                    ended += 1;
+                    self.expire(now, slot, outbox);
+                }
                 Due::Abandoned(slot) => self.free_abandoned(now, slot, outbox),
                 Due::Waited(slot) => self.waited(now, slot, outbox),
             }
@@ -267,9 +271,6 @@ impl Engine {
     }
 
     fn expire(&mut self, now: Time, slot: Slot, outbox: &mut Outbox) {
-        if self.planted.lose_expired {
-            return;
-        }
         let binding = self.table.get(slot);
         let (address, end) = (binding.ip(), binding.lease_expiration.time());
         let client = binding.client.clone();
@@ -304,10 +305,13 @@ impl Engine {
             self.free(now, slot, outbox);
             return;
         }
-        let alone = match status {
-            BindingStatus::Released => self.planted.released_freed_alone,
-            _ => self.planted.expired_freed_alone,
-        };
+        let binding = self.table.get(slot);
+        let known = binding.acked_potential_expiration.max(binding.received_potential_expiration);
+        let alone = known == Stamp::NONE
+            && match status {
+                BindingStatus::Released => self.planted.released_freed_alone,
+                _ => self.planted.expired_freed_alone,
+            };
         let status = if alone { BindingStatus::Free } else { status };
         self.set_status(now, slot, status);
         if status == BindingStatus::Released {
@@ -330,7 +334,8 @@ impl Engine {
     /// Gives a binding a status. What makes an address available ends the times of its client (trap T14).
     pub(crate) fn set_status(&mut self, now: Time, slot: Slot, status: BindingStatus) {
         let available = matches!(status, BindingStatus::Free | BindingStatus::Backup);
-        let outlive = self.planted.times_outlive_client;
+        let was_released = self.table.get(slot).status == BindingStatus::Released;
+        let outlive = self.planted.times_outlive_client && was_released;
         self.table.change(slot, |binding| {
             binding.status = status;
             binding.start_time_of_state = Stamp::at_or_before(now);

@@ -6,21 +6,21 @@
 /// Which bugs are in. The default is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Planted {
-    /// A DHCPACK does not wait for its record (S3).
+    /// The DHCPACK of a client that restarts does not wait for its record: it seems to confirm only what is known (S3).
     pub ack_before_stable: bool,
-    /// An address that another client holds is offered to who asks for it (S1, S3).
+    /// An address whose client should have had it rebound and has not is offered to who asks for it (S1, S3).
     pub offer_leased: bool,
-    /// A lease is taken back when half of it is over (S1).
-    pub expire_early: bool,
+    /// Time that a machine lost and found is not added to the leases that ran meanwhile (S3).
+    pub forget_lost_time: bool,
     /// The recorded end moves earlier when a client is told less (trap T19, S1).
     pub forget_recorded_end: bool,
     /// A release is not recorded (S16).
     pub release_not_recorded: bool,
-    /// The times of an address outlive their client (trap T14, S2).
+    /// The times of an address outlive a client that gave it back (trap T14, S2).
     pub times_outlive_client: bool,
     /// `alive` is now whatever happened (trap T15, S2).
     pub always_alive: bool,
-    /// A BNDACK does not wait for its records (S4).
+    /// In RECOVER a BNDACK does not wait for its records (S4).
     pub bndack_before_stable: bool,
     /// RECOVER-WAIT ends at once (S12).
     pub skip_recover_wait: bool,
@@ -38,13 +38,13 @@ pub struct Planted {
     pub stale_active_wins: bool,
     /// What was under way when a connection broke counts as acknowledged (trap T9, L2).
     pub seen_over_reconnection: bool,
-    /// EXPIRED becomes FREE without a BNDACK (S6).
+    /// EXPIRED becomes FREE without a BNDACK where the partner never knew of the lease, as far as we know (S6).
     pub expired_freed_alone: bool,
     /// A BNDACK frees whatever the record now is.
     pub ack_frees_whatever: bool,
     /// The primary goes on using what it gave to the secondary (S7).
     pub keeps_what_it_gave: bool,
-    /// STATE is said before it is stable (S10).
+    /// RECOVER-DONE is said before it is stable (S10).
     pub state_before_stable: bool,
     /// No raise for a partner that lost its store (trap T16).
     pub no_raise: bool,
@@ -88,45 +88,52 @@ pub struct Planted {
     pub believes_after_release: bool,
     /// A RELEASED ends a lease of the same second that the partner did not know of (S1).
     pub releases_by_the_second: bool,
+    /// A client of BOOTP is answered before the partner knows of it (F07-5.13-01, S2).
+    pub bootp_before_told: bool,
+    /// In PARTNER-DOWN the partner's addresses are used after the wait also where a pool serves BOOTP (F07-5.13-02, -03, S8).
+    pub bootp_takes_partners: bool,
+    /// A reserved address is given by either, whoever has it (F07-5.12-05, S7).
+    pub reserved_is_own: bool,
     /// A reserved address is anybody's (S17).
     pub ignore_reservations: bool,
     /// A declined address is FREE again at once (S17).
     pub forget_probation: bool,
-    /// Nobody who renews or rebinds is answered (L4).
-    pub ignore_renewals: bool,
-    /// A lease that is over is forgotten, not freed (L5).
-    pub lose_expired: bool,
+    /// Nobody who renews or rebinds in the last minute of a lease is answered (L4).
+    pub ignore_late_renewals: bool,
+    /// Of leases that are found to be over in one turn all but the first are forgotten, not freed (L5).
+    pub lose_second_expired: bool,
     /// In PARTNER-DOWN the partner's available addresses are used at once (S8).
     pub partners_pool_at_once: bool,
-    /// In PARTNER-DOWN the partner's available addresses are never used (L7).
+    /// In PARTNER-DOWN the secondary never uses the primary's available addresses (L7).
     pub never_takes_partners_pool: bool,
-    /// In PARTNER-DOWN what has ended waits for ever (L7).
+    /// In PARTNER-DOWN what has ended waits for ever at the secondary (L7).
     pub waits_for_ever: bool,
-    /// An acknowledgement makes no lease longer (L6).
-    pub acks_raise_nothing: bool,
+    /// Of the acknowledgements in one BNDACK only the first makes a lease longer (L6).
+    pub later_acks_raise_nothing: bool,
     /// What the partner told makes no lease longer (L6).
     pub received_raises_nothing: bool,
-    /// The partner is told the end of the lease for its potential end (L6).
-    pub potential_is_end: bool,
-    /// An ACTIVE displaces what was heard of the client later (figure 7.1.3-1, time(1), S11).
+    /// Where T1 is configured, the partner is told of no more than the client would get now, without the time until it renews
+    /// (F07-5.2.1-12, L6).
+    pub potential_without_renewal: bool,
+    /// An ACTIVE displaces a RELEASED of later (figure 7.1.3-1, time(1), S11).
     pub older_active_wins: bool,
-    /// The partner's client-last-transaction-time is taken although ours is later (S11).
+    /// The partner's client-last-transaction-time comes with its RELEASED although ours is later (S11).
     pub older_transaction_time_wins: bool,
     /// A server that cannot write stays in NORMAL (L8).
     pub stays_unfit: bool,
     /// Silence of the partner is taken for health (L8).
     pub patient_with_silence: bool,
-    /// Each look at the balance asks something back, and gives something (L3).
+    /// Of three addresses in a pool one is asked back at each look at the balance, and given (L3).
     pub pools_never_rest: bool,
-    /// No address is given to the secondary after the first (L3).
-    pub pools_never_move: bool,
+    /// The primary gives to the secondary nothing whose last client is its own (L3).
+    pub keeps_its_clients_addresses: bool,
     /// The partner's max-unacked-bndupd is no bound (S14).
     pub ignore_window: bool,
-    /// A BNDACK answers the first transaction of its BNDUPD alone (S14).
-    pub answers_the_first_only: bool,
-    /// The own lease-expiration-time bounds a lease (trap T2, S2).
+    /// A BNDACK answers six transactions of its BNDUPD at most (S14).
+    pub answers_six_only: bool,
+    /// The own lease-expiration-time bounds a lease of the secondary in COMMUNICATIONS-INTERRUPTED (trap T2, S2).
     pub own_end_bounds: bool,
-    /// What was told, and not acknowledged, bounds a lease (S2).
+    /// In NORMAL what was told, and not acknowledged, bounds a lease (S2).
     pub sent_end_bounds: bool,
     /// Clients are answered in POTENTIAL-CONFLICT (S9).
     pub answers_in_conflict: bool,
@@ -136,11 +143,11 @@ pub struct Planted {
     pub answers_all_in_recover_done: bool,
     /// UPDREQALL leaves out what is BACKUP (trap T16, S14).
     pub everything_but_backup: bool,
-    /// PAUSED and SHUTDOWN are their own previous states (S10).
+    /// PAUSED and SHUTDOWN are their own previous states, but for NORMAL and COMMUNICATIONS-INTERRUPTED (S10).
     pub leaves_from_nowhere: bool,
     /// After a restart nothing is left to be told (L2).
     pub seen_over_restart: bool,
-    /// The primary takes BACKUP back without asking (S7).
+    /// The primary takes BACKUP back without asking where nobody ever had the address (S7).
     pub takes_back_unasked: bool,
     /// One that lost its store may agree that an address is free (trap T16, S6).
     pub who_forgot_consents: bool,
@@ -154,7 +161,7 @@ pub struct Planted {
     pub borrows_when_empty: bool,
     /// UPDDONE counts addresses, whatever was said of them (model M2).
     pub upddone_counts_addresses: bool,
-    /// What has ended is freed at once where it was given back (S6).
+    /// RELEASED becomes FREE without a BNDACK where the partner never knew of the lease, as far as we know (S6).
     pub released_freed_alone: bool,
     /// The raise adds MCLT twice (L5).
     pub raises_twice_as_far: bool,

@@ -181,6 +181,7 @@ pub(crate) fn standing(engine: &Engine, now: Time, request: &Request<'_>, slot: 
                 Standing::Denied("the address is offered to another client")
             }
             // F07-5.12-05: a reservation alone lets nobody give what is the partner's.
+            _ if engine.planted.reserved_is_own && binding.reserved => Standing::Available { former: own },
             _ if engine.is_reserved_beside(slot) || engine.may_allocate(now, slot) => {
                 Standing::Available { former: own }
             }

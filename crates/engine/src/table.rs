@@ -670,8 +670,8 @@ impl Deadlines<'_> {
     fn of(&self, slot: Slot, binding: &Binding) -> Tick {
         let at = match (self.offers.get(binding.offer), binding.status) {
             (Some(offer), _) => offer.until,
-            (None, BindingStatus::Active) if self.planted.expire_early => {
-                binding.client_last_transaction_time.time().plus(binding.leased_for().fraction(1, 2))
+            (None, BindingStatus::Active) if self.planted.forget_lost_time => {
+                binding.lease_expiration.time().plus(binding.leased_for().slack())
             }
             // Trap T21: two clocks drift apart, so nobody's lease is called over before the slack has passed.
             (None, BindingStatus::Active) => {
@@ -701,7 +701,6 @@ impl Deadlines<'_> {
                     {
                         Time::ZERO
                     }
-                    Some(_) if self.planted.waits_for_ever => Time::NEVER,
                     Some(stay) if self.planted.short_wait => stay.may_change_hands(Times::NONE),
                     Some(stay) => stay.may_change_hands(binding.times()),
                     None => Time::NEVER,

@@ -212,3 +212,49 @@ fn it_is_one_of_the_terms_of_a_relationship() {
     let without = link::parts(Role::Primary, 3600);
     assert_ne!(of(&without), of(&with_bootp(without.clone())));
 }
+
+/// The request of a client that says that it has asked for so many seconds.
+fn waited(client: &Client, secs: u8) -> Vec<u8> {
+    let mut bytes = client.bootp(USUAL);
+    bytes[9] = secs;
+    bytes
+}
+
+fn leased(pair: &Pair) -> Vec<Ipv4Addr> {
+    let all = (10..30).map(|last| Ipv4Addr::new(10, 0, 0, last));
+    all.filter(|address| pair.status(*address).contains(&BindingStatus::Active)).collect()
+}
+
+/// Who has waited for more than 4 s is answered by either.
+fn patient_pair() -> Pair {
+    let mut pair = Pair::of(|role| {
+        let mut parts = with_bootp(link::parts(role, 3600));
+        parts.relationships[0].delayed_service = Some(4);
+        parts
+    });
+    pair.pass(seconds(60));
+    pair
+}
+
+#[test]
+fn of_two_that_hear_a_client_one_gives_it_an_address() {
+    let mut pair = patient_pair();
+    let client = Client::new(1);
+    for secs in [7, 11] {
+        pair.send(&client, None, &waited(&client, secs));
+        pair.pass(seconds(4));
+    }
+    assert_eq!(leased(&pair).len(), 1, "{:?}: what either gives is gone for ever", leased(&pair));
+}
+
+#[test]
+fn a_server_that_does_not_hear_a_client_keeps_nobody_from_giving_for_long() {
+    let mut pair = patient_pair();
+    let client = Client::new(1);
+    let (own, _) = boot(&mut patient_pair(), &client).expect("an answer");
+    for (secs, answers) in [(7, false), (11, false), (30, false), (34, true)] {
+        let replies = pair.send(&client, Some(1 - own), &waited(&client, secs));
+        assert_eq!(!replies.is_empty(), answers, "after {secs} s");
+        pair.pass(seconds(4));
+    }
+}

@@ -27,6 +27,8 @@ mod l6;
 pub(crate) mod l7;
 mod l8;
 mod ledger;
+mod pools;
+mod promise;
 mod record;
 mod s1;
 mod s10;
@@ -46,6 +48,7 @@ mod s7;
 mod s9;
 mod update;
 
+pub(crate) use promise::is_grant;
 pub(crate) use record::Seen;
 pub(crate) use update::client_of;
 
@@ -138,6 +141,10 @@ impl Dealings {
         }
     }
 
+    fn granted(&mut self, address: Ipv4Addr, identity: &ClientIdentity, order: u64) {
+        self.0.entry((address, identity.clone())).or_default().granted = order;
+    }
+
     /// Whether what the server granted last has been given back since.
     fn given_back(&self, address: Ipv4Addr, identity: &ClientIdentity) -> bool {
         let dealing = self.0.get(&(address, identity.clone()));
@@ -173,6 +180,8 @@ pub(crate) struct Checkers {
     is_lax: bool,
     order: u64,
     now: Moment,
+    /// Requests of BOOTP of this turn, of which records were made: they name no address. By server, with their order.
+    bootp: Vec<Vec<(ClientIdentity, u64)>>,
     /// One of the two is a dhcpd: by which of its habits two clients may have an address, until when; and how often they had.
     broken: BTreeMap<Ipv4Addr, Vec<(Moment, Habit)>>,
     excused: BTreeMap<Habit, u64>,
@@ -198,6 +207,7 @@ impl Checkers {
             ledger: scene.terms.map(|terms| ledger::Ledger::new(terms.mclt, scene)),
             is_lax: scene.terms.is_some_and(|terms| terms.wrong_operator),
             order: 0,
+            bootp: each().map(|_| Vec::new()).collect(),
             now: 0,
             broken: BTreeMap::new(),
             excused: BTreeMap::new(),
@@ -288,6 +298,9 @@ impl Checkers {
         let Ok(identity) = ClientIdentity::from_message(&message) else { return };
         self.order += 1;
         let handled = Handled { message, identity, recorded, order: self.order };
+        if recorded && handled.message.message_type().is_none() {
+            self.bootp[at.server].push((handled.identity.clone(), self.order));
+        }
         self.dealings.note(&handled);
         self.s1.handled(&handled);
         for (server, s3) in self.s3.iter_mut().enumerate() {
@@ -305,6 +318,7 @@ impl Checkers {
 
     /// A server has made a batch of records, and what its memory shows of their addresses.
     pub(crate) fn sealed(&mut self, at: At, batch: &Batch, records: &[Seen], views: Vec<LeaseView>) {
+        self.granted_by_bootp(at.server, records);
         self.s3[at.server].sealed(at, records);
         self.s16[at.server].sealed(batch.end().0, views);
         if let Some(ledger) = &mut self.ledger {
@@ -313,6 +327,19 @@ impl Checkers {
         }
         let verdict = self.s17[at.server].sealed(at, records);
         self.judge("S17", verdict);
+    }
+
+    /// Which addresses went to clients of BOOTP, or stayed theirs.
+    fn granted_by_bootp(&mut self, server: usize, records: &[Seen]) {
+        for (identity, order) in std::mem::take(&mut self.bootp[server]) {
+            let is_its = |seen: &&Seen| seen.is_active() && seen.identity.as_ref() == Some(&identity);
+            for seen in records.iter().filter(is_its) {
+                self.dealings.granted(seen.address, &identity, order);
+                if let Some(ledger) = &mut self.ledger {
+                    ledger.granted(server, seen.address, &identity);
+                }
+            }
+        }
     }
 
     /// A reply has left. `stable` says whether all records of its batch would survive a power cut now.
@@ -332,6 +359,9 @@ impl Checkers {
                 ("L6", l6::left(ledger, at, reply, &identity)),
             ];
             self.judge_all(verdicts);
+        }
+        if let Some(ledger) = &mut self.ledger {
+            ledger.left(at, reply);
         }
     }
 

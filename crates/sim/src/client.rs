@@ -7,6 +7,7 @@
 //! The lease of a client counts from when it sent the request that was answered (RFC 2131 4.4.1). One that repeats a request
 //! under the same transaction cannot tell which was answered, and counts from the first.
 
+mod bootp;
 pub(crate) mod message;
 
 use crate::faults::Habit;
@@ -47,6 +48,8 @@ pub(crate) enum How {
     Rebound,
     /// It restarted, nobody answered, and its lease was not over.
     StillIts,
+    /// By BOOTP: for ever.
+    Bootp,
 }
 
 /// Why a client stops to use its address.
@@ -70,6 +73,8 @@ pub(crate) enum State {
     /// Away.
     Off,
     Init,
+    /// It asks by BOOTP.
+    Asking,
     Selecting,
     Requesting,
     Rebooting,
@@ -110,6 +115,8 @@ pub(crate) struct Person {
     pub(crate) pace: u64,
     /// Addresses that it may have heard of.
     pub(crate) gossip: Vec<Ipv4Addr>,
+    /// It begins with BOOTP, and may change to DHCP and back when it restarts. It has no client-identifier.
+    pub(crate) bootp: bool,
 }
 
 #[derive(Debug)]
@@ -135,12 +142,15 @@ pub(crate) struct Client {
     moved: bool,
     /// What it does when it comes back: ask for its old address, or start anew.
     remembers: bool,
+    /// As it is now.
+    speaks_bootp: bool,
     random: Random,
 }
 
 impl Client {
     pub(crate) fn new(person: Person, link: Link, due: Local, random: Random) -> Client {
         let hardware = [2, 0, 0, 0, 0, person.number];
+        let speaks_bootp = person.bootp;
         Client {
             person,
             link,
@@ -158,6 +168,7 @@ impl Client {
             last_address: None,
             moved: false,
             remembers: false,
+            speaks_bootp,
             random,
         }
     }
@@ -188,6 +199,8 @@ impl Client {
             }
         }
         match self.state {
+            State::Off | State::Init if self.speaks_bootp => self.ask(now, 1, steps),
+            State::Asking => self.ask(now, self.tries + 1, steps),
             State::Off if self.remembers && self.last_address.is_some() => self.ask_for_old(now, steps),
             State::Off | State::Init => self.discover(now, 1, steps),
             State::Selecting if self.tries < TRIES => self.discover(now, self.tries + 1, steps),
@@ -205,6 +218,9 @@ impl Client {
         let waits = !matches!(self.state, State::Off | State::Init | State::Bound);
         if !waits || message.xid().0 != self.transaction {
             return;
+        }
+        if self.state == State::Asking {
+            return self.answered(message, steps);
         }
         let Some(server) = message.server_identifier() else { return };
         match message.message_type() {
@@ -270,13 +286,20 @@ impl Client {
 
     /// Whether it would do something out of this habit now.
     pub(crate) fn heeds(&self, habit: Habit) -> bool {
-        self.in_use().is_some_and(|lease| habit != Habit::Sleep || lease.end != NEVER)
+        self.in_use().is_some_and(|lease| match habit {
+            Habit::Sleep => lease.end != NEVER,
+            Habit::Release | Habit::ReleaseAgain | Habit::Inform => !self.speaks_bootp,
+            _ => true,
+        })
     }
 
     /// Does what it is not supposed to do, or what is rare. Nothing when it has no lease.
     pub(crate) fn act(&mut self, now: Local, habit: Habit, steps: &mut Vec<Step>) {
         let Some(lease) = self.in_use() else { return };
         let soon = now + self.random.between(1000, 90_000);
+        if self.person.bootp && self.act_as_either(soon, habit, steps) {
+            return;
+        }
         match habit {
             Habit::Vanish => {
                 let away = self.random.pick(&[600_000, 7_200_000, 86_400_000]);

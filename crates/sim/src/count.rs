@@ -43,6 +43,10 @@ counts! {
     Rebinds => "rebinds",
     /// Leases confirmed to clients that restarted.
     InitReboots => "init-reboots",
+    /// Addresses that a client of BOOTP took up, or was told again.
+    BootpGrants => "answers taken up by clients of BOOTP",
+    /// Clients of BOOTP that came back with DHCP.
+    BootpReturns => "clients of BOOTP that came back with DHCP",
     /// Refusals that a client heard.
     Naks => "naks",
     /// Leases that ran out at a server.

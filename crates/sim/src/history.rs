@@ -193,6 +193,7 @@ impl How {
             How::Renewed => "Renewed",
             How::Rebound => "Rebound",
             How::StillIts => "StillIts",
+            How::Bootp => "Bootp",
         }
     }
 }

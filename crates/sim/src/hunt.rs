@@ -48,8 +48,8 @@ const CHECKERS: [&str; 25] = [
     "S17", "L1", "L2", "L3", "L4", "L5", "L6", "L7", "L8",
 ];
 
-/// Writes a line for each bug: which checker finds it, and the median of what it took from each of these seeds behind the first on. Whether
-/// all were found, each by one of its checkers, and each checker found something.
+/// Writes a line for each bug: which checkers find it, what it took from each of these seeds behind the first on, the median first, and
+/// where. Whether all were found, each by one of its checkers, and each checker found something.
 ///
 /// # Errors
 /// When `out` cannot be written to.
@@ -82,8 +82,19 @@ pub fn table(behind: &[u64], search: Search, out: &mut dyn Write) -> io::Result<
             Shown::Script => String::new(),
             Shown::Place(..) => format!("{median} states"),
         };
+        let each: Vec<String> = if is_chance && is_found {
+            catches.iter().flatten().map(|catch| catch.after.to_string()).collect()
+        } else {
+            Vec::new()
+        };
         let other = if is_known { "" } else { "  (NOT ONE OF ITS CHECKERS)" };
-        writeln!(out, "{:<28} {:<8} {took:>12}  {where_}{other}", bug.name, checkers.join(" "))?;
+        writeln!(
+            out,
+            "{:<28} {:<8} {took:>12} {:>11}  {where_}{other}",
+            bug.name,
+            checkers.join(" "),
+            each.join(" ")
+        )?;
     }
     medians.sort_unstable();
     let median = medians.get(medians.len() / 2).copied().unwrap_or(u64::MAX);

@@ -155,6 +155,8 @@ pub struct Without {
     pub declines: bool,
     /// Nobody wishes a lease time.
     pub wishes: bool,
+    /// Nobody speaks BOOTP, and no pool serves it: the run that a seed was before anybody did.
+    pub bootp: bool,
     /// Faults stop then, in milliseconds since the run began.
     pub after: Option<u64>,
 }
@@ -163,6 +165,11 @@ impl Without {
     /// Nothing is left out.
     pub fn is_empty(&self) -> bool {
         *self == Without::default()
+    }
+
+    /// Nothing is left out of what a seed draws when nobody speaks BOOTP.
+    pub(crate) fn is_whole(&self) -> bool {
+        *self == Without { bootp: self.bootp, ..Without::default() }
     }
 
     fn has_trouble(&self, number: u32) -> bool {
@@ -174,6 +181,7 @@ impl Without {
 const WEATHER: &str = "weather";
 const DECLINES: &str = "declines";
 const WISHES: &str = "wishes";
+const BOOTP: &str = "bootp";
 const CLIENT: &str = "client-";
 const AFTER: &str = "after-";
 
@@ -190,7 +198,8 @@ impl fmt::Display for Without {
             parts.push(if first == last { first.to_string() } else { format!("{first}-{last}") });
         }
         parts.extend(self.clients.iter().map(|client| format!("{CLIENT}{client}")));
-        let flags = [(self.weather, WEATHER), (self.declines, DECLINES), (self.wishes, WISHES)];
+        let flags =
+            [(self.weather, WEATHER), (self.declines, DECLINES), (self.wishes, WISHES), (self.bootp, BOOTP)];
         parts.extend(flags.iter().filter(|(is_on, _)| *is_on).map(|(_, name)| (*name).to_owned()));
         parts.extend(self.after.map(|after| format!("{AFTER}{after}")));
         f.write_str(&parts.join(","))
@@ -209,13 +218,14 @@ impl FromStr for Without {
             let wrong = || {
                 format!(
                     "{part:?} cannot be left out: name troubles by number (7 or 3-9), or {CLIENT}N, {WEATHER}, {DECLINES}, \
-                     {WISHES}, {AFTER}MILLISECONDS"
+                     {WISHES}, {BOOTP}, {AFTER}MILLISECONDS"
                 )
             };
             match part {
                 WEATHER => without.weather = true,
                 DECLINES => without.declines = true,
                 WISHES => without.wishes = true,
+                BOOTP => without.bootp = true,
                 _ => {
                     if let Some(client) = part.strip_prefix(CLIENT) {
                         without.clients.insert(client.parse().map_err(|_| wrong())?);
@@ -243,7 +253,7 @@ mod tests {
 
     #[test]
     fn what_is_written_can_be_read() {
-        let text = "1-4,9,11-12,client-3,client-17,weather,declines,wishes,after-7200000";
+        let text = "1-4,9,11-12,client-3,client-17,weather,declines,wishes,bootp,after-7200000";
         let without: Without = text.parse().unwrap();
         assert_eq!(without.troubles, BTreeSet::from([1, 2, 3, 4, 9, 11, 12]));
         assert_eq!(without.to_string(), text);

@@ -12,7 +12,7 @@ pub struct Planted {
     pub(crate) store: store::Planted,
     /// The owner reads on when the outbox is full (S15).
     pub(crate) read_past_bound: bool,
-    /// The journal lets go what it has written, and syncs later (S3).
+    /// When a snapshot is complete the journal lets go what waits behind it, and writes it later (S3).
     pub(crate) release_unsynced: bool,
 }
 
@@ -53,7 +53,7 @@ const BESIDE_DHCPD: Shown = Shown::Seeds(Kind::Dhcpd);
 pub const BUGS: &[Bug] = &[
     bug("ack-before-stable", SINGLE, &["S3"], |planted| planted.engine.ack_before_stable = true),
     bug("offer-leased", SINGLE, &["S1", "S3", "S17"], |planted| planted.engine.offer_leased = true),
-    bug("expire-early", SINGLE, &["S1", "S3"], |planted| planted.engine.expire_early = true),
+    bug("forget-lost-time", SINGLE, &["S1", "S3"], |planted| planted.engine.forget_lost_time = true),
     bug("forget-recorded-end", SINGLE, &["S1", "S3"], |planted| planted.engine.forget_recorded_end = true),
     bug("release-not-recorded", SINGLE, &["S16"], |planted| planted.engine.release_not_recorded = true),
     bug("accept-torn-tail", SINGLE, &["S3", "S16"], |planted| planted.store.accept_torn_tail = true),
@@ -62,8 +62,8 @@ pub const BUGS: &[Bug] = &[
     }),
     bug("ignore-reservations", SINGLE, &["S17"], |planted| planted.engine.ignore_reservations = true),
     bug("forget-probation", SINGLE, &["S17"], |planted| planted.engine.forget_probation = true),
-    bug("ignore-renewals", SINGLE, &["L4"], |planted| planted.engine.ignore_renewals = true),
-    bug("lose-expired", SINGLE, &["L5"], |planted| planted.engine.lose_expired = true),
+    bug("ignore-late-renewals", SINGLE, &["L4"], |planted| planted.engine.ignore_late_renewals = true),
+    bug("lose-second-expired", SINGLE, &["L5"], |planted| planted.engine.lose_second_expired = true),
     bug("read-past-bound", SINGLE, &["S15"], |planted| planted.read_past_bound = true),
     bug("release-unsynced", SINGLE, &["S3"], |planted| planted.release_unsynced = true),
     bug("times-outlive-client", PAIR, &["S5", "S2"], |planted| planted.engine.times_outlive_client = true),
@@ -96,19 +96,23 @@ pub const BUGS: &[Bug] = &[
         planted.engine.never_takes_partners_pool = true;
     }),
     bug("waits-for-ever", PAIR, &["L7"], |planted| planted.engine.waits_for_ever = true),
-    bug("acks-raise-nothing", PAIR, &["L6"], |planted| planted.engine.acks_raise_nothing = true),
+    bug("later-acks-raise-nothing", PAIR, &["L6"], |planted| planted.engine.later_acks_raise_nothing = true),
     bug("received-raises-nothing", PAIR, &["L6"], |planted| planted.engine.received_raises_nothing = true),
-    bug("potential-is-end", PAIR, &["L6"], |planted| planted.engine.potential_is_end = true),
+    bug("potential-without-renewal", PAIR, &["L6"], |planted| {
+        planted.engine.potential_without_renewal = true;
+    }),
     bug("older-active-wins", PAIR, &["S11"], |planted| planted.engine.older_active_wins = true),
     bug("older-transaction-time-wins", PAIR, &["S11"], |planted| {
         planted.engine.older_transaction_time_wins = true;
     }),
     bug("stays-unfit", PAIR, &["L8"], |planted| planted.engine.stays_unfit = true),
     bug("patient-with-silence", PAIR, &["L8"], |planted| planted.engine.patient_with_silence = true),
-    bug("pools-never-rest", PAIR, &["L3"], |planted| planted.engine.pools_never_rest = true),
-    bug("pools-never-move", PAIR, &["L3"], |planted| planted.engine.pools_never_move = true),
+    bug("pools-never-rest", PAIR, &["L3", "L2"], |planted| planted.engine.pools_never_rest = true),
+    bug("keeps-its-clients-addresses", PAIR, &["L3"], |planted| {
+        planted.engine.keeps_its_clients_addresses = true;
+    }),
     bug("ignore-window", PAIR, &["S14"], |planted| planted.engine.ignore_window = true),
-    bug("answers-the-first-only", PAIR, &["S14"], |planted| planted.engine.answers_the_first_only = true),
+    bug("answers-six-only", PAIR, &["S14"], |planted| planted.engine.answers_six_only = true),
     bug("own-end-bounds", PAIR, &["S2"], |planted| planted.engine.own_end_bounds = true),
     bug("sent-end-bounds", PAIR, &["S2"], |planted| planted.engine.sent_end_bounds = true),
     bug("answers-in-conflict", Shown::Place("alone", 2_000), &["S9"], |planted| {
@@ -164,6 +168,9 @@ pub const BUGS: &[Bug] = &[
         planted.engine.conflict_with_who_forgot = true;
     }),
     bug("who-forgot-vouches", Shown::Script, &["S5"], |planted| planted.engine.who_forgot_vouches = true),
+    bug("bootp-before-told", PAIR, &["S2", "S1", "S3"], |planted| planted.engine.bootp_before_told = true),
+    bug("bootp-takes-partners", PAIR, &["S8"], |planted| planted.engine.bootp_takes_partners = true),
+    bug("reserved-is-own", PAIR, &["S7", "S8"], |planted| planted.engine.reserved_is_own = true),
     bug("refuses-the-better", BESIDE_DHCPD, &["S1", "S3"], |planted| {
         planted.engine.refuses_the_better = true;
     }),

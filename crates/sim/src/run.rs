@@ -3,7 +3,7 @@
 //! *Lives here:* [`run`], [`run_seeds`], [`find_planted`]; the parts of a run.
 //! *Must not know:* terminals, arguments.
 
-use crate::checkers::{l1, l2, l3, l5, l7};
+use crate::checkers::{l1, l2, l3, l4, l5, l7};
 use crate::count::Count;
 use crate::plan::{Occasion, Plan, Without};
 use crate::planted::Planted;
@@ -55,7 +55,7 @@ pub struct Options {
 
 /// One run. The same seed and options give the same report.
 pub fn run(seed: u64, options: &Options) -> Report {
-    if options.without.is_empty() {
+    if options.without.is_whole() {
         return made(seed, options, Plan::default()).0;
     }
     let plan = plan_of(seed, options);
@@ -64,7 +64,9 @@ pub fn run(seed: u64, options: &Options) -> Report {
 
 /// All that goes wrong in the whole run.
 pub(crate) fn plan_of(seed: u64, options: &Options) -> Rc<[Occasion]> {
-    let whole = Options { traced: false, without: Without::default(), until: None, ..options.clone() };
+    // Who speaks BOOTP is drawn before all that goes wrong.
+    let without = Without { bootp: options.without.bootp, ..Without::default() };
+    let whole = Options { traced: false, without, until: None, ..options.clone() };
     made(seed, &whole, Plan::default()).1
 }
 
@@ -121,6 +123,8 @@ fn live(world: &mut World) {
         come_together(world, terms);
     }
     world.run_until(world.outside.now + (world.scene.pace * 30).min(world.scene.longest));
+    let verdict = l4::answered(world.asks_in_vain());
+    world.outside.checkers.judge("L4", verdict);
     world.empty();
     let probation = world.scene.decline_time.as_millis();
     // A pair raises ends by MCLT when one has lost its disk, and tells of them by MCLT more.
@@ -388,14 +392,16 @@ mod tests {
         let options = Options { kind: Kind::Single, ..Options::default() };
         let of = |threads| run_seeds(1, 12, &options, threads, &mut |_| {});
         assert_eq!(of(1), of(4));
-        let planted =
-            Some(("ignore-renewals".to_owned(), Planted::named("ignore-renewals").unwrap_or_default()));
+        let planted = Some((
+            "ignore-late-renewals".to_owned(),
+            Planted::named("ignore-late-renewals").unwrap_or_default(),
+        ));
         let options = Options { planted, ..options };
         let of = |threads| run_seeds(1, 12, &options, threads, &mut |_| {});
         let (one, four) = (of(1), of(4));
         assert_eq!(one, four);
         assert_eq!((one.failures.len(), one.failures[0].seed), (KEPT, one.failed_seeds[0]));
-        let find = |threads| find_planted("ignore-renewals", Search { threads, ..Search::of(1, 12) });
+        let find = |threads| find_planted("ignore-late-renewals", Search { threads, ..Search::of(1, 12) });
         assert_eq!(find(1), find(3));
         assert_eq!(find(1).map(|found| found.report.seed), Some(one.failed_seeds[0]));
     }

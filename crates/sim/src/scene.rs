@@ -67,6 +67,9 @@ pub(crate) fn server_address(server: usize) -> Ipv4Addr {
     Ipv4Addr::new(10, 0, 0, 1 + u8::try_from(server).unwrap_or(0))
 }
 
+/// In so many worlds out of a thousand BOOTP is spoken.
+const WITH_BOOTP: u64 = 250;
+
 struct Times {
     leases: [u64; 3],
     /// How many times the usual a client may ask for.
@@ -232,6 +235,43 @@ impl Scene {
         }
     }
 
+    /// In some worlds pools serve BOOTP too, and one or two more clients begin with it. Drawn from a chance of its own: all else is as it
+    /// was before anybody spoke it.
+    pub(crate) fn draw_bootp(&mut self, seed: u64) {
+        let random = &mut Random::new(!seed);
+        if !random.chance(WITH_BOOTP) {
+            return;
+        }
+        let networks = random.pick(&[&["wire"][..], &["wire"], &["far"], &["wire", "far"]]);
+        for network in self.servers.iter_mut().flat_map(|parts| &mut parts.shared_networks) {
+            let serves = networks.contains(&network.name.as_str());
+            for pool in network.subnets.iter_mut().flat_map(|subnet| &mut subnet.pools) {
+                pool.dynamic_bootp = serves;
+            }
+        }
+        let first = self.clients.iter().map(|(person, _)| person.number).max().unwrap_or(0) + 1;
+        for number in first..=first + u8::from(random.chance(500)) {
+            let link = if random.pick(networks) == "wire" { Link::Wire } else { Link::Far };
+            let person = Person { identifier: None, bootp: true, ..person(number, self.pace, &[], random) };
+            self.clients.push((person, link));
+        }
+        // Who has a reservation needs no pool for it.
+        let has_hardware = |person: &Person| {
+            self.has_reservation([2, 0, 0, 0, 0, person.number], None) && person.identifier.is_none()
+        };
+        let reserved = self.clients.iter().position(|(person, _)| has_hardware(person));
+        if let Some(place) = reserved.filter(|_| random.chance(500)) {
+            self.clients[place].0.bootp = true;
+        }
+    }
+
+    /// Whether clients of BOOTP get addresses of the pool that has this one.
+    pub(crate) fn serves_bootp(&self, address: Ipv4Addr) -> bool {
+        let networks = self.servers.iter().flat_map(|parts| &parts.shared_networks);
+        let mut pools = networks.flat_map(|network| &network.subnets).flat_map(|subnet| &subnet.pools);
+        pools.any(|pool| pool.dynamic_bootp && (pool.first..=pool.last).contains(&address))
+    }
+
     /// Whether a lease of this client may be moved to an address that is reserved for it.
     pub(crate) fn has_reservation(&self, hardware: [u8; 6], identifier: Option<&[u8]>) -> bool {
         self.reserved.iter().any(|reserved| match &reserved.key {
@@ -283,6 +323,7 @@ fn person(number: u8, pace: u64, gossip: &[Ipv4Addr], random: &mut Random) -> Pe
         wishes: 0,
         pace,
         gossip: gossip.to_vec(),
+        bootp: false,
     }
 }
 

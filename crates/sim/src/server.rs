@@ -13,7 +13,7 @@ mod journal;
 mod life;
 pub(crate) mod partner;
 
-use crate::checkers::{At, Queues, Seen};
+use crate::checkers::{At, Queues, Seen, is_grant};
 use crate::clock::{Machine, Moment, Stillness};
 use crate::count::Count;
 use crate::disk::{DiskTally, VirtualDisk};
@@ -517,10 +517,9 @@ fn release(outside: &mut Outside, disk: &VirtualDisk, at: At, batch: &mut Batch,
     for (destination, bytes) in replies {
         let number = outside.next_message();
         if let Ok(message) = Message::parse(&bytes) {
-            let is_ack = message.message_type() == Some(MessageType::Ack) && message.lease_time().is_some();
             let frames = batch.records().2;
-            let on_disk =
-                !is_ack || *on_disk.get_or_insert_with(|| !frames.is_empty() && disk.is_stable(frames));
+            let on_disk = !is_grant(&message)
+                || *on_disk.get_or_insert_with(|| !frames.is_empty() && disk.is_stable(frames));
             outside.record(|| What::Sends {
                 message: number,
                 from: Party::Server(at.server),

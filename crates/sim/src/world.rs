@@ -83,6 +83,9 @@ impl World {
                 (scene, faults)
             }
         };
+        if options.kind != Kind::Dhcpd && !options.without.bootp {
+            scene.draw_bootp(seed);
+        }
         leave_out(plan.without(), &mut scene, &mut faults);
         let network = Network::new(scene.servers.len(), faults.weather, random.split());
         let outside = Outside::new(network, Checkers::new(&scene), options.traced);
@@ -317,6 +320,10 @@ impl World {
             How::Renewed => counts.one(Count::Renewals),
             How::Rebound => counts.one(Count::Rebinds),
             How::Rebooted => counts.one(Count::InitReboots),
+            How::Bootp => {
+                counts.one(Count::BootpGrants);
+                counts.add(Count::ServedAtLast, u64::from(number >= NEWCOMER));
+            }
             How::StillIts => {}
         }
         self.outside.record(|| What::Holds { client: number, address, until, how: how.name() });
@@ -409,6 +416,9 @@ fn leave_out(without: &Without, scene: &mut Scene, faults: &mut Faults) {
     scene.lasts = without.after.map_or(scene.lasts, |after| after.min(scene.lasts));
 }
 
+/// Whoever asks for what is its own is answered within so many milliseconds when all is well.
+const ASKED_FOR_LONG: u64 = 600_000;
+
 /// Newcomers are numbered from here on, and those who come last of all from there.
 const NEWCOMER: u8 = 150;
 const LATE: u8 = 200;
@@ -453,6 +463,16 @@ impl World {
         all.filter(|number| !self.plan.without().clients.contains(number)).collect()
     }
 
+    /// A client that asks by BOOTP for what it was given before, and has done so in vain for long.
+    pub(crate) fn asks_in_vain(&self) -> Option<u8> {
+        let asks = |client: usize| {
+            let (now, asking) = (self.local(client), &self.actors[client].client);
+            let known = asking.lease.is_some_and(|lease| link_of(lease.address) == asking.link);
+            (known && asking.asks_in_vain(now, ASKED_FOR_LONG)).then_some(asking.person.number)
+        };
+        (0..self.actors.len()).find_map(asks)
+    }
+
     /// All clients go away without a word.
     pub(crate) fn empty(&mut self) {
         for actor in &mut self.actors {
@@ -483,18 +503,30 @@ impl World {
         obeyed
     }
 
-    /// As many new clients come to each network as it has free addresses for everybody; how many.
+    /// As many new clients come to each network as it has free addresses for everybody; for how many of them there is one.
     pub(crate) fn newcomers(&mut self) -> usize {
         use failover::binding::BindingStatus;
         // A pair's addresses are shown by both.
         let views = if self.pair.is_some() { self.views_of_one() } else { self.views() };
-        let free: Vec<Ipv4Addr> = views
+        // What is the partner's stays so where a pool serves BOOTP, also when the partner is dead (F07-5.13-02, -03): for these nobody
+        // gets anything, and they ask all the same.
+        let partners = match self.servers.iter().position(|server| server.is_gone) {
+            Some(0) => Some(BindingStatus::Free),
+            Some(_) => Some(BindingStatus::Backup),
+            None => None,
+        };
+        let scene = &self.scene;
+        let stays = |view: &LeaseView| Some(view.status) == partners && scene.serves_bootp(view.address);
+        let free: Vec<LeaseView> = views
             .into_iter()
             .filter(|view| matches!(view.status, BindingStatus::Free | BindingStatus::Backup))
             .filter(|view| !view.reserved)
-            .map(|view| view.address)
             .collect();
+        let usable = free.iter().filter(|view| !stays(view)).count();
+        let free: Vec<Ipv4Addr> = free.into_iter().map(|view| view.address).collect();
         let first = if self.is_late { LATE } else { NEWCOMER };
+        // Of two servers that share nothing each would give a client of BOOTP an address of its own, for ever.
+        let one_gives = self.pair.is_some() || self.servers.len() == 1;
         for (address, number) in free.iter().zip(first..) {
             let person = Person {
                 number,
@@ -505,10 +537,11 @@ impl World {
                 wishes: 0,
                 pace: 60_000,
                 gossip: Vec::new(),
+                bootp: one_gives && number.is_multiple_of(4) && self.scene.serves_bootp(*address),
             };
             self.add_client(person, link_of(*address));
         }
-        free.len()
+        usable
     }
 
     /// How many newcomers have an address.

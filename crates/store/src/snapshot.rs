@@ -82,9 +82,8 @@ impl<D: Disk> Store<D> {
         if records.bytes.len() > MAXIMUM_BATCH {
             return Err(SnapshotError::TooLarge { size: records.bytes.len(), most: MAXIMUM_BATCH });
         }
-        let records =
-            if self.options.planted.snapshot_loses_record { without_last(records) } else { records };
-        if records.is_empty() {
+        let is_lost = self.options.planted.snapshot_loses_record && records.count == 1;
+        if records.is_empty() || is_lost {
             return if self.snapshot.is_some() { Ok(()) } else { Err(SnapshotError::NotBegun) };
         }
         self.snapshot_frame(FrameKind::Chunk, records)
@@ -194,10 +193,4 @@ impl<D: Disk> Store<D> {
             Trouble::Disk(error) => SnapshotError::Disk(error),
         }
     }
-}
-
-/// All records but the last: see [`crate::Planted::snapshot_loses_record`].
-fn without_last(records: RecordsRef<'_>) -> RecordsRef<'_> {
-    let last = records.iter().last().map_or(0, |record| record.len() + 4);
-    RecordsRef { count: records.count.saturating_sub(1), bytes: &records.bytes[..records.bytes.len() - last] }
 }

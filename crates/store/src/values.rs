@@ -87,7 +87,7 @@ impl Default for Options {
 pub struct Planted {
     /// A batch whose payload is torn is replayed as if it were whole.
     pub accept_torn_tail: bool,
-    /// Each chunk of a snapshot loses its last record.
+    /// A chunk of a snapshot that has one record is taken for an empty one.
     pub snapshot_loses_record: bool,
 }
 

@@ -323,8 +323,8 @@ pub(crate) struct SimArguments {
     /// Put a bug in, and see it found; `all` writes a table of all bugs
     #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(sim::Planted::names().chain(["all"])))]
     pub(crate) planted: Option<String>,
-    /// Leave out of the run that is replayed: troubles by number (7, 3-9), client-N, weather, declines, wishes, and all that
-    /// fails after-MILLISECONDS
+    /// Leave out of the run that is replayed: troubles by number (7, 3-9), client-N, weather, declines, wishes, bootp, and all
+    /// that fails after-MILLISECONDS
     #[arg(long, value_name = "WHAT,...", requires = "replay", default_value = "", hide_default_value = true)]
     pub(crate) without: sim::Without,
     /// Write the run that is replayed, or what these moves do, as a page with pictures into this file

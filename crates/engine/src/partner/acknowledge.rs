@@ -10,7 +10,7 @@ use crate::counter::Counter;
 use crate::engine::Engine;
 use crate::event::Event;
 use crate::outbox::Outbox;
-use crate::record::Flags;
+use crate::record::{Flags, Stamp};
 use crate::table::Slot;
 use failover::binding::BindingStatus;
 use failover::connection::Ticket;
@@ -32,12 +32,15 @@ impl Engine {
         acks: &[BindingAck],
         outbox: &mut Outbox,
     ) {
-        for ack in acks {
+        for (place, ack) in acks.iter().enumerate() {
             let Some(slot) = self.table.at(ack.address) else { continue };
-            let Some(sent) = self.endpoint_mut(relationship).outstanding.answered(ticket, slot) else {
+            let Some(mut sent) = self.endpoint_mut(relationship).outstanding.answered(ticket, slot) else {
                 self.counters.count(Counter::BndackUnexpected);
                 continue;
             };
+            if self.planted.later_acks_raise_nothing && place > 0 {
+                sent.potential = Stamp::NONE;
+            }
             match &ack.rejected {
                 None => self.accepted(now, relationship, slot, &sent, outbox),
                 Some(rejection) => self.rejected(now, relationship, slot, &sent, rejection, outbox),
@@ -78,7 +81,7 @@ impl Engine {
         let vouches = !self.endpoint(relationship).partner_lost_storage() || self.planted.who_forgot_vouches;
         let binding = self.table.get(slot);
         let same = binding.client == sent.client && binding.status == BindingStatus::Active;
-        if same && sent.status == BindingStatus::Active && vouches && !self.planted.acks_raise_nothing {
+        if same && sent.status == BindingStatus::Active && vouches {
             let acked = binding.acked_potential_expiration.max(sent.potential);
             self.table.set_acked(slot, acked);
         }

@@ -17,7 +17,7 @@ use failover::connection::{
 };
 use failover::endpoint::Event as Happening;
 use failover::message::{Codec, EncodeError, Message, Relationship, RelationshipName, TandemInfo, Xid};
-use failover::state::Role;
+use failover::state::{FailoverState, Role};
 use failover::time::{ClockDelta, Interval, Time, WallOffset};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -270,13 +270,17 @@ impl Engine {
 
     fn send(&mut self, link: LinkId, outgoing: Outgoing, outbox: &mut Outbox) {
         self.counters.message_sent(outgoing.message.message_type());
-        let is_late = self.links.all.get(&link).is_some_and(|(of, _)| self.endpoint(*of).is_late);
+        let of = self.links.all.get(&link).map(|(relationship, _)| *relationship);
+        let is_late = of.is_some_and(|of| self.endpoint(of).is_late);
         let is_contact = matches!(outgoing.message, Message::Contact) && !is_late;
+        let recovers = of.is_some_and(|of| self.endpoint(of).state() == FailoverState::Recover);
         let to = ToPartner::Send { link, outgoing };
         let at_once = match to {
             ToPartner::Send { ref outgoing, .. } => match outgoing.message {
-                Message::BndAck(_) => self.planted.bndack_before_stable,
-                Message::State(_) => self.planted.state_before_stable,
+                Message::BndAck(_) => self.planted.bndack_before_stable && recovers,
+                Message::State(ref said) => {
+                    self.planted.state_before_stable && said.state == FailoverState::RecoverDone
+                }
                 _ => is_contact,
             },
             _ => false,

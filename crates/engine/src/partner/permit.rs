@@ -24,6 +24,10 @@ use failover::time::{Interval, Time};
 /// No datagram is on its way for longer (RFC 791 3.2: time to live).
 const LONGEST_ON_ITS_WAY: Interval = Interval::from_seconds(255);
 
+/// For so many seconds more than another client one of BOOTP is left to the partner, whose it is: it asks two or three times in them
+/// (RFC 951 7.2).
+const PARTNER_FIRST: u8 = 20;
+
 impl Engine {
     /// Whether this server answers this request about addresses of this relationship (F07 9; table 1.6).
     pub(crate) fn may_answer(
@@ -65,6 +69,22 @@ impl Engine {
                 Err(Counter::DroppedSilentState)
             }
         }
+    }
+
+    /// Whether this server gives this client of BOOTP what it has not had before. A client that has waited is answered by both (RFC 3074),
+    /// and of two offers it takes one; but of two leases without end both stay, and an operator has to find the second (F07-5.13-03).
+    /// So the other server waits for longer than for an answer: who hears the client has given it something by then, which
+    /// both know. It does not where the partner has nothing to give (F07-4.1-07).
+    pub(crate) fn begins_for_ever(&self, relationship: RelationshipId, request: &Request<'_>) -> bool {
+        let endpoint = self.endpoint(relationship);
+        let message = &request.message;
+        let identifier = request.client.client_identifier();
+        let bucket = Bucket::of_client(endpoint.dialect, identifier, message.htype(), message.chaddr());
+        let mut service = endpoint.service();
+        service.delayed_service = service.delayed_service.map(|limit| limit.saturating_add(PARTNER_FIRST));
+        endpoint.state() != FailoverState::Normal
+            || service.serves(endpoint.role(), bucket, message.secs())
+            || !self.partner_has_any(relationship, request.place.network)
     }
 
     /// Whether the partner has an available address of this network, as far as this server knows.
@@ -110,7 +130,7 @@ impl Engine {
             if self.planted.partners_pool_at_once {
                 return true;
             }
-            if self.planted.never_takes_partners_pool {
+            if self.planted.never_takes_partners_pool && endpoint.role() == Role::Secondary {
                 return false;
             }
         }
@@ -121,6 +141,7 @@ impl Engine {
         }
         // F07-5.13-02, F07-5.13-03.
         let bootp = self.table.pool(slot).is_some_and(|pool| self.config.pool(pool).dynamic_bootp);
+        let bootp = bootp && !self.planted.bootp_takes_partners;
         endpoint.machine.may_allocate(now, binding.status, binding.times(), bootp).is_ok()
     }
 
@@ -227,10 +248,11 @@ impl Engine {
             bound.alive = now;
         }
         let mut times = self.as_the_partner_counts(slot, times);
-        if self.planted.own_end_bounds {
+        let cut_off = endpoint.state() == FailoverState::CommunicationsInterrupted;
+        if self.planted.own_end_bounds && cut_off && endpoint.role() == Role::Secondary {
             times.acked_potential_expiration = times.acked_potential_expiration.max(times.lease_expiration);
         }
-        if self.planted.sent_end_bounds {
+        if self.planted.sent_end_bounds && endpoint.state() == FailoverState::Normal {
             let sent = times.sent_potential_expiration;
             times.acked_potential_expiration = times.acked_potential_expiration.max(sent);
         }

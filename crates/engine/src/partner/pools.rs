@@ -93,15 +93,12 @@ impl Engine {
         if !self.endpoint(relationship).machine.may_move_pools() {
             return 0;
         }
-        if self.planted.pools_never_move && self.counters.get(Counter::GivenToSecondary) > 0 {
-            return 0;
-        }
         let (mut given, mut gives_on, mut goes_on) = (0, false, false);
         // F07-7.6.2-03.
         let pools: Vec<PoolId> = self.pools_of(relationship).collect();
         for pool in pools {
             match PoolRule::default().primary_moves(self.shared_counts(relationship, pool), occasion) {
-                Move::Nothing if self.planted.pools_never_rest => {
+                Move::Nothing if self.planted.pools_never_rest && has_three(self.counts(pool)) => {
                     self.recall(now, relationship, pool, 1, outbox);
                 }
                 Move::Nothing => {}
@@ -143,6 +140,11 @@ impl Engine {
                 break;
             }
             if self.endpoint(relationship).unknown.contains(&slot) {
+                continue;
+            }
+            if self.planted.keeps_its_clients_addresses
+                && self.preference(relationship, slot, Role::Secondary) == Preference::Last
+            {
                 continue;
             }
             self.endpoint_mut(relationship).giving.insert(slot);
@@ -197,7 +199,7 @@ impl Engine {
             if recalled == count.min(AT_ONCE) {
                 break;
             }
-            if self.planted.takes_back_unasked {
+            if self.planted.takes_back_unasked && self.table.get(slot).client.is_none() {
                 recalled += 1;
                 self.set_status(now, slot, BindingStatus::Free);
                 self.changed(slot, outbox);
@@ -233,21 +235,23 @@ impl Engine {
         which: Available,
         to: Role,
     ) -> Vec<Slot> {
-        let endpoint = self.endpoint(relationship);
-        let buckets = endpoint.service().buckets;
-        let last_client = |slot: &Slot| {
-            let binding = self.table.get(*slot);
-            let identifier = binding.client.as_ref()?.client_identifier();
-            let hardware = binding.hardware();
-            let htype = hardware.map_or(0, |hardware| hardware.htype());
-            let chaddr = hardware.as_ref().map_or(&[][..], |hardware| hardware.as_bytes());
-            Some(Bucket::of_client(endpoint.dialect, identifier, htype, chaddr))
-        };
         let oldest = self.table.oldest(pool, which);
         let list = std::iter::successors(oldest, |slot| self.table.after(pool, which, *slot));
         let mut slots: Vec<Slot> = list.take(LOOKS).collect();
-        slots.sort_by_key(|slot| Preference::of(buckets, last_client(slot), to));
+        slots.sort_by_cached_key(|slot| self.preference(relationship, *slot, to));
         slots
+    }
+
+    fn preference(&self, relationship: RelationshipId, slot: Slot, to: Role) -> Preference {
+        let (endpoint, binding) = (self.endpoint(relationship), self.table.get(slot));
+        let hardware = binding.hardware();
+        let htype = hardware.map_or(0, |hardware| hardware.htype());
+        let chaddr = hardware.as_ref().map_or(&[][..], |hardware| hardware.as_bytes());
+        let last_client = binding
+            .client
+            .as_ref()
+            .map(|client| Bucket::of_client(endpoint.dialect, client.client_identifier(), htype, chaddr));
+        Preference::of(endpoint.service().buckets, last_client, to)
     }
 
     fn pools_of(&self, relationship: RelationshipId) -> impl Iterator<Item = PoolId> + '_ {
@@ -283,4 +287,9 @@ impl Engine {
             backup: self.table.available(pool, Available::Backup),
         }
     }
+}
+
+/// One of which each has its share, and one that divides by nothing.
+fn has_three(count: PoolCount) -> bool {
+    count.free + count.backup == 3
 }

@@ -71,8 +71,8 @@ impl Engine {
             acks.push(ack);
         }
         // F07-7.2-06.
-        if self.planted.answers_the_first_only {
-            acks.truncate(1);
+        if self.planted.answers_six_only {
+            acks.truncate(6);
         }
         self.respond(relationship, xid, Message::BndAck(acks), outbox);
         self.tell_handover(now, relationship, outbox);
@@ -138,7 +138,8 @@ impl Engine {
         let crosses = is_outstanding && !is_better && !self.planted.updates_cross;
         // A server whose bindings are lost, or an old copy, has no say against one that kept its own (S13, trap T16).
         let forgot = endpoint.machine.stored().storage_lost && !self.planted.who_forgot_judges;
-        let older_wins = self.planted.older_active_wins && update.status == BindingStatus::Active;
+        let older_wins = self.planted.older_active_wins
+            && (binding.status, update.status) == (BindingStatus::Released, BindingStatus::Active);
         let ours = judge::Binding {
             status: if forgot { BindingStatus::Free } else { binding.status },
             times: binding.times(),
@@ -182,7 +183,8 @@ impl Engine {
         outbox: &mut Outbox,
     ) {
         let before = self.table.get(slot).clone();
-        let older_time = self.planted.older_transaction_time_wins;
+        let released = apply.status == BindingStatus::Free && received.status == BindingStatus::Released;
+        let older_time = self.planted.older_transaction_time_wins && released;
         let doubted_until = self.doubted_after(now, relationship, slot, received);
         self.table.change(slot, |binding| {
             binding.doubted_until = binding.doubted_until.max(doubted_until);

@@ -303,7 +303,11 @@ impl Engine {
                 Action::Store(mut stored) => {
                     self.note_heard(relationship);
                     let leaves = matches!(stored.state, FailoverState::Paused | FailoverState::Shutdown);
-                    if leaves && self.planted.leaves_from_nowhere {
+                    let is_usual = matches!(
+                        stored.previous,
+                        FailoverState::Normal | FailoverState::CommunicationsInterrupted
+                    );
+                    if leaves && !is_usual && self.planted.leaves_from_nowhere {
                         stored.previous = stored.state;
                     }
                     let endpoint = self.endpoint_mut(relationship);
@@ -383,7 +387,12 @@ impl Engine {
 
     fn set_authority(&mut self, relationship: RelationshipId) {
         let endpoint = self.endpoint(relationship);
-        let partner_down = endpoint.partner_down();
+        let mut partner_down = endpoint.partner_down();
+        if let (true, Role::Secondary, Some(stay)) =
+            (self.planted.waits_for_ever, endpoint.role(), &mut partner_down)
+        {
+            stay.mclt = Interval::INFINITE;
+        }
         let resets_abandoned = endpoint.role() == Role::Primary || partner_down.is_some();
         let authority = Authority { partner_down, resets_abandoned };
         if self.table.authority(relationship) != authority {

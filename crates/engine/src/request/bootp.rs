@@ -6,10 +6,12 @@
 //! A BOOTP client may ask once in its life, and uses the address until it is switched off. No MCLT protects that: a server that loses
 //! its store finds the address free by all that is known (F07-5.13-01). The drafts keep each server from the other's addresses for
 //! this, which does not help who forgets what it gave itself. So one thing more goes here: while there is a partner, it knows of the
-//! lease before the client does. The client asks again after some seconds (RFC 951 7.2), and is answered then.
+//! lease before the client does. The client asks again after some seconds (RFC 951 7.2), and is answered then. And what either gives is
+//! gone, taken up or not: so of the two one begins, see [`Engine::begins_for_ever`].
 
 use super::discover::{may_serve, oldest_available};
-use super::{Request, is_usable, reply, reserved_slot, storage_allows};
+use super::{Request, Standing, is_usable, reply, reserved_slot, standing, storage_allows};
+use crate::config::{Pool, RelationshipId};
 use crate::counter::Counter;
 use crate::engine::Engine;
 use crate::outbox::Outbox;
@@ -26,7 +28,7 @@ pub(crate) fn bootp(
     storage_allows(engine)?;
     may_serve(engine, request)?;
     let slot = choose(engine, now, request)?;
-    let answers = is_certain(engine, now, request, slot);
+    let answers = is_certain(engine, now, request, slot) || engine.planted.bootp_before_told;
     if !answers && !engine.partner_is_in_contact(slot) {
         return Err(Counter::DroppedBootpUntold);
     }
@@ -56,8 +58,16 @@ fn choose(engine: &Engine, now: Time, request: &Request<'_>) -> Result<Slot, Cou
     if !engine.config.network(network).pools.iter().any(|pool| engine.config.pool(*pool).dynamic_bootp) {
         return Err(Counter::DroppedBootp);
     }
+    let begins = |relationship: Option<RelationshipId>| {
+        relationship.is_none_or(|relationship| engine.begins_for_ever(relationship, request))
+    };
+    let is_for_us = |slot: &Slot| {
+        standing(engine, now, request, *slot) == Standing::Holds || begins(engine.table.relationship(*slot))
+    };
     let known = engine.table.of_client(network, &request.client).filter(has_bootp).filter(usable);
+    let new = |pool: &Pool| pool.dynamic_bootp && begins(pool.failover);
     known
-        .or_else(|| oldest_available(engine, now, request, |pool| pool.dynamic_bootp))
+        .filter(is_for_us)
+        .or_else(|| oldest_available(engine, now, request, new))
         .ok_or(Counter::DroppedPoolExhausted)
 }

@@ -81,7 +81,11 @@ fn choose(engine: &Engine, now: Time, request: &Request<'_>) -> Option<Slot> {
         .or_else(|| known.filter(held))
         .or_else(|| engine.table.offered_to(network, &request.client).filter(usable))
         .or_else(|| known.filter(usable))
-        .or_else(|| requested(engine, request).filter(|slot| engine.planted.offer_leased || usable(slot)))
+        .or_else(|| {
+            let late =
+                |slot: &Slot| engine.planted.offer_leased && engine.table.get(*slot).is_past_rebinding(now);
+            requested(engine, request).filter(|slot| late(slot) || usable(slot))
+        })
         .or_else(|| oldest_available(engine, now, request, |_| true))
 }
 

@@ -11,8 +11,11 @@ use crate::counter::Counter;
 use crate::engine::Engine;
 use crate::outbox::Outbox;
 use crate::table::Slot;
-use failover::time::Time;
+use failover::time::{Interval, Time};
 use std::net::Ipv4Addr;
+
+/// See [`crate::planted::Planted::ignore_late_renewals`].
+const LAST_MINUTE: Interval = Interval::from_seconds(60);
 
 /// Extends the lease, refuses it, or is silent.
 pub(crate) fn extend(
@@ -28,10 +31,14 @@ pub(crate) fn extend(
         request.message.ciaddr()
     };
     storage_allows(engine)?;
-    if engine.planted.ignore_renewals && !reboot {
+    let slot = engine.table.at(address);
+    let ends_soon = |slot| {
+        let end = engine.table.get(slot).lease_expiration.time();
+        engine.planted.ignore_late_renewals && end.since(now) <= LAST_MINUTE
+    };
+    if !reboot && slot.is_some_and(ends_soon) {
         return Err(Counter::DroppedUnknownClient);
     }
-    let slot = engine.table.at(address);
     match slot.and_then(|slot| engine.table.relationship(slot)) {
         Some(relationship) => engine.may_answer(relationship, request)?,
         // Of what is in no pool of a partner, a pair speaks with one voice too.

@@ -68,7 +68,8 @@ fn give(
     }
     let potential = potential_expiration(engine, now, request, slot, lease);
     let granted = record_lease(engine, now, request, slot, &Terms { lease, potential, flags }, outbox);
-    let rests_on = if engine.planted.ack_before_stable { Position::START } else { outbox.position() };
+    let at_once = engine.planted.ack_before_stable && request.kind == Kind::InitReboot;
+    let rests_on = if at_once { Position::START } else { outbox.position() };
     lease_reply(engine, now, request, MessageType::Ack, slot, lease, rests_on, outbox)?;
     engine.counters.count(Counter::Ack);
     granted.tell(engine, request, slot, lease, outbox);
@@ -226,10 +227,11 @@ fn potential_expiration(
     if engine.table.relationship(slot).is_none() {
         return Stamp::NONE;
     }
-    if engine.planted.potential_is_end {
-        return Stamp::at_or_after(now.plus(lease));
+    let times = times_of(engine, request, slot);
+    let (mut renewal, _) = renewal_times(&times, lease);
+    if engine.planted.potential_without_renewal && times.renewal.is_some() {
+        renewal = Interval::ZERO;
     }
-    let (renewal, _) = renewal_times(&times_of(engine, request, slot), lease);
     Stamp::at_or_after(now.plus(renewal).plus(desired_lease(engine, request, slot)))
 }
 

@@ -31,7 +31,9 @@ pub(crate) fn select(
         engine.may_answer(relationship, request)?;
     }
     match standing(engine, now, request, slot) {
-        Standing::Denied(_) if engine.planted.offer_leased => {
+        Standing::Denied(_)
+            if engine.planted.offer_leased && engine.table.get(slot).is_past_rebinding(now) =>
+        {
             reply::grant(engine, now, request, slot, outbox)
         }
         Standing::Denied(why) => reply::nak(engine, now, request, address, why, outbox),

@@ -230,6 +230,12 @@ impl Binding {
         self.lease_expiration.time().since(self.client_last_transaction_time.time())
     }
 
+    /// Whether its client should have had it rebound before `now`, and has not.
+    pub(crate) fn is_past_rebinding(&self, now: Time) -> bool {
+        let rebinding = self.client_last_transaction_time.time().plus(self.leased_for().fraction(7, 8));
+        self.status == BindingStatus::Active && rebinding < now
+    }
+
     pub(crate) fn record(&self) -> BindingRecord<'_> {
         BindingRecord {
             address: self.ip(),

@@ -1,6 +1,6 @@
 //! L4: once faults have stopped, a client with a lease that keeps asking renews before its lease ends, and is not refused.
 //!
-//! *Lives here:* [`L4`].
+//! *Lives here:* [`L4`]; [`answered`], for those who ask by BOOTP.
 
 use crate::client::Why;
 use crate::clock::Moment;
@@ -8,6 +8,13 @@ use std::net::Ipv4Addr;
 
 /// A client that asked in vain just before faults stopped asks again after 60 s (RFC 2131 4.4.5).
 const ASKS_AGAIN: u64 = 70_000;
+
+/// A client that asks by BOOTP, again and again, for what was given to it for ever; and all has been well for long.
+pub(crate) fn answered(asks_in_vain: Option<u8>) -> Result<(), String> {
+    asks_in_vain.map_or(Ok(()), |client| {
+        Err(format!("client {client} asks by BOOTP for the address that it has, and nobody answers"))
+    })
+}
 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct L4 {

@@ -3,8 +3,8 @@
 //! *Lives here:* [`Known`], [`left`].
 
 use super::At;
-use super::ledger::{DECIDED_BEFORE, Ledger};
-use dhcp::{ClientIdentity, Message, MessageType};
+use super::ledger::{BLUR, DECIDED_BEFORE, Ledger};
+use dhcp::{ClientIdentity, Message, MessageType, code};
 use failover::time::{Interval, Time};
 
 /// A lease that both know of.
@@ -15,6 +15,15 @@ pub(super) struct Known {
     pub(super) heard: Time,
     /// Since when both know.
     pub(super) since: Time,
+    /// After what part of it the client was to renew it; zero where no DHCPACK said so.
+    pub(super) renewal: Interval,
+}
+
+/// T1 in a DHCPACK.
+pub(super) fn renewal_of(reply: &Message<'_>) -> Option<Interval> {
+    let seconds = reply.option(code::RENEWAL_TIME)?.to_array().map(u32::from_be_bytes)?;
+    let is_ack = reply.message_type() == Some(MessageType::Ack);
+    is_ack.then(|| Interval::from_seconds(u64::from(seconds)))
 }
 
 /// A DHCPACK has left.
@@ -30,13 +39,14 @@ pub(super) fn left(
     let Some(known) = book.known.get(&address).filter(|known| known.client == *identity) else {
         return Ok(());
     };
-    // Until then all of it is within MCLT after what the partner knows; and the reply was decided by what is known now.
-    let in_time = at.engine <= known.heard.plus(ledger.mclt);
+    // The partner was told to think as far as a usual lease goes that begins at T1, and MCLT more may be given; and the reply was
+    // decided by what is known now.
+    let in_time = at.engine.plus(BLUR) <= known.heard.plus(known.renewal).plus(ledger.mclt);
     let settled = known.since.plus(DECIDED_BEFORE) < at.engine;
     // A client that wished for less then, or does so now, is to have that.
     let ago = at.engine.since(known.heard).as_millis() + 2 * DECIDED_BEFORE.as_millis();
     let wished = ledger.wishes.get(identity).is_some_and(|wish| wish + ago >= at.now);
-    let usual = ledger.usual_lease(address).unwrap_or(Interval::ZERO);
+    let usual = ledger.pools.usual_lease(address).unwrap_or(Interval::ZERO);
     let given = Interval::from_seconds(u64::from(seconds));
     if !in_time || !settled || wished || given >= usual {
         return Ok(());

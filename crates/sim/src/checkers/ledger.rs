@@ -4,12 +4,13 @@
 //! *May know:* bytes on the wire, records on disks, commands, the log that people read.
 //! *Must not know:* anything of the engines' insides.
 
+use super::pools::Pools;
 use super::update::{by_own_clock, client_of, dated, heard_at, tells_loss, until};
 use super::{At, Handled, Seen, l5, l6, s4, s5, s6, s7, s10, s11, s12, s13, s14};
 use crate::clock::Moment;
 use crate::count::Counts;
 use crate::scene::Scene;
-use dhcp::{ClientIdentity, MessageType as DhcpType};
+use dhcp::{ClientIdentity, Message as DhcpMessage, MessageType as DhcpType};
 use engine::event::Event;
 use engine::record::Record;
 use engine::{Batch, LinkId};
@@ -112,6 +113,8 @@ pub(super) struct Book {
     pub(super) known: BTreeMap<Ipv4Addr, l6::Known>,
     /// When the client was heard to whom each address was given here last.
     gave: BTreeMap<Ipv4Addr, Time>,
+    /// The same of those to whom T1 was told, and T1.
+    renewals: BTreeMap<Ipv4Addr, (Time, Interval)>,
     /// The partner said on its present connection that its store is lost.
     pub(super) partner_forgot: bool,
     /// The partner has said at any time that its store is lost: which loss it said last that was heard here.
@@ -149,10 +152,7 @@ pub(crate) struct Ledger {
     /// The other of the two is a dhcpd: it gives back what it has too much of, and says of no loss that it is one.
     pub(super) beside_dhcpd: bool,
     reserved: BTreeSet<Ipv4Addr>,
-    /// Pools that the two share: first and last address.
-    pools: Vec<(Ipv4Addr, Ipv4Addr)>,
-    /// How long a lease of each of them usually is.
-    leases: Vec<Interval>,
+    pub(super) pools: Pools,
     pub(super) books: [Book; 2],
     /// When each client last wished for a lease time of its own, at either server.
     pub(super) wishes: BTreeMap<ClientIdentity, Moment>,
@@ -191,6 +191,7 @@ impl Book {
             agreed: BTreeMap::new(),
             known: BTreeMap::new(),
             gave: BTreeMap::new(),
+            renewals: BTreeMap::new(),
             partner_forgot: false,
             heard_loss: None,
             losses: 0,
@@ -238,11 +239,19 @@ impl Book {
     }
 
     /// Both know of this lease, if it is still what we have.
-    fn both_know(&mut self, at: At, update: &BindingUpdate, client: ClientIdentity, delta: ClockDelta) {
+    fn both_know(
+        &mut self,
+        at: At,
+        update: &BindingUpdate,
+        client: ClientIdentity,
+        delta: ClockDelta,
+        renewal: Interval,
+    ) {
         let seen = self.seen(update.address);
         let heard = update.client_last_transaction_time.map_or(Time::ZERO, |time| time.to_time(delta));
         if seen.is_active() && seen.identity.as_ref() == Some(&client) {
-            self.known.insert(update.address, l6::Known { client, heard, since: at.engine });
+            let known = l6::Known { client, heard, since: at.engine, renewal };
+            self.known.insert(update.address, known);
         }
     }
 
@@ -255,6 +264,12 @@ impl Book {
                 self.told.insert(update.address);
             }
         }
+    }
+
+    /// T1 of the lease that this update tells of.
+    fn renewal_of(&self, update: &BindingUpdate) -> Interval {
+        let told = self.renewals.get(&update.address).filter(|(heard, _)| *heard == heard_at(update));
+        told.map_or(Interval::ZERO, |(_, renewal)| *renewal)
     }
 
     fn end_turn(&mut self) {
@@ -298,15 +313,11 @@ impl Book {
 
 impl Ledger {
     pub(super) fn new(mclt: Interval, scene: &Scene) -> Ledger {
-        let networks = scene.servers.iter().flat_map(|parts| &parts.shared_networks);
-        let subnets = networks.flat_map(|network| &network.subnets);
-        let pools = subnets.flat_map(|subnet| subnet.pools.iter().map(|pool| (pool, subnet.lease.lease)));
         Ledger {
             mclt,
             beside_dhcpd: scene.dhcpd.is_some(),
             reserved: scene.reserved.iter().map(|reserved| reserved.address).collect(),
-            pools: pools.clone().map(|(pool, _)| (pool.first, pool.last)).collect(),
-            leases: pools.map(|(_, lease)| lease).collect(),
+            pools: Pools::of(scene),
             books: [Book::new(), Book::new()],
             wishes: BTreeMap::new(),
             codec: Codec::new(Dialect::Draft12, Ipv4Addr::UNSPECIFIED),
@@ -326,12 +337,7 @@ impl Ledger {
     }
 
     pub(crate) fn is_shared(&self, address: Ipv4Addr) -> bool {
-        self.pools.iter().any(|(first, last)| (*first..=*last).contains(&address))
-    }
-
-    pub(super) fn usual_lease(&self, address: Ipv4Addr) -> Option<Interval> {
-        let is_of = |(first, last): &(Ipv4Addr, Ipv4Addr)| (*first..=*last).contains(&address);
-        self.pools.iter().position(is_of).map(|place| self.leases[place])
+        self.pools.has(address)
     }
 
     pub(super) fn sees(&mut self, at: At) {
@@ -376,6 +382,19 @@ impl Ledger {
                 book.grants.insert(who);
             }
         }
+    }
+
+    /// A client of BOOTP was given this address.
+    pub(super) fn granted(&mut self, server: usize, address: Ipv4Addr, client: &ClientIdentity) {
+        self.books[server].grants.insert((address, client.clone()));
+    }
+
+    /// A reply has left.
+    pub(super) fn left(&mut self, at: At, reply: &DhcpMessage<'_>) {
+        let book = &mut self.books[at.server];
+        let (address, renewal) = (reply.yiaddr(), l6::renewal_of(reply));
+        let told = book.gave.get(&address).copied().zip(renewal);
+        book.renewals.extend(told.map(|told| (address, told)));
     }
 
     pub(super) fn commanded(&mut self, at: At, command: Command) {
@@ -641,7 +660,7 @@ impl Ledger {
                 agreed.received = agreed.received.max(until(update, owed.delta));
                 let client = agreed.client.clone();
                 if partner.gave.get(&update.address) == Some(&heard_at(update)) {
-                    book.both_know(at, update, client, owed.delta);
+                    book.both_know(at, update, client, owed.delta, partner.renewal_of(update));
                 }
             }
         }
@@ -721,15 +740,13 @@ impl Ledger {
                 let all = *message == Message::UpdReqAll;
                 self.note_dhcpd_lost(server, all);
                 let (book, pools) = (&self.books[server], &self.pools);
-                let is_shared =
-                    |address| pools.iter().any(|(first, last)| (*first..=*last).contains(&address));
                 // An old copy may have what is FREE again as something else.
                 let owed =
                     book.sealed.values().filter(|seen| if all { seen.has_past() } else { seen.is_unseen });
                 // What was settled in this very turn is not written down yet.
                 let settled =
                     |address: &Ipv4Addr| book.touched.contains(address) || book.settled.contains(address);
-                let owed = owed.map(|seen| seen.address).filter(|it| is_shared(*it) && !settled(it));
+                let owed = owed.map(|seen| seen.address).filter(|it| pools.has(*it) && !settled(it));
                 self.transfers.insert((link, server, xid), Transfer { owed: owed.collect() });
             }
             Message::UpdDone => {
@@ -772,7 +789,8 @@ impl Ledger {
                     agreed.acked = agreed.acked.max(until(update, ClockDelta::default()));
                     let client = agreed.client.clone();
                     if book.gave.get(&update.address) == Some(&heard_at(update)) {
-                        book.both_know(at, update, client, ClockDelta::default());
+                        let renewal = book.renewal_of(update);
+                        book.both_know(at, update, client, ClockDelta::default(), renewal);
                     }
                 }
                 (

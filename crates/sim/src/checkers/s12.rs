@@ -5,6 +5,7 @@
 
 use super::At;
 use super::ledger::{BLUR, Book, Ledger, Lost};
+use super::promise::promised;
 use super::update::tells_loss;
 use dhcp::Message;
 use failover::message::StateMessage;
@@ -13,7 +14,7 @@ use failover::time::ClockDelta;
 /// A reply has left.
 pub(super) fn left(ledger: &Ledger, at: At, reply: &Message<'_>) -> Result<(), String> {
     let lost = ledger.books[at.server].lost;
-    let promises = reply.lease_time().is_some() && ledger.is_shared(reply.yiaddr());
+    let promises = promised(reply).is_some() && ledger.is_shared(reply.yiaddr());
     lost.filter(|_| promises).map_or(Ok(()), |lost| check(ledger, at, lost))
 }
 

@@ -3,6 +3,7 @@
 //! *Lives here:* [`S17`], for one server.
 //! *Must not know:* how the engine keeps reservations.
 
+use super::promise::promised;
 use super::{At, Handled, Seen};
 use crate::scene::Reserved;
 use dhcp::{ClientIdentity, Message, MessageType};
@@ -70,7 +71,7 @@ impl S17 {
         identity: &ClientIdentity,
     ) -> Result<(), String> {
         let address = reply.yiaddr();
-        if reply.lease_time().is_none() || address.is_unspecified() {
+        if promised(reply).is_none() || address.is_unspecified() {
             return Ok(());
         }
         let theirs = self.reserved.get(&address).is_none_or(|key| match key {

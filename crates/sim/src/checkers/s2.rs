@@ -5,8 +5,10 @@
 
 use super::At;
 use super::ledger::{BLUR, DECIDED_BEFORE, Ledger};
+use super::promise::{is_grant, promised};
 use super::update::{client_of, until};
-use dhcp::{ClientIdentity, Message, MessageType};
+use dhcp::{ClientIdentity, Message};
+use failover::state::FailoverState;
 use failover::time::{Interval, Time};
 
 /// A DHCPACK has left. `given_back`: the client gave the address back after it was granted.
@@ -18,18 +20,24 @@ pub(super) fn left(
     given_back: bool,
 ) -> Result<(), String> {
     let address = reply.yiaddr();
-    let Some(seconds) = reply.lease_time() else { return Ok(()) };
-    let is_ack = reply.message_type() == Some(MessageType::Ack);
-    if !is_ack || given_back || !ledger.is_shared(address) {
+    let Some(seconds) = promised(reply) else { return Ok(()) };
+    if !is_grant(reply) || given_back || !ledger.is_shared(address) {
         return Ok(());
     }
     let book = &ledger.books[at.server];
+    // F07-5.13-01: what goes to a client of BOOTP has no end, and the partner is to know of it. What is reserved for that client is no
+    // one else's on either side, and one that was told that it is alone has nobody to tell.
+    let decided = at.engine.minus(DECIDED_BEFORE);
+    let is_bootp = reply.message_type().is_none();
+    let is_alone = || book.states_since(decided).any(|state| state == FailoverState::PartnerDown);
+    if is_bootp && (ledger.is_reserved(address) || is_alone()) {
+        return Ok(());
+    }
     let seen = book.seen(address);
     if !seen.is_active() || seen.identity.as_ref() != Some(identity) {
         // It has changed hands since this was decided.
         return Ok(());
     }
-    let decided = at.engine.minus(DECIDED_BEFORE);
     let end = match seconds {
         u32::MAX => Time::NEVER,
         seconds => decided.plus(Interval::from_seconds(u64::from(seconds))),

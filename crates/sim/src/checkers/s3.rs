@@ -5,6 +5,7 @@
 //! *Lives here:* [`S3`], for one server.
 //! *Must not know:* which outputs rest on which positions: it looks at the disk.
 
+use super::promise::promised;
 use super::s1::S1;
 use super::{At, Dealings, Handled, Seen};
 use crate::scene::Reserved;
@@ -112,12 +113,13 @@ impl S3 {
         dealings: &Dealings,
     ) -> Result<(), String> {
         self.latest = self.latest.max(at.engine);
-        let (address, Some(seconds)) = (reply.yiaddr(), reply.lease_time()) else { return Ok(()) };
+        let (address, Some(seconds)) = (reply.yiaddr(), promised(reply)) else { return Ok(()) };
         match reply.message_type() {
-            Some(MessageType::Ack) if !stable => {
-                Err(format!("the DHCPACK of {address} to {identity} left before its record was stable"))
+            Some(MessageType::Ack) | None if !stable => {
+                let kind = if reply.message_type().is_some() { "DHCPACK" } else { "answer of BOOTP" };
+                Err(format!("the {kind} of {address} to {identity} left before its record was stable"))
             }
-            Some(MessageType::Ack) => {
+            Some(MessageType::Ack) | None => {
                 if !dealings.given_back(address, identity) {
                     self.promise(at, address, identity, seconds);
                 }

@@ -1,5 +1,10 @@
 //! S7: while the other may allocate too, the primary allocates FREE only and the secondary BACKUP only. S8: the partner's
-//! addresses stay untouched until MCLT after PARTNER-DOWN was entered (F07 5.4, 9.4.2, 9.7.2).
+//! addresses stay untouched until MCLT after PARTNER-DOWN was entered (F07 5.4, 9.4.2, 9.7.2), and for good where a pool serves BOOTP
+//! (F07-5.13-02, -03).
+//!
+//! What is reserved is no exception: where nobody has it, it is FREE for the primary and BACKUP for the secondary at once, so that each
+//! gives what it has as its own, and both to one client (S17). A reservation alone lets nobody give what is the partner's
+//! (F07-5.12-05). Only a dhcpd has reservations beside its leases, and in worlds with one nothing is reserved.
 //!
 //! *Lives here:* [`recorded`].
 
@@ -18,7 +23,7 @@ pub(super) fn recorded(
 ) -> (&'static str, Result<(), String>) {
     let book = &ledger.books[at.server];
     let (address, primary) = (seen.address, at.server == 0);
-    if book.touched.contains(&address) || !ledger.is_shared(address) || ledger.is_reserved(address) {
+    if book.touched.contains(&address) || !ledger.is_shared(address) {
         return ("S7", Ok(()));
     }
     if (before.status, seen.status) == (BindingStatus::Backup, BindingStatus::Free) {
@@ -46,6 +51,12 @@ pub(super) fn recorded(
         return (
             "S7",
             Err(format!("{address} was {:?}, the partner's, and went to {}", before.status, who.1)),
+        );
+    }
+    if ledger.pools.serves_bootp(address) {
+        return (
+            "S8",
+            Err(format!("{address}, the partner's, went to {}, and its pool serves BOOTP", who.1)),
         );
     }
     let Some(entered) = book.partner_down_since() else { return ("S8", Ok(())) };

@@ -4,13 +4,14 @@
 
 use super::At;
 use super::ledger::{DECIDED_BEFORE, Ledger};
+use super::promise::promised;
 use dhcp::{Message, MessageType};
 use failover::state::FailoverState as S;
 
 /// A reply has left. It may have been decided in a state that is over.
 pub(super) fn left(ledger: &Ledger, at: At, reply: &Message<'_>) -> Result<(), String> {
     let is_nak = reply.message_type() == Some(MessageType::Nak);
-    if !is_nak && (reply.lease_time().is_none() || !ledger.is_shared(reply.yiaddr())) {
+    if !is_nak && (promised(reply).is_none() || !ledger.is_shared(reply.yiaddr())) {
         return Ok(());
     }
     // Only who has a lease is answered in RECOVER-DONE.

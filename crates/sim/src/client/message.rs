@@ -17,6 +17,12 @@ const CIRCUIT: [u8; 5] = [1, 3, b'p', b'o', b'7'];
 const LIMIT: usize = 548;
 
 impl Client {
+    /// A request of BOOTP.
+    pub(super) fn asking(&self) -> Step {
+        let relayed = self.link == Link::Far;
+        Step::Send { bytes: self.compose(None, Ipv4Addr::UNSPECIFIED, None, None, relayed), to: None }
+    }
+
     pub(super) fn discovering(&self, hint: Option<Ipv4Addr>) -> Step {
         self.to_all(MessageType::Discover, Ipv4Addr::UNSPECIFIED, hint, None)
     }
@@ -50,7 +56,7 @@ impl Client {
     }
 
     fn to_server(&self, kind: MessageType, lease: Lease, server: Option<Ipv4Addr>) -> Step {
-        let bytes = self.compose(kind, lease.address, None, server, false);
+        let bytes = self.compose(Some(kind), lease.address, None, server, false);
         Step::Send { bytes, to: Some(lease.server) }
     }
 
@@ -61,12 +67,13 @@ impl Client {
         wanted: Option<Ipv4Addr>,
         server: Option<Ipv4Addr>,
     ) -> Step {
-        Step::Send { bytes: self.compose(kind, ciaddr, wanted, server, self.link == Link::Far), to: None }
+        let relayed = self.link == Link::Far;
+        Step::Send { bytes: self.compose(Some(kind), ciaddr, wanted, server, relayed), to: None }
     }
 
     fn compose(
         &self,
-        kind: MessageType,
+        kind: Option<MessageType>,
         ciaddr: Ipv4Addr,
         wanted: Option<Ipv4Addr>,
         server: Option<Ipv4Addr>,
@@ -108,8 +115,8 @@ pub(crate) struct Contents<'a> {
     pub(crate) relayed: bool,
 }
 
-/// The message as the server sees it: through the relay, when there is one in between.
-pub(crate) fn compose(kind: MessageType, contents: &Contents<'_>) -> Vec<u8> {
+/// The message as the server sees it: through the relay, when there is one in between. Without a kind it is one of BOOTP.
+pub(crate) fn compose(kind: Option<MessageType>, contents: &Contents<'_>) -> Vec<u8> {
     let mut chaddr = [0; 16];
     chaddr[..6].copy_from_slice(&contents.hardware);
     let header = ReplyHeader {
@@ -127,8 +134,13 @@ pub(crate) fn compose(kind: MessageType, contents: &Contents<'_>) -> Vec<u8> {
         chaddr,
     };
     let mut buffer = [0; LIMIT];
-    let mut writer = Writer::new(&mut buffer, &header, LIMIT);
-    writer.message_type(kind);
+    let mut writer = match kind {
+        Some(_) => Writer::new(&mut buffer, &header, LIMIT),
+        None => Writer::for_bootp(&mut buffer, &header, LIMIT),
+    };
+    if let Some(kind) = kind {
+        writer.message_type(kind);
+    }
     // All of these fit into the smallest message that there is.
     let addresses = [(code::REQUESTED_ADDRESS, contents.wanted), (code::SERVER_IDENTIFIER, contents.server)];
     for (code, address) in addresses {
@@ -139,7 +151,7 @@ pub(crate) fn compose(kind: MessageType, contents: &Contents<'_>) -> Vec<u8> {
     if let Some(identifier) = contents.identifier {
         let _ = writer.option(code::CLIENT_IDENTIFIER, identifier);
     }
-    if let (Some(wish), MessageType::Discover | MessageType::Request) = (contents.wish, kind) {
+    if let (Some(wish), Some(MessageType::Discover | MessageType::Request)) = (contents.wish, kind) {
         let _ = writer.u32(code::LEASE_TIME, wish);
     }
     let circuit = RelayAgentInformation::from_bytes(&CIRCUIT);

@@ -635,7 +635,7 @@ impl World {
         contents: &Contents<'_>,
         to: Ipv4Addr,
     ) {
-        let bytes = compose(kind, contents);
+        let bytes = compose(Some(kind), contents);
         let from = Party::Client(number(client));
         let (number, now) = (server.number(), engine_time(self.now));
         let port = |address, port| SocketAddrV4::new(address, port);

@@ -204,7 +204,7 @@ impl World {
         let habit = self.random.pick(&self.faults.habits);
         let (now, mut steps) = (self.local(client), Vec::new());
         let actor = &mut self.actors[client].client;
-        let (number, link) = (actor.person.number, actor.link);
+        let (number, link, spoke_bootp) = (actor.person.number, actor.link, actor.speaks_bootp());
         if habit == Habit::ForgedRelease {
             return self.forge_release(client);
         }
@@ -217,7 +217,11 @@ impl World {
         if !heeds {
             return;
         }
+        if spoke_bootp && !actor.speaks_bootp() {
+            self.outside.counts.one(Count::BootpReturns);
+        }
         match habit {
+            Habit::ChangeIdentity if actor.person.bootp => {}
             Habit::ChangeIdentity => self.outside.counts.one(Count::IdentityChanges),
             Habit::Roam if actor.link != link => self.outside.counts.one(Count::Roams),
             Habit::ReleaseAgain => self.release_again(client, &steps),
@@ -234,7 +238,7 @@ impl World {
         let at_partner = self.pair.is_some() && self.random.chance(660);
         let declines = at_partner && self.random.chance(500);
         let actor = &mut self.actors[client].client;
-        let Some(lease) = actor.lease else { return };
+        let Some(lease) = actor.lease.filter(|_| !actor.speaks_bootp()) else { return };
         let number = actor.person.number;
         if !self.befalls(Party::Client(number), || "ForgedRelease".to_owned()) {
             return;
@@ -273,6 +277,7 @@ impl Client {
             wishes: 0,
             pace: 60_000,
             gossip: Vec::new(),
+            bootp: false,
         };
         Client::new(person, Link::Wire, 0, random)
     }
