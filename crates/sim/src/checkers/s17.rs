@@ -124,7 +124,7 @@ mod tests {
             wish: None,
             relayed: false,
         };
-        let bytes = compose(MessageType::Decline, &contents);
+        let bytes = compose(Some(MessageType::Decline), &contents);
         let message = Message::parse(&bytes).unwrap();
         let identity = ClientIdentity::from_message(&message).unwrap();
         let mut s17 = S17::new(&[], Interval::from_seconds(3600), false);
