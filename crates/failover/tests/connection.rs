@@ -398,7 +398,7 @@ fn what_came_while_our_machine_stood_still_is_not_read() {
     let mut pair = pair(Dialect::Draft12);
     pair.secondary.request(start(), free(1));
     let waited = std::mem::take(&mut pair.secondary.to_send);
-    let (later, mut outputs) = (start().plus(seconds(36)), Vec::new());
+    let (later, mut outputs) = (start().plus(seconds(15)), Vec::new());
     pair.primary.connection.time_was_lost(&mut outputs);
     pair.primary.take(later, outputs);
     pair.primary.receive(later, &waited);

@@ -18,6 +18,7 @@
 //! - S1, S2, S3, S6, S13 and L4 are not asked in a world whose operator is wrong about PARTNER-DOWN: two clients may have one
 //!   address there by the drafts. L1, L2 and the rest are.
 
+mod book;
 pub(crate) mod l1;
 pub(crate) mod l2;
 pub(crate) mod l3;

@@ -379,7 +379,8 @@ fn the_planted_bugs_are_bugs() {
     let (mut store, _) = open(&disk, Options { planted, ..options() }).unwrap();
     store.append(Position(0), batch(0, 5).as_ref()).unwrap();
     store.begin_snapshot().unwrap();
-    store.snapshot_chunk(batch(0, 5).as_ref()).unwrap();
+    store.snapshot_chunk(batch(0, 4).as_ref()).unwrap();
+    store.snapshot_chunk(batch(4, 1).as_ref()).unwrap();
     store.finish_snapshot().unwrap();
     drop(store);
     let (_, records) = open(&disk, options()).unwrap();

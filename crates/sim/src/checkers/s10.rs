@@ -3,7 +3,7 @@
 //!
 //! *Lives here:* [`said`].
 
-use super::ledger::Book;
+use super::book::Book;
 use failover::endpoint::Stored;
 use failover::message::StateMessage;
 use failover::state::FailoverState;

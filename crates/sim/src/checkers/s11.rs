@@ -3,7 +3,8 @@
 //! *Lives here:* [`recorded`], [`answered`].
 
 use super::Seen;
-use super::ledger::{BLUR, Owed};
+use super::book::Owed;
+use super::ledger::BLUR;
 use super::update::client_of;
 use failover::binding::BindingStatus;
 use failover::message::{BindingAck, BindingUpdate};

@@ -4,7 +4,8 @@
 //! *Lives here:* [`left`], [`came_back`], [`said`].
 
 use super::At;
-use super::ledger::{BLUR, Book, Ledger, Lost};
+use super::book::{Book, Lost};
+use super::ledger::{BLUR, Ledger};
 use super::promise::promised;
 use super::update::tells_loss;
 use dhcp::Message;

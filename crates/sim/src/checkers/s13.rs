@@ -3,7 +3,8 @@
 //!
 //! *Lives here:* [`answered`].
 
-use super::ledger::{BLUR, Owed};
+use super::book::Owed;
+use super::ledger::BLUR;
 use super::update::client_of;
 use super::{At, Seen};
 use failover::binding::BindingStatus;

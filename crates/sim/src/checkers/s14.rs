@@ -3,7 +3,8 @@
 //!
 //! *Lives here:* [`window`], [`answer`], [`done`].
 
-use super::ledger::{Ledger, Owed};
+use super::book::Owed;
+use super::ledger::Ledger;
 use engine::LinkId;
 use failover::message::{BindingAck, Xid};
 

@@ -2,7 +2,8 @@
 //!
 //! *Lives here:* [`answered`], [`recovered`].
 
-use super::ledger::{Book, Ledger, Owed};
+use super::book::{Book, Owed};
+use super::ledger::Ledger;
 use super::{At, Seen};
 use failover::message::BindingAck;
 
