@@ -17,7 +17,7 @@ stage tests "${TEST_MINUTES:-26}" cargo test --workspace --exclude lab --locked
 # The simulator, built as the lab has it: bugs on purpose first, for a checker that finds nothing proves nothing.
 sim() { cargo run --quiet --locked --profile test --package tandem -- sim --threads "$(nproc)" "$@"; }
 export -f sim
-stage planted "${PLANTED_MINUTES:-10}" bash -c 'sim --planted all --seeds 120'
+stage planted "${PLANTED_MINUTES:-10}" bash -c 'sim --planted all --seeds 300'
 stage small "${SMALL_MINUTES:-10}" bash -c 'sim --small'
 stage simulation "${SIMULATION_MINUTES:-20}" bash -c 'sim --pair --hours 72 --seeds "${TANDEM_PAIR_SEEDS:-2000}"'
 # Real programs in namespaces: they wait more than they work.

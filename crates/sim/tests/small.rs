@@ -38,8 +38,6 @@ fn the_result_does_not_depend_on_threads() {
 #[test]
 fn planted_bugs_are_found() {
     let bugs = [
-        ("bndack-before-stable", "slow disk", 1000),
-        ("state-before-stable", "slow disk", 2000),
         ("alive-at-contact", "conflict", 1000),
         ("leased-since-at-once", "alone and back", 1000),
         ("always-alive", "alone", 4000),
