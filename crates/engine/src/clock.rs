@@ -51,7 +51,7 @@ pub struct ClockStamp {
 impl ClockStamp {
     /// By how much what was engine time is less at a later stamp, in another boot, than if it had gone on: so much later is
     /// each moment of before by that time.
-    pub(crate) fn went_back(&self, later: &ClockStamp) -> Interval {
+    pub fn went_back(&self, later: &ClockStamp) -> Interval {
         if self.boot == later.boot {
             return Interval::ZERO;
         }

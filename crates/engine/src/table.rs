@@ -392,12 +392,18 @@ impl Table {
         self.lost.add(found, lost);
     }
 
-    /// Engine time, when it began anew at `since`, was less by so much than if it had gone on.
+    /// Engine time, when it began anew at `since`, was less by so much than if it had gone on: what the partner acknowledged is over
+    /// that much earlier.
     pub(crate) fn time_went_back(&mut self, since: Time, by: Interval) {
         self.back.add(since, by);
+        for binding in &mut self.slots {
+            let acked = &mut binding.acked_potential_expiration;
+            *acked = Stamp::at_or_before(acked.time().minus(by));
+        }
     }
 
-    /// By how much what a partner knows of this address may be over earlier than is recorded.
+    /// By how much what the partner told of this address may be over earlier than is recorded. The record stays: it is waited for as
+    /// long as it says.
     pub(crate) fn went_back(&self, slot: Slot) -> Interval {
         self.back.since(self.get(slot).client_last_transaction_time.time())
     }

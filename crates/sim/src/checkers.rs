@@ -448,6 +448,9 @@ impl Checkers {
         self.s3[server].lost_store();
         self.s16[server].lost_store();
         if let Some(ledger) = &mut self.ledger {
+            for (address, client) in ledger.known_to_nobody_else(server) {
+                self.s1.forgotten(address, &client);
+            }
             ledger.lost_store(server, self.now);
         }
     }
@@ -475,6 +478,13 @@ impl Checkers {
     /// By how much engine time at a new start stands otherwise to the truth than it did, in milliseconds.
     pub(crate) fn shifted(&self, at: At) -> u64 {
         self.ledger.as_ref().map_or(0, |ledger| ledger.shifted(at))
+    }
+
+    /// The clocks of a server that starts do not show that its time went on: it may count on nothing that is from before.
+    pub(crate) fn time_went_back(&mut self, at: At) {
+        if let Some(ledger) = &mut self.ledger {
+            ledger.books[at.server].time_began = at.engine;
+        }
     }
 
     /// How many BNDUPDs and POOLREQs the two have sent.

@@ -264,15 +264,11 @@ impl Engine {
 }
 
 impl Engine {
-    /// What the partner knows, by the time that goes now: it is over earlier than recorded where a reboot took away what our
-    /// time was ahead.
+    /// What the partner knows, by the time that goes now: what it told is over earlier than recorded where a reboot took away
+    /// what our time was ahead.
     fn as_the_partner_counts(&self, slot: Slot, mut times: Times) -> Times {
         let back = self.table.went_back(slot);
-        for known in [&mut times.acked_potential_expiration, &mut times.received_potential_expiration] {
-            if *known != Time::NEVER {
-                *known = known.minus(back);
-            }
-        }
+        times.received_potential_expiration = times.received_potential_expiration.minus(back);
         times
     }
 }

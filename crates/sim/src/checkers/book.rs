@@ -127,6 +127,8 @@ pub(super) struct Book {
     pub(super) settled: BTreeSet<Ipv4Addr>,
     pub(super) claims: BTreeSet<(Ipv4Addr, ClientIdentity)>,
     pub(super) grants: BTreeSet<(Ipv4Addr, ClientIdentity)>,
+    /// When its time began anew, and may have gone back.
+    pub(super) time_began: Time,
     /// Engine time minus true time.
     pub(super) offset: i128,
 }
@@ -165,6 +167,7 @@ impl Book {
             settled: BTreeSet::new(),
             claims: BTreeSet::new(),
             grants: BTreeSet::new(),
+            time_began: Time::ZERO,
             offset: 0,
         }
     }

@@ -48,7 +48,8 @@ pub(super) fn left(
     let wished = ledger.wishes.get(identity).is_some_and(|wish| wish + ago >= at.now);
     let usual = ledger.pools.usual_lease(address).unwrap_or(Interval::ZERO);
     let given = Interval::from_seconds(u64::from(seconds));
-    if !in_time || !settled || wished || given >= usual {
+    let is_before_all = known.heard <= book.time_began;
+    if !in_time || !settled || wished || given >= usual || is_before_all {
         return Ok(());
     }
     Err(format!("{address}: {identity} renewed for {given} and not for {usual}, and both knew of its lease"))

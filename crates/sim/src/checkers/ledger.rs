@@ -281,6 +281,19 @@ impl Ledger {
         self.transfers.retain(|(_, end, _), _| *end != server);
     }
 
+    /// Whom this server has given an address for ever, while its partner was down: no MCLT protects what is lost with its store
+    /// (F07-5.13-01).
+    pub(super) fn known_to_nobody_else(&self, server: usize) -> Vec<(Ipv4Addr, ClientIdentity)> {
+        let for_ever = |seen: &&Seen| seen.is_active() && seen.end == Time::NEVER;
+        let partner = &self.books[1 - server];
+        let given = self.books[server].sealed.values().filter(for_ever);
+        let unknown = given.filter(|seen| {
+            let known = partner.seen(seen.address);
+            !(for_ever(&&known) && known.identity == seen.identity)
+        });
+        unknown.filter_map(|seen| Some((seen.address, seen.identity.clone()?))).collect()
+    }
+
     pub(super) fn lost_store(&mut self, server: usize, now: Moment) {
         // The states of a dhcpd are not known here: beside one S12 was never asked.
         let asked = self.has_served && !self.beside_dhcpd;

@@ -4,6 +4,7 @@
 //! *Must not know:* what servers think.
 
 use super::Handled;
+use crate::client::NEVER;
 use crate::clock::Moment;
 use dhcp::ClientIdentity;
 use std::collections::BTreeMap;
@@ -56,6 +57,13 @@ impl S1 {
         let held = holds.iter().find(|hold| hold.client == client).map(|hold| hold.until);
         holds.retain(|hold| hold.client != client);
         held
+    }
+
+    /// The only server that knew of a lease for ever has lost its store. The client goes on using the address, and nobody can know.
+    pub(super) fn forgotten(&mut self, address: Ipv4Addr, identity: &ClientIdentity) {
+        if let Some(holds) = self.holds.get_mut(&address) {
+            holds.retain(|hold| hold.until < NEVER || hold.identity != *identity);
+        }
     }
 
     /// A RELEASE or DECLINE that is received ends the hold, forged or late as it may be.

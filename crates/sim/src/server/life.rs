@@ -138,6 +138,10 @@ impl Server {
         process.clock = Some(clock);
         let now = clock.at(reading.since_boot);
         outside.lost_time += outside.checkers.shifted(self.at(outside.now));
+        if stored.is_some_and(|stamp| stamp.went_back(&clock.stamp(&reading)) > Interval::ZERO) {
+            let at = self.at(outside.now);
+            outside.checkers.time_went_back(at);
+        }
         let Some(process) = &mut self.process else { return };
         outside.record(|| {
             let text = format!("engine time {} on ({origin:?})", now.as_seconds());
