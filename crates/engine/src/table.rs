@@ -387,45 +387,6 @@ impl Table {
         self.slots[slot.index()].acked_potential_expiration = acked;
     }
 
-    /// Engine time has jumped by `lost`, to `found`: leases given before are not over until that much later.
-    pub(crate) fn time_was_lost(&mut self, found: Time, lost: Interval) {
-        self.lost.add(found, lost);
-    }
-
-    /// Engine time, when it began anew at `since`, was less by so much than if it had gone on: what the partner acknowledged is over
-    /// that much earlier.
-    pub(crate) fn time_went_back(&mut self, since: Time, by: Interval) {
-        self.back.add(since, by);
-        for binding in &mut self.slots {
-            let acked = &mut binding.acked_potential_expiration;
-            *acked = Stamp::at_or_before(acked.time().minus(by));
-        }
-    }
-
-    /// By how much what the partner told of this address may be over earlier than is recorded. The record stays: it is waited for as
-    /// long as it says.
-    pub(crate) fn went_back(&self, slot: Slot) -> Interval {
-        self.back.since(self.get(slot).client_last_transaction_time.time())
-    }
-
-    /// When engine time began anew after it had gone back, and by how much.
-    pub(crate) fn times_back(&self) -> impl Iterator<Item = (Time, Interval)> + '_ {
-        self.back.iter()
-    }
-
-    /// Until when the client of this address may think that it has it, if it has not heard our latest answer (trap T19): the
-    /// recorded end, and what was found of lost time since it was recorded.
-    pub(crate) fn kept_until(&self, slot: Slot) -> Stamp {
-        let binding = self.get(slot);
-        let held = self.lost.since(binding.client_last_transaction_time.time());
-        Stamp::at_or_after(binding.lease_expiration.time().plus(held))
-    }
-
-    /// When lost time was found, and how much of it.
-    pub(crate) fn lost_times(&self) -> impl Iterator<Item = (Time, Interval)> + '_ {
-        self.lost.iter()
-    }
-
     /// Puts bugs in. Before [`Table::start`] only.
     pub(crate) fn plant(&mut self, planted: Planted) {
         self.planted = planted;
