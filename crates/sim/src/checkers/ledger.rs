@@ -271,6 +271,10 @@ impl Ledger {
             (false, false, None, false);
         let stable = book.stable_position;
         book.raised.retain(|_, (_, position)| *position <= stable);
+        if book.stable_states.back().is_some_and(|stored| stored.storage_lost) {
+            // That it has all its bindings again was written, and not stable.
+            book.whole_since = None;
+        }
         book.waiting.clear();
         book.known.clear();
         book.end_turn();
