@@ -365,6 +365,21 @@ fn what_waited_longer_than_the_receive_timer_is_not_taken() {
     }
 }
 
+/// F07-7.9.1-13. A CONNECTACK waits for a sync, which may take long; CONTACT does not, and must not go before it.
+#[test]
+fn nothing_goes_before_a_connectack() {
+    let primary = End::new(settings(Role::Primary, Dialect::Draft12));
+    let mut secondary =
+        Connection::new(settings(Role::Secondary, Dialect::Draft12), Opener::Partner, at(0), &mut Vec::new());
+    let mut outputs = Vec::new();
+    secondary.receive(at(0), &primary.wire, &mut outputs);
+    let Some(Output::Send(answer)) = outputs.pop() else { panic!("{outputs:?}") };
+    secondary.wake(at(12), &mut outputs);
+    assert!(!outputs.iter().any(|output| matches!(output, Output::Send(_))), "{outputs:?}");
+    secondary.encode(at(12), answer, &mut Vec::new()).unwrap();
+    assert!(secondary.next_deadline().unwrap() <= at(20), "from then on it says that it is there");
+}
+
 /// F07-7.11.2-01.
 #[test]
 fn contact_refines_the_difference_of_the_clocks() {

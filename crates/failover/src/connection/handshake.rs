@@ -345,6 +345,8 @@ impl Connection {
         self.phase = Phase::Established;
         self.send_interval = send_interval.clamp(Interval::from_millis(100), LONGEST_SILENCE);
         self.heard_by = now.plus(self.settings.receive_timer);
-        self.send_by = now.plus(self.send_interval);
+        // CONTACT waits for no sync, and the CONNECTACK may: it is the first thing that the partner hears (F07-7.9.1-13).
+        let answers = self.settings.role == Role::Secondary;
+        self.send_by = if answers { Time::NEVER } else { now.plus(self.send_interval) };
     }
 }
