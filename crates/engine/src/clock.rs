@@ -55,21 +55,23 @@ impl ClockStamp {
         if self.boot == later.boot {
             return Interval::ZERO;
         }
-        let lead =
-            |stamp: &ClockStamp| i128::from(stamp.engine.as_millis()) - i128::from(stamp.wall.as_millis());
-        Interval::from_millis(u64::try_from(lead(self) - lead(later)).unwrap_or(0))
+        Interval::from_millis(u64::try_from(later.wall_ahead() - self.wall_ahead()).unwrap_or(0))
+    }
+
+    /// How far wall time was ahead of engine time, in milliseconds.
+    fn wall_ahead(&self) -> i128 {
+        i128::from(self.wall.as_millis()) - i128::from(self.engine.as_millis())
     }
 
     /// What the wall clock showed, or would have, at another moment of engine time.
     pub(crate) fn wall_at(&self, engine: Time) -> Time {
-        let wall = i128::from(engine.as_millis()) + i128::from(self.wall.as_millis())
-            - i128::from(self.engine.as_millis());
+        let wall = i128::from(engine.as_millis()) + self.wall_ahead();
         Time::from_millis(u64::try_from(wall.max(0)).unwrap_or(u64::MAX))
     }
 
-    /// How far wall time was ahead of engine time.
+    /// How far wall time was ahead of engine time, in whole seconds.
     pub(crate) fn wall_offset(&self) -> WallOffset {
-        let millis = i128::from(self.wall.as_millis()) - i128::from(self.engine.as_millis());
+        let millis = self.wall_ahead();
         let (half, second) = (500 * millis.signum(), 1000);
         WallOffset(i64::try_from((millis + half) / second).unwrap_or(0))
     }
@@ -227,8 +229,7 @@ impl Clock {
     fn based(engine: Time, boot: BootId, reading: &Reading) -> Clock {
         let Reading { since_boot, wall, synchronised } = *reading;
         let base = ClockStamp { engine, since_boot, wall, boot, synchronised };
-        let offset = i128::from(reading.wall.as_millis()) - i128::from(engine.as_millis());
-        Clock { base, offset, slowed_until: since_boot, seen: since_boot }
+        Clock { base, offset: base.wall_ahead(), slowed_until: since_boot, seen: since_boot }
     }
 }
 

@@ -395,3 +395,25 @@ impl Config {
         self.reserved.at(address)
     }
 }
+
+#[cfg(test)]
+impl Config {
+    /// One network, "one", with one subnet, for tests of rooms that need a configuration.
+    pub(crate) fn of_one_subnet(prefix: &str, pools: Vec<PoolParts>) -> Config {
+        let subnet = SubnetParts {
+            prefix: prefix.parse().unwrap(),
+            lease: LeaseTimes::of(Interval::from_seconds(600)),
+            options: OptionSet::default(),
+            boot: Boot::default(),
+            pools,
+            reservations: Vec::new(),
+        };
+        let parts = Parts {
+            shared_networks: vec![SharedNetworkParts { name: "one".into(), subnets: vec![subnet] }],
+            offer_time: Interval::from_seconds(60),
+            decline_time: Interval::from_seconds(600),
+            ..Parts::default()
+        };
+        Config::check(&parts).unwrap()
+    }
+}

@@ -65,26 +65,6 @@ impl Interfaces {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Boot, LeaseTimes, OptionSet, Parts, SharedNetworkParts, SubnetParts};
-    use failover::time::Interval;
-
-    fn config() -> Config {
-        let subnet = SubnetParts {
-            prefix: "10.0.0.0/24".parse().unwrap(),
-            lease: LeaseTimes::of(Interval::from_seconds(600)),
-            options: OptionSet::default(),
-            boot: Boot::default(),
-            pools: Vec::new(),
-            reservations: Vec::new(),
-        };
-        let parts = Parts {
-            shared_networks: vec![SharedNetworkParts { name: "one".into(), subnets: vec![subnet] }],
-            offer_time: Interval::from_seconds(60),
-            decline_time: Interval::from_seconds(600),
-            ..Parts::default()
-        };
-        Config::check(&parts).unwrap()
-    }
 
     #[test]
     fn an_address_in_a_subnet_goes_before_the_first() {
@@ -98,13 +78,14 @@ mod tests {
             interface(3, &[]),
             interface(3, &[alone]),
         ];
-        let own = Interfaces::new(&config(), &all);
+        let config = Config::of_one_subnet("10.0.0.0/24", Vec::new());
+        let own = Interfaces::new(&config, &all);
         let link = Some(NetworkId(0));
         assert_eq!(own.get(InterfaceId(1)), Some(&Own { local: near, link }));
         assert_eq!(own.get(InterfaceId(2)), Some(&Own { local: alone, link: None }));
         assert_eq!((own.get(InterfaceId(3)), own.get(InterfaceId(4))), (None, None));
         assert!([far, near, nearer, alone].iter().all(|address| own.has(*address)));
         assert!(!own.has(Ipv4Addr::new(10, 0, 0, 3)) && !own.is_empty());
-        assert!(!Interfaces::new(&config(), &all[2..3]).is_empty() && Interfaces::default().is_empty());
+        assert!(!Interfaces::new(&config, &all[2..3]).is_empty() && Interfaces::default().is_empty());
     }
 }

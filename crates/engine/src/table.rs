@@ -709,7 +709,7 @@ fn count(n: usize) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Boot, LeaseTimes, OptionSet, Parts, PoolParts, SharedNetworkParts, SubnetParts};
+    use crate::config::{OptionSet, PoolParts};
 
     /// One pool of 1,000 addresses.
     fn config() -> Config {
@@ -720,21 +720,7 @@ mod tests {
             failover: None,
             dynamic_bootp: false,
         };
-        let subnet = SubnetParts {
-            prefix: "10.0.0.0/16".parse().unwrap(),
-            lease: LeaseTimes::of(Interval::from_seconds(600)),
-            options: OptionSet::default(),
-            boot: Boot::default(),
-            pools: vec![pool],
-            reservations: Vec::new(),
-        };
-        let parts = Parts {
-            shared_networks: vec![SharedNetworkParts { name: "one".into(), subnets: vec![subnet] }],
-            offer_time: Interval::from_seconds(60),
-            decline_time: Interval::from_seconds(600),
-            ..Parts::default()
-        };
-        Config::check(&parts).unwrap()
+        Config::of_one_subnet("10.0.0.0/16", vec![pool])
     }
 
     #[test]
