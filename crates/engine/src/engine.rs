@@ -343,7 +343,7 @@ impl Engine {
                 if !outlive {
                     binding.clear_times();
                 }
-                binding.flags = binding.flags.without(Flags::TOLD.with(Flags::BOOTP));
+                binding.flags = binding.flags.without(Flags::TOLD.with(Flags::BOOTP).with(Flags::FEARED));
             }
         });
         if available {

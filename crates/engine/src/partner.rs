@@ -99,6 +99,8 @@ pub(crate) struct Endpoint {
     unknown: BTreeSet<Slot>,
     transfer: Option<Transfer>,
     raise: Option<Raise>,
+    /// What the partner has told of since our bindings were lost, where it raises nothing for that: raised by us, once.
+    regained: BTreeSet<Slot>,
     /// Bindings that are owed before UPDDONE.
     owed: u32,
     look_at_pools: Time,
@@ -241,6 +243,7 @@ impl Endpoint {
             unknown: BTreeSet::new(),
             transfer: None,
             raise: None,
+            regained: BTreeSet::new(),
             owed: 0,
             look_at_pools: Time::ZERO,
             is_giving: false,

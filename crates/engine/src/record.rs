@@ -113,6 +113,9 @@ impl Flags {
     /// By the partner's word a BOOTP client has it (the B flag, D12-7.1.1-01): what was heard is told again as it was. It ends with the
     /// client, and when that client speaks DHCP here.
     pub const BOOTP: Flags = Flags(8);
+    /// The end is not known here but feared: our bindings were lost, and it is the latest up to which we may have promised the address
+    /// (trap T16). A partner that gave it to another client knew better.
+    pub const FEARED: Flags = Flags(16);
     /// The partner asked for it and is owed it before UPDDONE (F07-7.3.2-02). Not durable: after a lost connection the
     /// partner asks anew.
     pub(crate) const OWED: Flags = Flags(0x80);

@@ -508,3 +508,55 @@ fn the_time_of_an_update_about_nobody_is_not_kept() {
     let view = talk.engine.leases(&filter, 1).0.remove(0);
     assert_eq!((view.address, view.client_last_transaction_time), (address, Time::ZERO));
 }
+
+/// Trap T16: a dhcpd frees what its partner agrees to, and one that lost its bindings does not know what it has promised. It agrees
+/// to nothing before that is over, and then says so itself.
+#[test]
+fn who_forgot_does_not_agree_that_a_lease_is_over() {
+    let mut talk = Talk::start(0);
+    talk.connect();
+    talk.state(FailoverState::CommunicationsInterrupted);
+    let asked = talk.heard.iter().find(|(_, message)| *message == Message::UpdReqAll).expect("UPDREQALL").0;
+    let end = talk.now.to_wire().0 + 100;
+    let statuses = [BindingStatus::Active, BindingStatus::Expired, BindingStatus::Released];
+    let address = |n: u8| Ipv4Addr::new(10, 0, 0, 10 + n);
+    let update = |n: u8, status, end| {
+        let mut update = BindingUpdate::new(address(n), status);
+        update.hardware = Some(ClientHardware { htype: 1, address: vec![2, 0, 0, 0, 0, n] });
+        (update.lease_expiration, update.potential_expiration) = (Some(WireTime(end)), Some(WireTime(end)));
+        let heard = Some(WireTime(end - 600));
+        (update.start_time_of_state, update.client_last_transaction_time) = (heard, heard);
+        update
+    };
+    let rejections = |talk: &mut Talk| -> Vec<bool> {
+        let acks = std::mem::take(&mut talk.heard);
+        let acks = acks.into_iter().filter_map(|(_, message)| match message {
+            Message::BndAck(acks) => Some(acks),
+            _ => None,
+        });
+        acks.flatten().map(|ack| ack.rejected.is_some()).collect()
+    };
+    for (n, status) in (0..).zip(statuses) {
+        let end = if status == BindingStatus::Active { end } else { end - 200 };
+        talk.say(None, Message::BndUpd(vec![update(n, status, end)].into()));
+    }
+    assert_eq!(rejections(&mut talk), [false, true, true]);
+    talk.say(Some(asked), Message::UpdDone);
+    talk.pass(200);
+    for n in 0..3 {
+        talk.say(None, Message::BndUpd(vec![update(n, BindingStatus::Expired, end)].into()));
+    }
+    assert_eq!(rejections(&mut talk), [true; 3]);
+    assert_eq!(talk.told(), [], "what it may have promised is no lease of anybody");
+    talk.pass(MCLT + 60);
+    talk.state(FailoverState::Normal);
+    talk.heard.clear();
+    let mut told = Vec::new();
+    for _ in 0..600 {
+        talk.pass(10);
+        told.extend(talk.acknowledge().into_iter().map(|update| (update.address, update.status)));
+    }
+    // In the order in which the clients were heard last.
+    let ends = [1, 0, 2].map(|n| (address(n), BindingStatus::Expired));
+    assert_eq!(told, ends, "they are told by who knows them");
+}

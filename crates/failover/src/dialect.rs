@@ -201,6 +201,12 @@ impl Dialect {
         matches!(self, Dialect::Draft12)
     }
 
+    /// Whether the partner hears that our bindings are lost, and then raises the ends of its own (trap T16). Another takes what one
+    /// who forgot agrees to for an agreement: it has to be refused by us.
+    pub const fn raises_for_who_forgot(self) -> bool {
+        self.sends_vendor_options()
+    }
+
     /// Whether IP-flags stand after client-last-transaction-time, as dhcpd has them, and not before binding-status.
     pub const fn ip_flags_are_late(self) -> bool {
         matches!(self, Dialect::Dhcpd)

@@ -188,6 +188,24 @@ pub fn raise_after_loss(
     })
 }
 
+/// The raise of trap T16 by the one that lost its own bindings, of a lease of which a partner tells that raises nothing: the end up to
+/// which we may have extended it, and forgotten that.
+///
+/// A partner tells of no potential-expiration-time but its own. Of ours none was later than what was said when the client was last
+/// heard ([`potential_expiration`]), for a lease as long as `longest`. Nothing was promised after `down_since`.
+pub fn raise_after_own_loss(
+    down_since: Time,
+    mclt: Interval,
+    longest: Interval,
+    heard: Option<Time>,
+    received_potential_expiration: Time,
+) -> Time {
+    potential_expiration(heard.unwrap_or(down_since), longest, longest)
+        .max(received_potential_expiration)
+        .max(down_since)
+        .plus(mclt)
+}
+
 /// The status after the partner accepted the BNDUPD of the present one (F07-5.10-17): EXPIRED, RELEASED and RESET become
 /// FREE, the primary's, whoever had leased the address (D12-5.4-01).
 ///
@@ -233,6 +251,18 @@ mod tests {
         let lease = Bound { mclt: MCLT, alive }.lease(now, DESIRED, *times)?;
         *times = times.granted(now.plus(lease));
         Some((lease, potential_expiration(now, lease, DESIRED)))
+    }
+
+    #[test]
+    fn one_that_forgot_raises_as_far_as_it_can_have_promised() {
+        let longest = seconds(1000);
+        let raise = |heard, potential| raise_after_own_loss(at(5000), MCLT, longest, heard, at(potential));
+        assert_eq!(raise(Some(at(4900)), 0), at(4900 + 1500 + 3600));
+        assert_eq!(raise(Some(at(10)), 0), at(5000 + 3600), "what it promised when it was last alive");
+        assert_eq!(raise(Some(at(10)), 9000), at(9000 + 3600), "what the partner told");
+        assert_eq!(raise(None, 0), at(5000 + 1500 + 3600), "who was heard nobody says");
+        let endless = raise_after_own_loss(at(0), MCLT, Interval::INFINITE, None, Time::ZERO);
+        assert_eq!(endless, Time::NEVER);
     }
 
     /// Part 2 of the catalogue, row by row (F07-5.2.1-02, -12, F07-7.2.2-01).

@@ -384,7 +384,10 @@ impl Checkers {
 
     /// A store was opened, and an engine made from its records.
     pub(crate) fn recovered(&mut self, at: At, position: u64, records: &[Seen], views: Vec<LeaseView>) {
-        let verdict = self.s3[at.server].recovered(at, records);
+        let now = self.now;
+        let broken =
+            |address| self.broken.get(&address).is_some_and(|all| all.iter().any(|(until, _)| *until >= now));
+        let verdict = self.s3[at.server].recovered(at, records, &broken);
         self.judge("S3", verdict);
         let verdict = self.s16[at.server].recovered(position, views);
         self.judge("S16", verdict);

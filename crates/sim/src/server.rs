@@ -311,13 +311,15 @@ impl Server {
             let recorded = handle(process, Input::Packet(packet));
             note_handled(outside, at, bytes, *message, recorded);
         }
-        process.piece_of_snapshot();
         for ((_, count), (before, after)) in
             DECISIONS.iter().zip(before.iter().zip(decisions(&process.engine)))
         {
             outside.counts.add(*count, after - before);
         }
         self.seal(outside, at, queues);
+        if let Some(process) = &mut self.process {
+            process.piece_of_snapshot();
+        }
         self.after_turn(outside, at);
     }
 
@@ -461,7 +463,8 @@ impl Server {
 
 impl Process {
     fn piece_of_snapshot(&mut self) {
-        let Some(cursor) = &mut self.snapshot else { return };
+        // What a piece says is in the log before it.
+        let Some(cursor) = self.snapshot.as_mut().filter(|_| self.outbox.is_empty()) else { return };
         let mut bytes = Vec::new();
         let (count, last) = self.engine.snapshot(cursor, SLOTS_PER_PIECE, &mut bytes);
         self.jobs.push_back(Job::Piece { count, bytes });

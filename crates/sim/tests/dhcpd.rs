@@ -6,14 +6,17 @@ fn beside(habits: Habits) -> Options {
     Options { kind: Kind::Dhcpd, habits, ..Options::default() }
 }
 
-/// Seeds that once failed: updates that cross (3, 29), a restart in CONFLICT-DONE (32), a time of nobody (10).
-const ONCE_FAILED: [u64; 4] = [3, 10, 29, 32];
+/// Seeds that once failed: updates that cross (3, 29), a restart in CONFLICT-DONE (32), a time of nobody (10); a Tandem that lost its
+/// disk and agreed that a lease is over which it may have extended (41).
+const ONCE_FAILED: [u64; 5] = [3, 10, 29, 32, 41];
 
-/// Seed 116 is known to fail (L1): a dhcpd that is primary was stopped in CONFLICT-DONE, the Tandem lost its disk
-/// meanwhile, and may not tell it RECOVER, which would end it. The two wait for each other for ever.
+/// The same, beside a dhcpd that keeps to the drafts: a lost disk (2), what one who lost it fears against a lease that its partner
+/// knows of (213), an end that was overwritten, told by clocks that were measured with slow messages (775).
+const ONCE_FAILED_WITHOUT: [u64; 3] = [2, 213, 775];
+
 #[test]
 fn nothing_is_violated_beside_a_dhcpd() {
-    let summary = run_seeds(117, 40, &beside(Habits::ALL), 1, &mut |_| {});
+    let summary = run_seeds(1, 40, &beside(Habits::ALL), 1, &mut |_| {});
     println!("{summary}");
     assert!(summary.is_good(), "{summary}");
     assert!(summary.counts.excused().count() > 0, "its habits hurt, and that is counted");
@@ -21,8 +24,10 @@ fn nothing_is_violated_beside_a_dhcpd() {
 
 #[test]
 fn what_once_failed_does_not() {
-    for seed in ONCE_FAILED {
-        let report = run(seed, &beside(Habits::ALL));
+    let all = ONCE_FAILED.map(|seed| (seed, Habits::ALL));
+    let without = ONCE_FAILED_WITHOUT.map(|seed| (seed, Habits::NONE));
+    for (seed, habits) in all.into_iter().chain(without) {
+        let report = run(seed, &beside(habits));
         assert_eq!(report.violation, None, "{report}");
     }
 }
@@ -30,7 +35,7 @@ fn what_once_failed_does_not() {
 /// What two clients have by a habit they do not have without it.
 #[test]
 fn without_its_habits_it_hurts_nobody() {
-    let summary = run_seeds(1, 16, &beside(Habits::NONE), 1, &mut |_| {});
+    let summary = run_seeds(1, 40, &beside(Habits::NONE), 1, &mut |_| {});
     assert_eq!(summary.failed, 0, "{summary}");
     let excused: Vec<(Habit, u64)> =
         summary.counts.excused().filter(|(habit, _)| *habit != Habit::Forgets).collect();

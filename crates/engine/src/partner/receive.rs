@@ -15,7 +15,9 @@ use crate::table::{Binding, Slot};
 use failover::binding::BindingStatus;
 use failover::dialect::Dialect;
 use failover::judge::{self, Apply, Client, Update, Verdict, judge};
+use failover::lease::raise_after_own_loss;
 use failover::message::{BindingAck, BindingUpdate, BindingUpdates, Message, RejectReason, Xid};
+use failover::state::Role;
 use failover::time::{ClockDelta, Interval, Time};
 use std::net::Ipv4Addr;
 
@@ -23,6 +25,10 @@ use std::net::Ipv4Addr;
 /// more than one (F07 5.9). Were each of the two servers to take its own for the later, and to say so at once, they would never come
 /// to an end (trap T7).
 const SAME_END: Interval = Interval::from_seconds(4);
+
+/// How far from our own word the same word may be when a partner repeats it: a difference of clocks that was measured with
+/// messages that were slow is off by as much.
+const SAME_WORD: Interval = Interval::from_seconds(10);
 
 impl Engine {
     /// Each transaction is judged and, when accepted, recorded; one BNDACK for all of them rests on these records
@@ -46,6 +52,9 @@ impl Engine {
             if let Some(slot) = self.table.at(update.address) {
                 self.endpoint_mut(relationship).outstanding.crossed(slot);
             }
+            let forgotten = self.forgotten(relationship, update.address, &received);
+            let received = if forgotten.is_some() { still_held(received) } else { received };
+            let feared = forgotten.is_some() || self.is_feared_of(update.address, &claim);
             let meant = Update {
                 lease_expiration: self
                     .overwritten_end(dialect, update.address, &received, &claim)
@@ -53,10 +62,22 @@ impl Engine {
                 ..received
             };
             let ack = match self.judged(now, relationship, update, &meant, &claim) {
-                Ok((slot, apply)) => {
-                    self.counters.count(Counter::BndupdAccepted);
-                    self.apply(now, relationship, slot, &received, &claim, &apply, outbox);
-                    BindingAck::accepted(update.address)
+                Ok((slot, mut apply)) => {
+                    if let Some(end) = forgotten {
+                        apply.times = apply.times.granted(end);
+                        self.endpoint_mut(relationship).regained.insert(slot);
+                    }
+                    let agrees = received.status == update.status;
+                    let is_active = received.status == BindingStatus::Active;
+                    let flags = if feared && is_active { Flags::FEARED } else { Flags::NONE };
+                    self.apply(now, relationship, slot, &received, &claim, &apply, flags, outbox);
+                    if agrees {
+                        self.counters.count(Counter::BndupdAccepted);
+                        BindingAck::accepted(update.address)
+                    } else {
+                        self.counters.count(Counter::BndupdRefused);
+                        BindingAck::rejected(update.address, RejectReason::OUTDATED_BINDING_INFORMATION)
+                    }
                 }
                 Err(reason) => {
                     self.counters.count(Counter::BndupdRefused);
@@ -109,11 +130,42 @@ impl Engine {
         let binding = self.table.get(slot);
         let both_active = [binding.status, received.status] == [BindingStatus::Active; 2];
         let same_client = claim.client.is_some() && claim.client == binding.client;
-        let our_word = received.lease_expiration == Some(binding.lease_expiration.time());
+        let ours = binding.lease_expiration.time();
+        let our_word =
+            received.lease_expiration.is_some_and(|end| end.since(ours).max(ours.since(end)) <= SAME_WORD);
         let heard_since = received.client_last_transaction_time > binding.heard();
         let later =
             received.potential_expiration.filter(|potential| Some(*potential) > received.lease_expiration);
         later.filter(|_| both_active && same_client && our_word && heard_since)
+    }
+
+    /// Whose bindings are lost agrees to no end of a lease that it may have extended: where the partner does not see to that (trap
+    /// T16), the end until which the client of this update may have the address. Once for each address: what the partner tells later
+    /// is from after the loss.
+    fn forgotten(&self, relationship: RelationshipId, address: Ipv4Addr, received: &Update) -> Option<Time> {
+        let endpoint = self.endpoint(relationship);
+        let stored = endpoint.machine.stored();
+        let has_client = matches!(
+            received.status,
+            BindingStatus::Active | BindingStatus::Expired | BindingStatus::Released
+        );
+        if !stored.storage_lost || stored.first_run || endpoint.dialect.raises_for_who_forgot() || !has_client
+        {
+            return None;
+        }
+        let slot = self.table.at(address).filter(|slot| !endpoint.regained.contains(slot))?;
+        let longest = self.config.subnet(self.table.subnet(slot)?).lease.maximum;
+        let heard = received.client_last_transaction_time;
+        let potential = received.potential_expiration.unwrap_or(Time::ZERO);
+        Some(raise_after_own_loss(stored.down_since, endpoint.longest_mclt(), longest, heard, potential))
+    }
+
+    /// Whether we fear of the client that the partner tells of that it has more than anybody knows.
+    fn is_feared_of(&self, address: Ipv4Addr, claim: &Claim) -> bool {
+        let binding = self.table.at(address).map(|slot| self.table.get(slot));
+        binding.is_some_and(|binding| {
+            binding.flags.contains(Flags::FEARED) && claim.client.is_some() && binding.client == claim.client
+        })
     }
 
     fn judged(
@@ -137,7 +189,9 @@ impl Engine {
         let is_outstanding = endpoint.outstanding.get(slot).is_some();
         let crosses = is_outstanding && !is_better && !self.planted.updates_cross;
         // A server whose bindings are lost, or an old copy, has no say against one that kept its own (S13, trap T16).
-        let forgot = endpoint.machine.stored().storage_lost && !self.planted.who_forgot_judges;
+        let forgot = endpoint.machine.stored().storage_lost
+            && !endpoint.regained.contains(&slot)
+            && !self.planted.who_forgot_judges;
         let older_wins = self.planted.older_active_wins
             && (binding.status, update.status) == (BindingStatus::Released, BindingStatus::Active);
         let ours = judge::Binding {
@@ -158,7 +212,10 @@ impl Engine {
         if self.planted.stale_active_wins && received.lease_expiration.is_some_and(|end| end <= now) {
             received.lease_expiration = Some(now.plus(Interval::from_seconds(1)));
         }
-        match judge(&received, Some(&ours), endpoint.role(), now) {
+        // What we only fear gives way to what the partner did, whoever of the two is primary.
+        let gives_way = binding.flags.contains(Flags::FEARED) && update.status == BindingStatus::Active;
+        let role = if gives_way && !ours.same_client { Role::Secondary } else { endpoint.role() };
+        match judge(&received, Some(&ours), role, now) {
             Verdict::Accept(mut apply) => {
                 // A client that is not named is the one that was, but not in the memory of one who forgot.
                 if forgot && apply.client == Client::Kept {
@@ -180,6 +237,7 @@ impl Engine {
         received: &Update,
         claim: &Claim,
         apply: &Apply,
+        flags: Flags,
         outbox: &mut Outbox,
     ) {
         let before = self.table.get(slot).clone();
@@ -200,7 +258,7 @@ impl Engine {
                 apply.status,
                 BindingStatus::Active | BindingStatus::Expired | BindingStatus::Released
             );
-            binding.flags = if claim.bootp && has_client { Flags::BOOTP } else { Flags::NONE };
+            binding.flags = flags.with(if claim.bootp && has_client { Flags::BOOTP } else { Flags::NONE });
         });
         self.reservation_heard(now, relationship, slot, received);
         if before.flags.contains(Flags::OWED) {
@@ -283,6 +341,17 @@ impl Engine {
     }
 }
 
+/// What the partner takes to be over is not for one who may have extended it.
+fn still_held(received: Update) -> Update {
+    let end = received.lease_expiration.unwrap_or(Time::ZERO);
+    Update {
+        status: BindingStatus::Active,
+        lease_expiration: Some(end),
+        potential_expiration: Some(received.potential_expiration.unwrap_or(end)),
+        ..received
+    }
+}
+
 fn take_client(binding: &mut Binding, received: &Update, claim: &Claim, apply: &Apply) {
     match apply.client {
         Client::Kept => {}
@@ -323,7 +392,9 @@ fn is_held_longer(after: &Binding, received: &Update) -> bool {
 fn is_ahead(after: &Binding, before: &Binding, received: &Update, claim: &Claim) -> bool {
     let had_lease =
         matches!(before.status, BindingStatus::Active | BindingStatus::Expired | BindingStatus::Released);
-    let is_longer = had_lease && ends_later(after, received);
+    // An end that is only feared is nothing to tell: the partner asks before it frees the address.
+    let is_known = !after.flags.contains(Flags::FEARED);
+    let is_longer = had_lease && is_known && ends_later(after, received);
     let is_later = before.status == BindingStatus::Active
         && before.flags.contains(Flags::UNSEEN)
         && after.heard() > received.client_last_transaction_time;

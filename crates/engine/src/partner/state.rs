@@ -313,6 +313,9 @@ impl Engine {
                     let endpoint = self.endpoint_mut(relationship);
                     endpoint.record.stored = Some(stored);
                     endpoint.record.alive = endpoint.machine.alive(now);
+                    if !stored.storage_lost {
+                        endpoint.regained.clear();
+                    }
                     if stored.state == FailoverState::Shutdown {
                         // Whatever the last stamp was (F07-9.12.1-01).
                         endpoint.note_operation(now);

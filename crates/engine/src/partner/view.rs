@@ -73,7 +73,7 @@ impl fmt::Debug for Essence<'_> {
         let Endpoint {
             machine, record, link, is_connecting, handshake, connect_at, is_refused, asked, ..
         } = self.0;
-        let Endpoint { outstanding, refused, recalled, transfer, raise, owed, stuck, .. } = self.0;
+        let Endpoint { outstanding, refused, recalled, transfer, raise, regained, owed, stuck, .. } = self.0;
         let Endpoint { look_at_pools, stamp_at, started_from, was_compared, has_stopped, .. } = self.0;
         let EndpointRecord { last_operation, alive, mclt, former_mclt, is_raising, stored, .. } = record;
         f.debug_list()
@@ -87,7 +87,7 @@ impl fmt::Debug for Essence<'_> {
                 stored.as_ref() == Some(machine.stored()),
             ))
             .entry(&(link, is_connecting, handshake, connect_at, is_refused, asked, look_at_pools, stamp_at))
-            .entry(&(outstanding, refused, recalled, transfer, raise, owed, stuck))
+            .entry(&(outstanding, refused, recalled, transfer, raise, regained, owed, stuck))
             .entry(&(started_from, was_compared, has_stopped, self.0.unfit_since, self.0.is_giving))
             .finish()
     }

@@ -170,7 +170,7 @@ fn record_lease(
             }
             binding.client = Some(request.client.clone());
         }
-        binding.flags = binding.flags.without(Flags::BOOTP).with(flags);
+        binding.flags = binding.flags.without(Flags::BOOTP.with(Flags::FEARED)).with(flags);
         if binding.doubted_until.time() <= now {
             binding.doubted_until = Stamp::NONE;
         }

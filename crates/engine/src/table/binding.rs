@@ -173,7 +173,7 @@ impl Binding {
     /// Nothing is left of the client (F07 table 7.1-1: ABANDONED has none).
     pub(crate) fn clear_client(&mut self) {
         self.client = None;
-        self.flags = self.flags.without(Flags::BOOTP);
+        self.flags = self.flags.without(Flags::BOOTP.with(Flags::FEARED));
         self.hardware = SmallHardware::None;
         self.extras = None;
     }

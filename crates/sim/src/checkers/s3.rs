@@ -170,13 +170,18 @@ impl S3 {
         Ok(())
     }
 
-    /// `records` are all that was replayed, in order.
-    pub(super) fn recovered(&mut self, at: At, records: &[Seen]) -> Result<(), String> {
+    /// `records` are all that was replayed, in order. What is `broken` a dhcpd gave to another client too: it may be that one's here.
+    pub(super) fn recovered(
+        &mut self,
+        at: At,
+        records: &[Seen],
+        broken: &dyn Fn(Ipv4Addr) -> bool,
+    ) -> Result<(), String> {
         let latest: BTreeMap<Ipv4Addr, &Seen> = records.iter().map(|seen| (seen.address, seen)).collect();
         self.latest = self.latest.max(at.engine);
         let over = self.latest;
         self.promises.retain(|_, promise| promise.end > over);
-        for (address, promise) in &self.promises {
+        for (address, promise) in self.promises.iter().filter(|(address, _)| !broken(**address)) {
             let Some(seen) = latest.get(address) else {
                 return Err(format!("{address}: nothing was recovered of the lease of {}", promise.identity));
             };

@@ -6,7 +6,7 @@
 //! *Must not know:* the engine. What a rule of ours is, is not its rule.
 //!
 //! What it writes down is stable before it says so, and it survives every crash: its file has no faults here. Each habit can be left
-//! out; then it does what the drafts and `docs/dhcpd.md` want. Sources: *source*, its own program as the catalogue tells it; *seen*, captures
+//! out; then it does what the drafts and `docs/dhcpd-partner.md` want. Sources: *source*, its own program as the catalogue tells it; *seen*, captures
 //! and the lab.
 //!
 //! | habit | what a dhcpd does | source |
@@ -16,7 +16,7 @@
 //! | times-outlive-clients | tsfp of an address stays when it gets another client | source |
 //! | starts-alone | goes on alone in the state before the stop, and leases as ever | seen: lab, `duplicates.sh t15` |
 //! | forgets | with a new dhcpd.leases takes what its partner has for all there was | seen: lab, `duplicates.sh t16` |
-//! | declares-down | NORMAL and COMMUNICATIONS-INTERRUPTED, partner in RECOVER: PARTNER-DOWN; partner in RECOVER-WAIT: NORMAL | source; `docs/dhcpd.md`, step 3 |
+//! | declares-down | NORMAL and COMMUNICATIONS-INTERRUPTED, partner in RECOVER: PARTNER-DOWN; partner in RECOVER-WAIT: NORMAL | source; `docs/dhcpd-partner.md`, step 3 |
 //! | panics | NORMAL and a partner in conflict, POTENTIAL-CONFLICT and one in NORMAL: SHUTDOWN; CONFLICT-DONE and most others: the process ends | seen: lab; source |
 //! | recovers-at-once | RECOVER-WAIT counts from the beginning of the state before the stop | source |
 //! | no-slack | a lease ends by its own clock, to the second | source |
@@ -107,9 +107,13 @@ struct Lease {
     tstp: Seconds,
     /// The potential end that its partner knows.
     tsfp: Seconds,
+    /// The same of the client that has it now.
+    tsfp_of_client: Seconds,
     cltt: Seconds,
     /// Its partner has not acknowledged it as it is.
     untold: bool,
+    /// It was told, and may be acknowledged some day.
+    said: bool,
     /// It became free sooner than the drafts want.
     freed_early: bool,
     /// By this another client may have it too, and as long as this one extends it.
@@ -224,8 +228,10 @@ impl Dhcpd {
             ends: 0,
             tstp: 0,
             tsfp: 0,
+            tsfp_of_client: 0,
             cltt: 0,
             untold: false,
+            said: false,
             freed_early: false,
             broken: None,
         };

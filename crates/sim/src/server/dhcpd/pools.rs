@@ -34,6 +34,7 @@ impl Dhcpd {
             let end = lease.ends + if has_slack { slack } else { 0 };
             if lease.status == B::Active && end <= now && !waits {
                 (lease.status, lease.starts, lease.untold) = (B::Expired, now, true);
+                lease.said = false;
                 let until = lease.ends + slack;
                 self.acts.push(Act::Broke { address: *address, until, habit: Habit::NoSlack });
             }

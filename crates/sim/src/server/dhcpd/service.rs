@@ -143,7 +143,7 @@ impl Dhcpd {
         let has = lease.status == B::Active && lease.is_of(identity);
         // What ended and was not told yet may come back.
         let comes_back =
-            matches!(lease.status, B::Expired | B::Released) && lease.is_of(identity) && lease.untold;
+            matches!(lease.status, B::Expired | B::Released) && lease.is_of(identity) && !lease.said;
         let may = has || comes_back || self.is_available(lease);
         if !may {
             if lease.status == B::Active && !lease.is_of(identity) && !selects {
@@ -166,7 +166,7 @@ impl Dhcpd {
             return false;
         }
         let (now, ends) = (self.now, self.now + seconds);
-        self.note_danger(address, identity, has, ends);
+        self.note_danger(address, has, ends);
         let Some(lease) = self.leases.get_mut(&address) else { return false };
         let was = if has { lease.ends } else { 0 };
         lease.client = Some(Client {
@@ -176,7 +176,7 @@ impl Dhcpd {
             hardware: message.chaddr().to_vec(),
         });
         if !has {
-            lease.starts = now;
+            (lease.starts, lease.tsfp_of_client) = (now, 0);
         }
         (lease.status, lease.cltt, lease.untold, lease.freed_early) = (B::Active, now, true, false);
         // A client that is told less may not hear it.
@@ -187,18 +187,18 @@ impl Dhcpd {
     }
 
     /// By which habit another client may have this address too.
-    fn note_danger(&mut self, address: Ipv4Addr, identity: &ClientIdentity, has: bool, until: Seconds) {
+    fn note_danger(&mut self, address: Ipv4Addr, has: bool, until: Seconds) {
         let Some(lease) = self.leases.get(&address) else { return };
         let has_met = self.process.as_ref().is_some_and(|process| process.has_met);
         let beyond = until > self.declared.met.max(if has { lease.tsfp } else { 0 }) + self.mclt;
-        let outlived = !has && !lease.is_of(identity) && until > self.now + self.mclt;
+        let own = if has { lease.tsfp_of_client } else { 0 };
         let habit = if let Some(habit) = lease.broken.filter(|_| has) {
             habit
         } else if lease.freed_early && !has {
             Habit::WaitsLess
         } else if !has_met && beyond {
             Habit::StartsAlone
-        } else if outlived || !has && until > self.now + self.mclt {
+        } else if until > self.now.max(own) + self.mclt {
             Habit::TimesOutliveClients
         } else {
             if let Some(lease) = self.leases.get_mut(&address) {
@@ -219,7 +219,7 @@ impl Dhcpd {
             return false;
         }
         // Neither is dated; lease-expiration-time of RELEASED is the moment.
-        (lease.status, lease.ends, lease.untold) = (status, now, true);
+        (lease.status, lease.ends, lease.untold, lease.said) = (status, now, true, false);
         if status == B::Abandoned {
             lease.client = None;
         }

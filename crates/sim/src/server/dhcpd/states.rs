@@ -192,7 +192,9 @@ impl Dhcpd {
         }
         let waits = matches!(process.state, S::PartnerDown | S::CommunicationsInterrupted | S::RecoverDone);
         let partner = process.link.as_ref().and_then(|link| link.partner).map(|(state, _)| state);
-        if waits && partner == Some(S::RecoverDone) && !self.owes_what_it_took() {
+        let is_back =
+            partner == Some(S::RecoverDone) || (process.state, partner) == (S::RecoverDone, Some(S::Normal));
+        if waits && is_back && !self.owes_what_it_took() {
             return self.look_again();
         }
         let Some(process) = &self.process else { return };

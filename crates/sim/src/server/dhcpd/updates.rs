@@ -62,7 +62,7 @@ impl Dhcpd {
             let Some(lease) = self.leases.get(&address) else { continue };
             let update = self.update(address, lease);
             if let Some(lease) = self.leases.get_mut(&address) {
-                lease.untold = false;
+                (lease.untold, lease.said) = (false, true);
             }
             let time = self.wire(now);
             let Some(link) = self.link_mut() else { return };
@@ -123,6 +123,7 @@ impl Dhcpd {
         if let Some(lease) = self.leases.get_mut(&update.address).filter(|_| accepted) {
             if update.status == B::Active {
                 lease.tsfp = lease.tsfp.max(seconds(update.potential_expiration));
+                lease.tsfp_of_client = lease.tsfp_of_client.max(seconds(update.potential_expiration));
             }
             if lease.status == update.status && matches!(lease.status, B::Expired | B::Released | B::Reset) {
                 self.frees(update.address, false);
@@ -214,7 +215,10 @@ impl Dhcpd {
         let Some(lease) = self.leases.get(&update.address) else { return };
         let runs = lease.status == B::Active && lease.ends > self.now;
         let is_shorter = update.status == B::Active && seconds(update.lease_expiration) < lease.ends;
-        let ends = is_shorter || matches!(update.status, B::Expired | B::Free | B::Backup);
+        let older = seconds(update.client_last_transaction_time) < lease.cltt;
+        let ends = is_shorter
+            || matches!(update.status, B::Expired | B::Free | B::Backup)
+            || update.status == B::Released && older;
         if !runs || !ends || !lease.untold {
             return;
         }
@@ -230,9 +234,16 @@ impl Dhcpd {
 
     fn applies(&mut self, update: &BindingUpdate) {
         let (now, client) = (self.now, client_of(update));
+        let is_under_way = self
+            .link()
+            .is_some_and(|link| link.outstanding.values().any(|own| own.address == update.address));
         let Some(lease) = self.leases.get_mut(&update.address) else { return };
         let same = client.is_some() && client == lease.client.as_ref().map(|client| client.identity.clone());
-        let own_end = if same && lease.untold && lease.status == B::Active { lease.ends } else { 0 };
+        let is_news = lease.untold || is_under_way;
+        let own_end = if same && is_news && lease.status == B::Active { lease.ends } else { 0 };
+        if !same {
+            lease.tsfp_of_client = 0;
+        }
         let keeps = !self.habits.has(Habit::TakesEnds) && own_end > seconds(update.lease_expiration);
         (lease.untold, lease.freed_early) = (keeps, false);
         lease.broken = lease.broken.filter(|_| same);
@@ -250,6 +261,7 @@ impl Dhcpd {
                 (lease.status, lease.starts) = (B::Active, seconds(update.start_time_of_state));
                 lease.ends = seconds(update.lease_expiration).max(if keeps { own_end } else { 0 });
                 lease.tsfp = lease.tsfp.max(seconds(update.potential_expiration));
+                lease.tsfp_of_client = lease.tsfp_of_client.max(seconds(update.potential_expiration));
             }
             B::Expired | B::Released | B::Reset => {
                 lease.untold = false;
