@@ -228,14 +228,14 @@ fn time_1(update: &Update, ours: &Binding, status: BindingStatus) -> Option<Time
     }
 }
 
-/// Whether the partner promised the client of a lease that we take to be over more than we did.
+/// Whether the partner promised more than the lease that we take to be over, to its client or to another.
 ///
 /// The figure asks who heard the client last. But what the partner promised stands although less was promised here later: that may
-/// not have reached the client (trap T19). The partner rejects our EXPIRED as long as its lease runs (time(2)), so that, if we
-/// rejected its ACTIVE, the two would never agree, and after a lease without end the address would be lost.
+/// not have reached the client (trap T19), or was promised to another, whose lease is over. The partner rejects our EXPIRED as long
+/// as its lease runs (time(2)), so that, if we rejected its ACTIVE, the two would never agree, and after a lease without end the
+/// address would be lost, and the two never in NORMAL.
 fn promises_more(update: &Update, ours: &Binding, status: BindingStatus, now: Time) -> bool {
     (status, update.status) == (BindingStatus::Expired, BindingStatus::Active)
-        && ours.same_client
         && update.lease_expiration.is_some_and(|end| end > now.max(ours.times.lease_expiration))
 }
 
@@ -473,14 +473,15 @@ mod tests {
 
     /// F07-7.1.3-10, trap T19.
     #[test]
-    fn expired_gives_way_to_whoever_was_heard_later_and_to_the_same_client_who_was_promised_more() {
+    fn expired_gives_way_to_whoever_was_heard_later_and_to_a_lease_that_is_not_over() {
         for (same_client, end, heard, expected) in [
             (true, NOW + 1, 4999, None),
             // Over, or no longer than ours.
             (true, NOW, 4999, Some(15)),
             (true, NOW, 5000, Some(15)),
             (true, NOW, 5001, None),
-            (false, NOW + 1, 4999, Some(15)),
+            (false, NOW + 1, 4999, None),
+            (false, NOW, 4999, Some(15)),
             (false, NOW + 1, 5001, None),
         ] {
             let update = Update { lease_expiration: Some(at(end)), ..update(S::Active, heard) };

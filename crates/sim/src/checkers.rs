@@ -59,6 +59,7 @@ use crate::count::Counts;
 use crate::scene::Scene;
 use crate::server::dhcpd::Habit;
 use dhcp::{ClientIdentity, Message, MessageType};
+use engine::event::Event;
 use engine::{Batch, LeaseView, LinkId};
 use failover::endpoint::Command;
 use failover::message::Message as PartnerMessage;
@@ -303,7 +304,7 @@ impl Checkers {
             self.bootp[at.server].push((handled.identity.clone(), self.order));
         }
         self.dealings.note(&handled);
-        self.s1.handled(&handled);
+        self.s1.handled(self.now, &handled);
         for (server, s3) in self.s3.iter_mut().enumerate() {
             if server == at.server {
                 s3.handled(at, &handled);
@@ -324,6 +325,17 @@ impl Checkers {
         self.s16[at.server].sealed(batch.end().0, views);
         if let Some(ledger) = &mut self.ledger {
             let verdicts = ledger.sealed(at, batch, records);
+            let is_alone = batch
+                .events()
+                .0
+                .iter()
+                .any(|event| matches!(event, Event::StateChanged { to: FailoverState::PartnerDown, .. }));
+            if is_alone {
+                // By the operator's word the other is dead, and with it what only that one knew.
+                for (address, client) in ledger.known_to_nobody_else(1 - at.server) {
+                    self.s1.forgotten(address, &client);
+                }
+            }
             self.judge_all(verdicts);
         }
         let verdict = self.s17[at.server].sealed(at, records);

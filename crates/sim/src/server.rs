@@ -257,7 +257,8 @@ impl Server {
     /// Calls the owner then, unless it is called before.
     fn call_owner(&mut self, outside: &mut Outside, at: Moment) {
         let (server, incarnation) = (self.number, self.incarnation);
-        let Some(process) = &mut self.process else { return };
+        // Before it knows the time it does nothing; its start calls it.
+        let Some(process) = self.process.as_mut().filter(|process| process.clock.is_some()) else { return };
         if process.owner_at.is_none_or(|already| at < already) {
             process.owner_at = Some(at);
             outside.schedule(at, Event::Owner { server, incarnation });

@@ -15,7 +15,7 @@ use crate::table::{Binding, Slot};
 use failover::binding::BindingStatus;
 use failover::dialect::Dialect;
 use failover::judge::{self, Apply, Client, Update, Verdict, judge};
-use failover::lease::raise_after_own_loss;
+use failover::lease::{Times, raise_after_own_loss};
 use failover::message::{BindingAck, BindingUpdate, BindingUpdates, Message, RejectReason, Xid};
 use failover::state::Role;
 use failover::time::{ClockDelta, Interval, Time};
@@ -64,7 +64,9 @@ impl Engine {
             let ack = match self.judged(now, relationship, update, &meant, &claim) {
                 Ok((slot, mut apply)) => {
                     if let Some(end) = forgotten {
-                        apply.times = apply.times.granted(end);
+                        // What is over for the partner it counts on no more.
+                        let known = if received.status == update.status { apply.times } else { Times::NONE };
+                        apply.times = known.granted(end);
                         self.endpoint_mut(relationship).regained.insert(slot);
                     }
                     let agrees = received.status == update.status;
@@ -244,11 +246,18 @@ impl Engine {
         let released = apply.status == BindingStatus::Free && received.status == BindingStatus::Released;
         let older_time = self.planted.older_transaction_time_wins && released;
         let doubted_until = self.doubted_after(now, relationship, slot, received);
+        let mut times = apply.times;
+        let was_declined = [before.status, apply.status] == [BindingStatus::Abandoned, BindingStatus::Active];
+        if was_declined && before.doubted_until != Stamp::NEVER {
+            // Who declined it may have it back from the partner, with all that this one was told of before.
+            let mclt = self.endpoint(relationship).longest_mclt();
+            times = times.sent(before.doubted_until.time().minus(mclt));
+        }
         self.table.change(slot, |binding| {
             binding.doubted_until = binding.doubted_until.max(doubted_until);
             binding.status = apply.status;
             binding.start_time_of_state = Stamp::at_or_before(apply.start_time_of_state);
-            binding.set_times(apply.times);
+            binding.set_times(times);
             take_client(binding, received, claim, apply);
             if older_time {
                 binding.client_last_transaction_time =

@@ -93,6 +93,13 @@ pub fn on_partner(own: FailoverState, partner: &Partner, situation: &Situation) 
         (S::Normal, S::Recover | S::RecoverWait | S::RecoverDone | S::Paused) => {
             To(S::CommunicationsInterrupted)
         }
+        // Of the conflict that ended here as well, said before the primary heard so: were it the beginning of another, the two
+        // would resolve it for ever, each by what the other said before.
+        (S::Normal, S::ConflictDone)
+            if situation.role == Role::Secondary && partner.came_from == Some(S::PotentialConflict) =>
+        {
+            Stay
+        }
         (S::Normal, S::Shutdown) => To(S::PartnerDown),
         // F07-9.6.4-04.
         (S::Normal, _) => To(S::PotentialConflict),

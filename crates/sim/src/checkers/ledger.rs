@@ -369,7 +369,9 @@ impl Ledger {
                     let book = &self.books[server];
                     if book.lost.is_none() && !book.stored.is_some_and(|stored| stored.storage_lost) {
                         verdicts.push(("S13", s13::answered(at, &owed, acks)));
-                        verdicts.push(("S11", s11::answered(&owed, acks)));
+                        // What is ACTIVE again for a loss of the partner's did not come back.
+                        let raised = |update: &BindingUpdate| book.raised.contains_key(&update.address);
+                        verdicts.push(("S11", s11::answered(&owed, acks, &raised)));
                     }
                     self.accept(at, link, &owed, acks);
                 }

@@ -15,11 +15,17 @@ struct Hold {
     client: u8,
     identity: ClientIdentity,
     until: Moment,
+    /// It gave the address back so shortly before that two servers cannot tell which was first.
+    in_doubt: bool,
 }
+
+/// Clocks of two servers may be wrong by so much about which of two messages of a client was first.
+const DOUBT: Moment = 15_000;
 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct S1 {
     holds: BTreeMap<Ipv4Addr, Vec<Hold>>,
+    given_back: BTreeMap<Ipv4Addr, (ClientIdentity, Moment)>,
 }
 
 impl S1 {
@@ -47,14 +53,16 @@ impl S1 {
                 (other.until - now) / 1000
             ));
         }
-        holds.push(Hold { client, identity: identity.clone(), until });
+        let in_doubt =
+            self.given_back.get(&address).is_some_and(|(client, at)| client == identity && now < at + DOUBT);
+        holds.push(Hold { client, identity: identity.clone(), until, in_doubt });
         Ok(())
     }
 
-    /// Until when it held the address, unless that was given back in its name.
+    /// Until when it held the address, unless that was given back in its name, or may have been.
     pub(super) fn lets_go(&mut self, client: u8, address: Ipv4Addr) -> Option<Moment> {
         let holds = self.holds.entry(address).or_default();
-        let held = holds.iter().find(|hold| hold.client == client).map(|hold| hold.until);
+        let held = holds.iter().find(|hold| hold.client == client && !hold.in_doubt).map(|hold| hold.until);
         holds.retain(|hold| hold.client != client);
         held
     }
@@ -67,10 +75,10 @@ impl S1 {
     }
 
     /// A RELEASE or DECLINE that is received ends the hold, forged or late as it may be.
-    pub(super) fn handled(&mut self, handled: &Handled<'_>) {
-        if let (true, Some(address)) = (handled.gives_back(), handled.address())
-            && let Some(holds) = self.holds.get_mut(&address)
-        {
+    pub(super) fn handled(&mut self, now: Moment, handled: &Handled<'_>) {
+        let Some(address) = handled.address().filter(|_| handled.gives_back()) else { return };
+        self.given_back.insert(address, (handled.identity.clone(), now));
+        if let Some(holds) = self.holds.get_mut(&address) {
             holds.retain(|hold| hold.identity != handled.identity);
         }
     }

@@ -28,9 +28,13 @@ pub(super) fn recorded(before: &Seen, seen: &Seen) -> Result<(), String> {
 }
 
 /// A BNDACK has left: no lease comes back that is older than its end.
-pub(super) fn answered(owed: &Owed, acks: &[BindingAck]) -> Result<(), String> {
+pub(super) fn answered(
+    owed: &Owed,
+    acks: &[BindingAck],
+    raised: &dyn Fn(&BindingUpdate) -> bool,
+) -> Result<(), String> {
     let accepted = |update: &BindingUpdate| {
-        acks.iter().any(|ack| ack.address == update.address && ack.rejected.is_none())
+        acks.iter().any(|ack| ack.address == update.address && ack.rejected.is_none()) && !raised(update)
     };
     for (update, ours) in owed.updates.iter().filter(|(update, _)| accepted(update)) {
         let over = matches!(ours.status, BindingStatus::Expired | BindingStatus::Released);

@@ -360,7 +360,12 @@ impl World {
         let Some(pair) = &mut self.pair else { return };
         for (server, backup) in servers.iter().zip(&mut pair.backups) {
             let old = backup.as_ref().is_none_or(|(made, _)| *made + 1_200_000 < now);
-            if old && server.is_serving() && server.is_quiet() {
+            // One that recovers goes on with that, whoever it meets.
+            let recovers = matches!(
+                server.state(&self.outside),
+                Some(FailoverState::Recover | FailoverState::RecoverWait | FailoverState::RecoverDone)
+            );
+            if old && !recovers && server.is_serving() && server.is_quiet() {
                 *backup = Some((now, server.disk.copy()));
             }
         }
