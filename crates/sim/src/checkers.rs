@@ -334,6 +334,7 @@ impl Checkers {
                 // By the operator's word the other is dead, and with it what only that one knew.
                 for (address, client) in ledger.known_to_nobody_else(1 - at.server) {
                     self.s1.forgotten(address, &client);
+                    self.s3[1 - at.server].forgotten(address, &client);
                 }
             }
             self.judge_all(verdicts);

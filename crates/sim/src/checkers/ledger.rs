@@ -370,7 +370,9 @@ impl Ledger {
                     if book.lost.is_none() && !book.stored.is_some_and(|stored| stored.storage_lost) {
                         verdicts.push(("S13", s13::answered(at, &owed, acks)));
                         // What is ACTIVE again for a loss of the partner's did not come back.
-                        let raised = |update: &BindingUpdate| book.raised.contains_key(&update.address);
+                        let lost = self.beside_dhcpd && book.heard_loss.is_some();
+                        let raised =
+                            |update: &BindingUpdate| lost || book.raised.contains_key(&update.address);
                         verdicts.push(("S11", s11::answered(&owed, acks, &raised)));
                     }
                     self.accept(at, link, &owed, acks);

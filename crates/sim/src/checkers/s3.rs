@@ -170,6 +170,11 @@ impl S3 {
         Ok(())
     }
 
+    /// Of a lease for ever nobody but this server knew, and the other goes on as if it were dead.
+    pub(super) fn forgotten(&mut self, address: Ipv4Addr, identity: &ClientIdentity) {
+        self.promises.retain(|at, promise| *at != address || promise.identity != *identity);
+    }
+
     /// `records` are all that was replayed, in order. What is `broken` a dhcpd gave to another client too: it may be that one's here.
     pub(super) fn recovered(
         &mut self,

@@ -143,7 +143,9 @@ impl World {
     /// Whether nothing may fail for now.
     pub(super) fn is_calm(&mut self) -> bool {
         let Some(server) = self.pair.as_ref().and_then(|pair| pair.is_calm) else { return false };
-        let met = self.servers[server].endpoint(&self.outside).is_some_and(|view| view.in_contact);
+        // What it learned then is stable, or the next process would know as little as this one did.
+        let met = self.servers[server].endpoint(&self.outside).is_some_and(|view| view.in_contact)
+            && self.servers[server].is_quiet();
         if met && let Some(pair) = &mut self.pair {
             pair.is_calm = None;
         }
@@ -360,12 +362,7 @@ impl World {
         let Some(pair) = &mut self.pair else { return };
         for (server, backup) in servers.iter().zip(&mut pair.backups) {
             let old = backup.as_ref().is_none_or(|(made, _)| *made + 1_200_000 < now);
-            // One that recovers goes on with that, whoever it meets.
-            let recovers = matches!(
-                server.state(&self.outside),
-                Some(FailoverState::Recover | FailoverState::RecoverWait | FailoverState::RecoverDone)
-            );
-            if old && !recovers && server.is_serving() && server.is_quiet() {
+            if old && server.is_serving() && server.is_quiet() {
                 *backup = Some((now, server.disk.copy()));
             }
         }
