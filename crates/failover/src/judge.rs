@@ -228,14 +228,15 @@ fn time_1(update: &Update, ours: &Binding, status: BindingStatus) -> Option<Time
     }
 }
 
-/// Whether the partner promised more than the lease that we take to be over, to its client or to another.
+/// Whether the partner promised the client of a lease that we take to be over more than we did, or another client a lease without end.
 ///
 /// The figure asks who heard the client last. But what the partner promised stands although less was promised here later: that may
-/// not have reached the client (trap T19), or was promised to another, whose lease is over. The partner rejects our EXPIRED as long
-/// as its lease runs (time(2)), so that, if we rejected its ACTIVE, the two would never agree, and after a lease without end the
-/// address would be lost, and the two never in NORMAL.
+/// not have reached the client (trap T19). The partner rejects our EXPIRED as long as its lease runs (time(2)), so that, if we
+/// rejected its ACTIVE, the two would not agree before that is over. With a lease without end they would never: the address would be
+/// lost, and the two not in NORMAL.
 fn promises_more(update: &Update, ours: &Binding, status: BindingStatus, now: Time) -> bool {
     (status, update.status) == (BindingStatus::Expired, BindingStatus::Active)
+        && (ours.same_client || update.lease_expiration == Some(Time::NEVER))
         && update.lease_expiration.is_some_and(|end| end > now.max(ours.times.lease_expiration))
 }
 
@@ -473,15 +474,14 @@ mod tests {
 
     /// F07-7.1.3-10, trap T19.
     #[test]
-    fn expired_gives_way_to_whoever_was_heard_later_and_to_a_lease_that_is_not_over() {
+    fn expired_gives_way_to_whoever_was_heard_later_and_to_who_was_promised_more() {
         for (same_client, end, heard, expected) in [
             (true, NOW + 1, 4999, None),
             // Over, or no longer than ours.
             (true, NOW, 4999, Some(15)),
             (true, NOW, 5000, Some(15)),
             (true, NOW, 5001, None),
-            (false, NOW + 1, 4999, None),
-            (false, NOW, 4999, Some(15)),
+            (false, NOW + 1, 4999, Some(15)),
             (false, NOW + 1, 5001, None),
         ] {
             let update = Update { lease_expiration: Some(at(end)), ..update(S::Active, heard) };
@@ -499,6 +499,9 @@ mod tests {
                 }
             }
         }
+        let for_ever = Update { lease_expiration: Some(Time::NEVER), ..update(S::Active, 4999) };
+        let ended = Binding { same_client: false, ..ours(S::Expired, NOW - 50) };
+        assert!(verdict(&for_ever, &ended, Role::Secondary).is_ok(), "it ends for nobody");
     }
 
     /// F07-7.1.3-13.

@@ -185,3 +185,15 @@ fn startup_ends_by_what_the_partner_did_meanwhile() {
         assert_eq!(after_startup(previous, &down, last(150), true), S::Recover, "{previous}, storage lost");
     }
 }
+
+/// A primary tells CONFLICT-DONE before it has heard that its secondary is in NORMAL already: that begins nothing anew.
+#[test]
+fn a_conflict_that_is_over_is_not_begun_again() {
+    let next = |role, came_from| {
+        let partner = Partner { came_from, ..partner(S::ConflictDone) };
+        name(on_partner(S::Normal, &partner, &situation(role)))
+    };
+    assert_eq!(next(Role::Secondary, Some(S::PotentialConflict)), ".");
+    assert_eq!(next(Role::Secondary, None), "PC");
+    assert_eq!(next(Role::Primary, Some(S::PotentialConflict)), "PC");
+}
