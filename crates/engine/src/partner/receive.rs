@@ -155,11 +155,17 @@ impl Engine {
         {
             return None;
         }
-        let slot = self.table.at(address).filter(|slot| !endpoint.regained.contains(slot))?;
+        let slot = self.table.at(address).filter(|slot| !self.is_regained(relationship, *slot))?;
         let longest = self.config.subnet(self.table.subnet(slot)?).lease.maximum;
         let heard = received.client_last_transaction_time;
         let potential = received.potential_expiration.unwrap_or(Time::ZERO);
         Some(raise_after_own_loss(stored.down_since, endpoint.longest_mclt(), longest, heard, potential))
+    }
+
+    /// Whether the partner has told of it since the loss: in this process, or in one before it that feared of it.
+    fn is_regained(&self, relationship: RelationshipId, slot: Slot) -> bool {
+        let is_feared = self.table.get(slot).flags.contains(Flags::FEARED);
+        is_feared || self.endpoint(relationship).regained.contains(&slot)
     }
 
     /// Whether we fear of the client that the partner tells of that it has more than anybody knows.
@@ -192,7 +198,7 @@ impl Engine {
         let crosses = is_outstanding && !is_better && !self.planted.updates_cross;
         // A server whose bindings are lost, or an old copy, has no say against one that kept its own (S13, trap T16).
         let forgot = endpoint.machine.stored().storage_lost
-            && !endpoint.regained.contains(&slot)
+            && !self.is_regained(relationship, slot)
             && !self.planted.who_forgot_judges;
         let older_wins = self.planted.older_active_wins
             && (binding.status, update.status) == (BindingStatus::Released, BindingStatus::Active);
