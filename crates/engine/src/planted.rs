@@ -56,7 +56,8 @@ pub struct Planted {
     pub take_over_in_contact: bool,
     /// A client with a lease that the dead partner gave is refused (trap T20, L4).
     pub refuse_unknown: bool,
-    /// A secondary in POTENTIAL-CONFLICT takes the primary's NORMAL for CONFLICT-DONE (trap T24, L1).
+    /// A secondary in POTENTIAL-CONFLICT takes the primary's NORMAL for CONFLICT-DONE, and in NORMAL a late CONFLICT-DONE for another
+    /// conflict (trap T24, L1).
     pub chase_normal: bool,
     /// A state that changes before the partner's first STATE came is not told (trap T24, L1).
     pub state_only_in_contact: bool,

@@ -541,7 +541,7 @@ impl Engine {
             }
             Received::State { mut state, since } => {
                 self.terms_are_known(now, relationship, outbox);
-                self.misread(relationship, &mut state, outbox);
+                self.misread(now, relationship, &mut state, since, outbox);
                 self.happens(now, relationship, Happening::State { state, since }, outbox);
             }
         }

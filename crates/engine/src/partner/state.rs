@@ -237,10 +237,19 @@ impl Engine {
     /// Planted bugs that are in what the partner's STATE is taken for.
     pub(super) fn misread(
         &mut self,
+        now: Time,
         relationship: RelationshipId,
         state: &mut StateMessage,
+        since: Time,
         outbox: &mut Outbox,
     ) {
+        let is_late = self.endpoint(relationship).state() == FailoverState::Normal
+            && state.state == FailoverState::ConflictDone;
+        if self.planted.chase_normal && is_late {
+            // From where it came to that is forgotten.
+            let before = StateMessage { state: FailoverState::CommunicationsInterrupted, ..*state };
+            self.happens(now, relationship, Happening::State { state: before, since }, outbox);
+        }
         let endpoint = self.endpoint(relationship);
         let conflict = endpoint.state() == FailoverState::PotentialConflict;
         if self.planted.chase_normal && conflict && state.state == FailoverState::Normal {
