@@ -67,6 +67,8 @@ struct Link {
     owed: Vec<Xid>,
     /// The partner sent UPDREQ or UPDREQALL on this connection.
     partner_requested: bool,
+    /// The partner came from POTENTIAL-CONFLICT to NORMAL while we were in POTENTIAL-CONFLICT: its conflict is over before ours.
+    partner_resolved: bool,
     /// A partner of another make sent UPDREQALL on this connection, and recovers since: the loss of which that tells is known.
     told_of_loss: bool,
     /// We asked for its end: nothing more is told.
@@ -394,6 +396,7 @@ impl Endpoint {
             caught_up: self.settings.dialect.judges_updates(),
             owed: Vec::new(),
             partner_requested: false,
+            partner_resolved: false,
             told_of_loss: false,
             closing: false,
         });
@@ -436,6 +439,9 @@ impl Endpoint {
                 == (partner.state, partner.startup, partner.storage_lost)
         });
         link.partner = Some(partner);
+        link.partner_resolved = self.state == S::PotentialConflict
+            && told.state == S::Normal
+            && partner.came_from == Some(S::PotentialConflict);
         link.told_of_loss &= matches!(told.state, S::Recover | S::RecoverWait);
         self.last_contact = now;
         if self.stored.partner != Some((told.state, since)) {
@@ -562,7 +568,14 @@ impl Endpoint {
                 self.end_recover_wait(now, out);
             }
             // The primary leaves first (F07-9.8.3-02, draft-12 9.10.3).
-            (S::PotentialConflict, Role::Primary) => self.enter(now, S::ConflictDone, out),
+            (S::PotentialConflict, Role::Primary) => {
+                let is_first = !link.partner_resolved;
+                self.enter(now, S::ConflictDone, out);
+                // D12-9.12-01: of its NORMAL it tells once.
+                if !is_first {
+                    self.look_at_partner(now, out);
+                }
+            }
             (S::PotentialConflict, Role::Secondary) => self.enter(now, S::Normal, out),
             _ => {}
         }

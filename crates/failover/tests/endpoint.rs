@@ -131,6 +131,37 @@ fn a_conflict_is_resolved_primary_first() {
     }
 }
 
+/// The secondary hears of the CONFLICT-DONE that a cut left behind, asks at once, and is through before its primary: that one has
+/// heard of its NORMAL when CONFLICT-DONE begins, and would wait for another for ever (D12-9.12-01).
+#[test]
+fn a_secondary_that_is_through_first_is_not_waited_for() {
+    let down = Some(stored(S::PartnerDown, at(0)));
+    let mut world = World::new(Dialect::Draft12, down, down);
+    world.now = at(100);
+    for server in &mut world.servers {
+        server.operated = at(50);
+        server.start(at(100), false);
+    }
+    world.connect();
+    while world.states() != [S::ConflictDone, S::PotentialConflict] {
+        for who in 0..2 {
+            world.deliver(who);
+            world.answer(who);
+        }
+    }
+    world.cut();
+    world.command(1, Command::PartnerDown);
+    world.connect();
+    for _ in 0..10 {
+        world.deliver(0);
+        world.deliver(1);
+        world.answer(0);
+    }
+    assert_eq!(world.states(), [S::PotentialConflict, S::Normal]);
+    world.run();
+    assert_eq!(world.states(), [S::Normal; 2]);
+}
+
 /// F07-9.2-03, F07-9.8.2-01, F07-9.8.3-01, F07-9.9.1-01, F07-9.9.2-01.
 #[test]
 fn a_resolution_that_breaks_off_serves_and_is_begun_again() {
