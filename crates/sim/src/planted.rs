@@ -170,7 +170,9 @@ pub const BUGS: &[Bug] = &[
     bug("who-forgot-vouches", Shown::Script, &["S5"], |planted| planted.engine.who_forgot_vouches = true),
     bug("bootp-before-told", PAIR, &["S2", "S1", "S3"], |planted| planted.engine.bootp_before_told = true),
     bug("bootp-takes-partners", PAIR, &["S8"], |planted| planted.engine.bootp_takes_partners = true),
-    bug("reserved-is-own", PAIR, &["S7", "S8"], |planted| planted.engine.reserved_is_own = true),
+    bug("reserved-is-own", Shown::Place("reserved", 2_000), &["S7", "S8"], |planted| {
+        planted.engine.reserved_is_own = true;
+    }),
     bug("refuses-the-better", BESIDE_DHCPD, &["S1", "S3"], |planted| {
         planted.engine.refuses_the_better = true;
     }),

@@ -12,7 +12,7 @@ fn days() -> Options {
 }
 
 /// Seeds that failed when some spoke BOOTP.
-const FAILED_SINCE: [u64; 8] = [1714, 8246, 11821, 14323, 15725, 16750, 18738, 19666];
+const FAILED_SINCE: [u64; 9] = [1714, 8246, 11609, 11821, 14323, 15725, 16750, 18738, 19666];
 
 /// Seeds that once failed, before anybody spoke BOOTP.
 const ONCE_FAILED: [u64; 62] = [

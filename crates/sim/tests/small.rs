@@ -39,6 +39,7 @@ fn the_result_does_not_depend_on_threads() {
 fn planted_bugs_are_found() {
     let bugs = [
         ("alive-at-contact", "conflict", 1000),
+        ("reserved-is-own", "reserved", 2000),
         ("leased-since-at-once", "alone and back", 1000),
         ("always-alive", "alone", 4000),
         ("short-wait", "alone", 4000),

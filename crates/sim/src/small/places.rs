@@ -36,6 +36,7 @@ const SHORT: Setup = Setup {
     decline: 15,
     max_unacked: 10,
     wrong_operator: false,
+    reserved: false,
 };
 
 /// Two addresses, one for each, and a window of one BNDUPD.
@@ -92,6 +93,13 @@ fn whole() -> Vec<Place> {
     vec![
         // No fault at all: updates that cross, equal times.
         place("quiet", SHORT, &[Lease(C, P), Settle], Budget { releases: 3, ..ticks(2) }),
+        // The address is C's, whichever server it asks: what one gave and got back is the other's to give once it has agreed.
+        place(
+            "reserved",
+            Setup { reserved: true, ..SHORT },
+            &[Lease(C, P), Settle],
+            Budget { releases: 2, cuts: 1, ..ticks(2) },
+        ),
         place("cut", SHORT, &[], Budget { cuts: 1, releases: 1, reboots: 1, ..ticks(6) }),
         place(
             "narrow",

@@ -31,6 +31,7 @@ const DEFAULT: Setup = Setup {
     decline: 300,
     max_unacked: 10,
     wrong_operator: false,
+    reserved: false,
 };
 
 /// All scripts.

@@ -4,8 +4,13 @@
 //! *May know:* the parts of a configuration.
 //! *Must not know:* what becomes of it.
 
-use crate::scene::{Scene, Terms};
-use engine::config::{Boot, LeaseTimes, OptionSet, Parts, PoolParts, SharedNetworkParts, SubnetParts};
+use super::world::World;
+use crate::scene::{Reserved, Scene, Terms};
+use dhcp::HardwareAddress;
+use engine::config::{
+    Boot, LeaseTimes, OptionSet, Parts, PoolParts, ReservationKey, ReservationParts, SharedNetworkParts,
+    SubnetParts,
+};
 use failover::state::Role;
 use failover::time::Interval;
 use ipnet::Ipv4Net;
@@ -28,6 +33,8 @@ pub struct Setup {
     pub max_unacked: u32,
     /// An operator may say that a partner is down that is not: two clients may get one address then.
     pub wrong_operator: bool,
+    /// The first address is reserved for the first client.
+    pub reserved: bool,
 }
 
 impl Default for Setup {
@@ -40,6 +47,7 @@ impl Default for Setup {
             decline: 300,
             max_unacked: 10,
             wrong_operator: false,
+            reserved: false,
         }
     }
 }
@@ -74,7 +82,7 @@ impl Setup {
             terms: Some(terms),
             servers: servers.to_vec(),
             clients: Vec::new(),
-            reserved: Vec::new(),
+            reserved: self.reservation().into_iter().collect(),
             pace: 0,
             longest: u64::from(self.lease) * 1000,
             decline_time: time,
@@ -82,6 +90,11 @@ impl Setup {
             lasts: 0,
             are_days: false,
         }
+    }
+
+    fn reservation(self) -> Option<Reserved> {
+        let key = ReservationKey::Hardware(HardwareAddress::ethernet(World::hardware(0)));
+        self.reserved.then_some(Reserved { address: self.address(0), key })
     }
 
     fn network(self) -> SharedNetworkParts {
@@ -98,7 +111,16 @@ impl Setup {
             options: OptionSet::default(),
             boot: Boot::default(),
             pools: vec![pool],
-            reservations: Vec::new(),
+            reservations: self
+                .reservation()
+                .into_iter()
+                .map(|reserved| ReservationParts {
+                    key: reserved.key,
+                    address: reserved.address,
+                    options: OptionSet::default(),
+                    boot: Boot::default(),
+                })
+                .collect(),
         };
         SharedNetworkParts { name: "wire".to_owned(), subnets: vec![subnet] }
     }

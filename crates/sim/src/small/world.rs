@@ -612,7 +612,7 @@ fn command_of(one: Move) -> Command {
 
 /// Clients.
 impl World {
-    fn hardware(client: usize) -> [u8; 6] {
+    pub(super) fn hardware(client: usize) -> [u8; 6] {
         [2, 0, 0, 0, 0, 1 + u8::try_from(client).unwrap_or(0)]
     }
 
