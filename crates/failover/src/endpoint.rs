@@ -1,11 +1,12 @@
 //! The failover endpoint: one state machine for each partner and role (F07 5.1.1, 9).
 //!
 //! *Lives here:* [`Endpoint`]: events in, actions out; its timers, what it stores, what it tells. The figure itself is
-//! in `figure`, what the state permits in `service`.
+//! in `figure`, what is known of one connection in `link`, what the state permits in `service`.
 //! *May know:* states, what the partner said, when; traps T12, T15 to T17, T24.
 //! *Must not know:* bindings: whether some are unseen is told to it, and those are sent by whoever holds them.
 
 mod figure;
+mod link;
 mod service;
 mod values;
 
@@ -21,6 +22,7 @@ use crate::message::{StateMessage, TandemInfo, Xid};
 use crate::state::{FailoverState, Role};
 use crate::time::{Interval, Time};
 use FailoverState as S;
+use link::{Link, MAX_OWED};
 use std::fmt;
 
 /// How long SHUTDOWN waits for the partner to enter PARTNER-DOWN (F07-9.12.2-03).
@@ -49,34 +51,6 @@ pub struct Endpoint {
     state_ends: Option<Time>,
     dirty: bool,
 }
-
-/// An established connection, as far as states are concerned.
-#[derive(Debug, Clone)]
-struct Link {
-    partner: Option<Partner>,
-    partner_tandem: Option<TandemInfo>,
-    last_told: Option<(FailoverState, bool, Time, Option<Time>)>,
-    requested: Option<RequestId>,
-    /// By when UPDDONE or a BNDUPD must come.
-    progress_by: Option<Time>,
-    /// The last request on this connection, whatever for, until its UPDDONE.
-    catching_up: Option<RequestId>,
-    /// Whether the partner may be told of bindings: where it takes whatever it is told, not before it has told all that it had.
-    caught_up: bool,
-    /// Requests of the partner that are being answered.
-    owed: Vec<Xid>,
-    /// The partner sent UPDREQ or UPDREQALL on this connection.
-    partner_requested: bool,
-    /// The partner came from POTENTIAL-CONFLICT to NORMAL while we were in POTENTIAL-CONFLICT: its conflict is over before ours.
-    partner_resolved: bool,
-    /// A partner of another make sent UPDREQALL on this connection, and recovers since: the loss of which that tells is known.
-    told_of_loss: bool,
-    /// We asked for its end: nothing more is told.
-    closing: bool,
-}
-
-/// Most requests for updates that a partner can have open; more are answered together with the last.
-const MAX_OWED: usize = 16;
 
 impl Endpoint {
     /// An endpoint of a process that starts at `now`: in STARTUP (F07-9.1-01, F07 9.3.2 steps 1 to 3).
@@ -386,20 +360,7 @@ impl Endpoint {
             // A new connection takes the place of one whose end was not noticed.
             self.lost(now, out);
         }
-        self.link = Some(Link {
-            partner: None,
-            partner_tandem: tandem,
-            last_told: None,
-            requested: None,
-            progress_by: None,
-            catching_up: None,
-            caught_up: self.settings.dialect.judges_updates(),
-            owed: Vec::new(),
-            partner_requested: false,
-            partner_resolved: false,
-            told_of_loss: false,
-            closing: false,
-        });
+        self.link = Some(Link::new(tandem, self.settings.dialect.judges_updates()));
         // A partner that has never been in contact says that nothing was lost here (D12-9.6.2-02), unless somebody knows better:
         // two that both lost their stores have no record of each other either.
         let may_be_new =
