@@ -244,6 +244,25 @@ impl Talk {
     }
 }
 
+/// Trap T22: a dhcpd that forgot all says FREE while it is told BACKUP, and takes that. Each has taken what the other said.
+#[test]
+fn an_address_that_each_left_to_the_other_is_given_back() {
+    let mut talk = Talk::normal(10);
+    let address = Ipv4Addr::new(10, 0, 0, 10);
+    talk.lose();
+    talk.call();
+    talk.state(FailoverState::Recover);
+    let asked = talk.heard.iter().find(|(_, message)| *message == Message::UpdReq).map(|(xid, _)| *xid);
+    talk.say(Some(asked.expect("UPDREQ")), Message::UpdDone);
+    talk.say(None, Message::UpdReqAll);
+    assert!(talk.told().contains(&(address, BindingStatus::Backup)), "{:?}", talk.told());
+    talk.say(None, Message::BndUpd(vec![BindingUpdate::new(address, BindingStatus::Free)].into()));
+    assert_eq!(talk.view().2, 9, "it is the primary's");
+    let told = talk.acknowledge();
+    let of_it = told.iter().filter(|update| update.address == address).map(|update| update.status);
+    assert_eq!(of_it.collect::<Vec<_>>(), [BindingStatus::Backup, BindingStatus::Free]);
+}
+
 /// Q42: dhcpd asks as primary too.
 #[test]
 fn a_primary_that_is_short_is_given_back_what_is_more_than_the_share() {

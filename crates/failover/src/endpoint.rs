@@ -338,8 +338,9 @@ impl Endpoint {
         if link.partner.is_none() && !dialect.bears_to_hear_first(self.settings.role) {
             return;
         }
-        let bearable =
-            link.partner.is_none_or(|partner| dialect.may_announce(self.stored.state, partner.state));
+        let bears = |partner| dialect.may_announce(self.stored.state, partner);
+        let bearable = link.partner.is_none_or(|partner| bears(partner.state))
+            && (!link.partner_may_be_normal || bears(S::Normal));
         if !bearable {
             link.closing = true;
             out.push(Action::Disconnect(RejectionKind::NotForThisPartner));
@@ -400,6 +401,7 @@ impl Endpoint {
                 == (partner.state, partner.startup, partner.storage_lost)
         });
         link.partner = Some(partner);
+        link.partner_may_be_normal = false;
         link.partner_resolved = self.state == S::PotentialConflict
             && told.state == S::Normal
             && partner.came_from == Some(S::PotentialConflict);
@@ -601,6 +603,9 @@ impl Endpoint {
     fn updates_delivered(&mut self, out: &mut Vec<Action>) {
         let Some(link) = self.link.as_mut().filter(|link| !link.owed.is_empty()) else { return };
         let owed = std::mem::take(&mut link.owed);
+        // A secondary ends its conflict with that (F07 9.8.3).
+        link.partner_may_be_normal |= self.settings.role == Role::Primary
+            && link.partner.is_some_and(|partner| partner.state == S::PotentialConflict);
         if std::mem::take(&mut self.stored.owes_everything) {
             out.push(Action::Store(self.stored));
         }

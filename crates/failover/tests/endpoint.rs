@@ -7,12 +7,14 @@ mod world;
 use failover::balance::Bucket;
 use failover::binding::BindingStatus;
 use failover::dialect::Dialect;
-use failover::endpoint::{Action, Alarm, Command, Event, NotOurs, Refusal, RequestId, RequestKind, Silence};
+use failover::endpoint::{
+    Action, Alarm, Command, Event, NotOurs, Refusal, RejectionKind, RequestId, RequestKind, Silence,
+};
 use failover::lease::Times;
 use failover::message::{StateMessage, Xid};
 use failover::state::{FailoverState as S, Role};
 use failover::time::Time;
-use world::{MCLT, World, at, seconds, stored};
+use world::{MCLT, Message, World, at, seconds, stored};
 
 /// F07-7.6-02, F07-9.3.2-03, -06, F07-9.6.1-02.
 #[test]
@@ -160,6 +162,34 @@ fn a_secondary_that_is_through_first_is_not_waited_for() {
     assert_eq!(world.states(), [S::PotentialConflict, S::Normal]);
     world.run();
     assert_eq!(world.states(), [S::Normal; 2]);
+}
+
+/// A secondary goes to NORMAL by UPDDONE, and CONFLICT-DONE stops a dhcpd in NORMAL: it is told on the next connection.
+#[test]
+fn a_dhcpd_that_may_be_in_normal_is_not_told_of_conflict_done() {
+    for is_answered in [false, true] {
+        let mut world = World::new(Dialect::Dhcpd, Some(stored(S::ResolutionInterrupted, at(0))), None);
+        let primary = &mut world.servers[0];
+        primary.start(at(0), false);
+        primary.handle(at(1), Event::Connected { tandem: None });
+        let since = at(0);
+        let state = StateMessage {
+            state: S::PotentialConflict,
+            startup: false,
+            since: since.to_wire(),
+            tandem: None,
+        };
+        primary.handle(at(1), Event::State { state, since });
+        assert_eq!(primary.state(), S::PotentialConflict);
+        if is_answered {
+            primary.receive(at(2), Message::UpdReq { request: RequestId(7), all: false });
+            primary.handle(at(2), Event::UpdatesDelivered);
+        }
+        primary.handle(at(3), Event::UpdDone(RequestId(1)));
+        assert_eq!(primary.state(), S::ConflictDone);
+        let ends = Action::Disconnect(RejectionKind::NotForThisPartner);
+        assert_eq!(primary.has(ends), is_answered);
+    }
 }
 
 /// F07-9.2-03, F07-9.8.2-01, F07-9.8.3-01, F07-9.9.1-01, F07-9.9.2-01.

@@ -99,7 +99,9 @@ pub(crate) fn live(world: &mut World) {
     let all_declined = world.views().into_iter().all(|view| view.status == abandoned);
     world.newcomers();
     world.run_until(world.outside.now + 600_000);
-    let verdict = if world.served() > 0 || all_declined {
+    // Without delayed-service-parameter nobody answers for one who has nothing to give.
+    let all_answer = terms.delayed_service.is_some();
+    let verdict = if world.served() > 0 || all_declined || !all_answer {
         Ok(())
     } else {
         Err("nobody who came last was served".to_owned())

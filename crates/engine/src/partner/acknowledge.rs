@@ -86,7 +86,10 @@ impl Engine {
             self.table.set_acked(slot, acked);
         }
         if sent.changed && !self.planted.ack_frees_whatever {
-            if same {
+            if self.is_swapped(slot, sent) {
+                // Each took what the other said: nobody would give the address.
+                self.changed(slot, outbox);
+            } else if same {
                 self.record(slot, outbox);
             }
             return;
@@ -113,6 +116,18 @@ impl Engine {
         self.table.set_flags(slot, Flags::UNSEEN.with(Flags::UNAGREED), false);
         self.reservation_agreed(now, relationship, slot, sent.status);
         self.record(slot, outbox);
+    }
+
+    /// Whether the partner took the one of FREE and BACKUP that we said, and we, meanwhile, the other, which it said (trap T22).
+    fn is_swapped(&self, slot: Slot, sent: &Sent) -> bool {
+        let binding = self.table.get(slot);
+        let is_told = !binding.flags.contains(Flags::UNSEEN);
+        let is_free = |status| matches!(status, BindingStatus::Free | BindingStatus::Backup);
+        is_told
+            && sent.crossed
+            && is_free(sent.status)
+            && is_free(binding.status)
+            && sent.status != binding.status
     }
 
     fn rejected(

@@ -36,6 +36,8 @@ pub(super) struct Link {
     pub(super) partner_requested: bool,
     /// The partner came from POTENTIAL-CONFLICT to NORMAL while we were in POTENTIAL-CONFLICT: its conflict is over before ours.
     pub(super) partner_resolved: bool,
+    /// The partner was in POTENTIAL-CONFLICT when it was sent UPDDONE, and told no state since: it may be in NORMAL.
+    pub(super) partner_may_be_normal: bool,
     /// A partner of another make sent UPDREQALL on this connection, and recovers since: the loss of which that tells is known.
     pub(super) told_of_loss: bool,
     /// We asked for its end: nothing more is told.
@@ -56,6 +58,7 @@ impl Link {
             owed: Vec::new(),
             partner_requested: false,
             partner_resolved: false,
+            partner_may_be_normal: false,
             told_of_loss: false,
             closing: false,
         }
