@@ -313,10 +313,12 @@ impl Dialect {
         matches!(self, Dialect::Dhcpd)
     }
 
-    /// Whether a partner bears to be told a state before it has told its own on a connection; `own` is our role. A dhcpd that was stopped
-    /// in CONFLICT-DONE, as primary, starts in it, and ends when it is told that communications were interrupted.
-    pub const fn bears_to_hear_first(self, own: Role) -> bool {
-        !matches!((self, own), (Dialect::Dhcpd, Role::Secondary))
+    /// Whether a partner bears to be told this state before it has told its own on a connection; `own` is our role. A dhcpd that was
+    /// stopped in CONFLICT-DONE, as primary, starts in it, and ends when it is told that communications were interrupted. One that
+    /// recovers forgets that when it is told of a conflict (F07-9.5.2-01), and with that to ask for what it lost. It tells its own
+    /// unasked, with CONNECTACK or after it (`tests/captures/pair-start-lease-kill-recover.pcap`).
+    pub const fn bears_to_hear_first(self, own: Role, state: FailoverState) -> bool {
+        !matches!(self, Dialect::Dhcpd) || matches!(own, Role::Primary) && !state.is_conflict()
     }
 
     /// Whether what ends a lease is dated: client-last-transaction-time counts a release, and start-time-of-state is when the
@@ -338,9 +340,8 @@ impl Dialect {
         if !matches!(self, Dialect::Dhcpd) {
             return true;
         }
-        let conflict = matches!(state, S::PotentialConflict | S::ResolutionInterrupted | S::ConflictDone);
         match partner {
-            S::Normal => !conflict,
+            S::Normal => !state.is_conflict(),
             S::PotentialConflict => !matches!(state, S::Normal),
             S::ConflictDone => {
                 matches!(state, S::Normal | S::Shutdown | S::PotentialConflict | S::ResolutionInterrupted)

@@ -10,7 +10,9 @@ mod link;
 mod service;
 mod values;
 
-pub use figure::{Next, Partner, Situation, after_startup, communications_failed, on_partner};
+pub use figure::{
+    Next, Partner, Situation, after_startup, communications_failed, forgot_the_conflict, on_partner,
+};
 pub use service::{NotOurs, RequestKind, Silence};
 pub use values::{
     Action, Alarm, Command, Event, Memory, Refusal, RejectionKind, RequestId, Settings, Stored,
@@ -335,7 +337,7 @@ impl Endpoint {
             return;
         };
         let dialect = self.settings.dialect;
-        if link.partner.is_none() && !dialect.bears_to_hear_first(self.settings.role) {
+        if link.partner.is_none() && !dialect.bears_to_hear_first(self.settings.role, self.stored.state) {
             return;
         }
         let bears = |partner| dialect.may_announce(self.stored.state, partner);
@@ -451,6 +453,8 @@ impl Endpoint {
                 time => time.plus(self.settings.stamp_interval).min(self.started),
             };
         }
+        let is_over = forgot_the_conflict(next, partner, self.settings.dialect);
+        let next = if is_over { S::CommunicationsInterrupted } else { next };
         self.enter(now, next, out);
         self.look_at_partner(now, out);
     }
@@ -463,6 +467,9 @@ impl Endpoint {
             // One that is not told our state any more leads to none: what is recorded comes in the order in which it was so.
             let stands = self.link.as_ref().is_some_and(|link| !link.closing);
             let Some(partner) = self.partner().copied().filter(|_| stands) else { return };
+            if forgot_the_conflict(self.state, &partner, self.settings.dialect) {
+                return self.enter(now, S::CommunicationsInterrupted, out);
+            }
             match on_partner(self.state, &partner, &self.situation()) {
                 Next::Stay => return,
                 Next::Request => return self.ask_for_updates(now, out),
@@ -584,9 +591,7 @@ impl Endpoint {
         self.store_if_changed(out);
         // Until UPDDONE each request is for everything (D12-7.4.2-01), but only UPDREQALL begins from the start.
         out.push(Action::AnswerUpdreq { all });
-        if matches!(self.state, S::PotentialConflict | S::ResolutionInterrupted | S::ConflictDone)
-            && self.partner_lost_storage()
-        {
+        if self.state.is_conflict() && self.partner_lost_storage() {
             self.look_at_partner(now, out);
         }
     }

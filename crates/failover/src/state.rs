@@ -86,6 +86,16 @@ impl FailoverState {
         FailoverState::RecoverWait,
     ];
 
+    /// POTENTIAL-CONFLICT, RESOLUTION-INTERRUPTED, CONFLICT-DONE: the two are to come together, or did half.
+    pub const fn is_conflict(self) -> bool {
+        matches!(
+            self,
+            FailoverState::PotentialConflict
+                | FailoverState::ResolutionInterrupted
+                | FailoverState::ConflictDone
+        )
+    }
+
     /// The number in draft-12 and on disk; 254 for RECOVER-WAIT, as dhcpd has it (Q7).
     pub const fn number(self) -> u8 {
         match self {

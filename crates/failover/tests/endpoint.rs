@@ -192,6 +192,48 @@ fn a_dhcpd_that_may_be_in_normal_is_not_told_of_conflict_done() {
     }
 }
 
+/// One that recovers may have lost all, and asks for all in RECOVER alone: of a conflict it hears nothing (trap T16).
+#[test]
+fn a_dhcpd_that_recovers_is_not_told_of_a_conflict() {
+    let told = |server: &world::Server| -> Vec<S> {
+        let states = server.actions.iter().filter_map(|action| match action {
+            Action::SendState(state) => Some(state.state),
+            _ => None,
+        });
+        states.collect()
+    };
+    let since = at(0);
+    let recover = StateMessage { state: S::Recover, startup: false, since: since.to_wire(), tandem: None };
+    for role in 0..2 {
+        for state in [S::ResolutionInterrupted, S::ConflictDone] {
+            let mut world =
+                World::new(Dialect::Dhcpd, Some(stored(state, at(0))), Some(stored(state, at(0))));
+            let server = &mut world.servers[role];
+            server.start(at(0), false);
+            server.handle(at(1), Event::Connected { tandem: None });
+            server.handle(at(1), Event::State { state: recover, since });
+            assert_eq!(server.state(), S::CommunicationsInterrupted, "from STARTUP, {state}");
+            assert_eq!(told(server).last(), Some(&S::CommunicationsInterrupted));
+            assert!(!told(server).iter().any(|state| state.is_conflict()), "{:?}", told(server));
+        }
+        // A dhcpd that was there, and lost its disk before it connects again.
+        let mut world = World::new(Dialect::Dhcpd, None, None);
+        let server = &mut world.servers[role];
+        server.disk = Some(stored(S::ResolutionInterrupted, at(0)));
+        server.start(at(0), false);
+        server.handle(at(1), Event::Connected { tandem: None });
+        let conflict = StateMessage { state: S::PotentialConflict, ..recover };
+        server.handle(at(1), Event::State { state: conflict, since });
+        assert_eq!(server.state(), S::PotentialConflict);
+        server.handle(at(2), Event::Lost);
+        server.actions.clear();
+        server.handle(at(3), Event::Connected { tandem: None });
+        assert_eq!(told(server), [], "before it has told its own");
+        server.handle(at(3), Event::State { state: recover, since });
+        assert_eq!(told(server), [S::CommunicationsInterrupted]);
+    }
+}
+
 /// F07-9.2-03, F07-9.8.2-01, F07-9.8.3-01, F07-9.9.1-01, F07-9.9.2-01.
 #[test]
 fn a_resolution_that_breaks_off_serves_and_is_begun_again() {

@@ -84,9 +84,7 @@ pub fn on_partner(own: FailoverState, partner: &Partner, situation: &Situation) 
     let lost_and_recovering = partner.storage_lost && matches!(partner.state, S::Recover | S::RecoverWait);
     match (own, partner.state) {
         // A partner without bindings has no conflict with anybody: it is served alone until it has them (T16).
-        (S::PotentialConflict | S::ResolutionInterrupted | S::ConflictDone, _) if lost_and_recovering => {
-            To(S::CommunicationsInterrupted)
-        }
+        (own, _) if own.is_conflict() && lost_and_recovering => To(S::CommunicationsInterrupted),
 
         (S::Normal, S::Normal | S::CommunicationsInterrupted) => Stay,
         (S::Normal, S::RecoverDone) if !situation.handover_pending => Stay,
@@ -143,11 +141,7 @@ fn on_partner_without_service(own: FailoverState, partner: &Partner, situation: 
         (S::Recover, S::Paused | S::Shutdown) => Stay,
         // The road through POTENTIAL-CONFLICT is not for one who has nothing to bring (T16).
         // F07-9.5.2-01.
-        (S::Recover, S::PotentialConflict | S::ResolutionInterrupted | S::ConflictDone)
-            if !situation.storage_lost =>
-        {
-            To(S::PotentialConflict)
-        }
+        (S::Recover, partner) if partner.is_conflict() && !situation.storage_lost => To(S::PotentialConflict),
         // F07-9.5-01.
         (S::Recover, _) => Request,
 
@@ -157,9 +151,7 @@ fn on_partner_without_service(own: FailoverState, partner: &Partner, situation: 
         (S::RecoverDone, S::Normal | S::RecoverDone) if situation.handover_pending => Stay,
         // F07-9.10.2-01, Q13.
         (S::RecoverDone, S::Normal | S::RecoverDone) => To(S::Normal),
-        (S::RecoverDone, S::PotentialConflict | S::ResolutionInterrupted | S::ConflictDone) => {
-            To(S::PotentialConflict)
-        }
+        (S::RecoverDone, partner) if partner.is_conflict() => To(S::PotentialConflict),
         (S::RecoverDone, _) => Stay,
 
         (S::PotentialConflict, S::Paused | S::Shutdown) => Stay,
@@ -189,6 +181,13 @@ fn on_partner_without_service(own: FailoverState, partner: &Partner, situation: 
         // STARTUP ends by `after_startup`; PAUSED and SHUTDOWN by a restart (F07-9.12.3-01).
         _ => Stay,
     }
+}
+
+/// Whether a partner that recovers has no part in the conflict that we are in, so that we go to COMMUNICATIONS-INTERRUPTED. One of
+/// another make does not say whether it lost its bindings: told of a conflict it would leave RECOVER (F07-9.5.2-01), and ask only for
+/// what it was not told before; and what we believe that it knows it would not (trap T16).
+pub fn forgot_the_conflict(own: FailoverState, partner: &Partner, dialect: Dialect) -> bool {
+    own.is_conflict() && partner.state == S::Recover && !dialect.sends_vendor_options()
 }
 
 /// The state after STARTUP, when the partner was heard (F07-9.3.2-06, -07): the `previous` one, unless the partner went

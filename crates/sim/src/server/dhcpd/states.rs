@@ -96,9 +96,8 @@ impl Dhcpd {
     }
 
     fn what_stops_it(&self, own: S, partner: S) -> Option<String> {
-        let conflict = matches!(partner, S::PotentialConflict | S::ResolutionInterrupted | S::ConflictDone);
         let stops = match own {
-            S::Normal => conflict,
+            S::Normal => partner.is_conflict(),
             S::PotentialConflict => partner == S::Normal && self.role == Role::Secondary,
             S::ConflictDone => {
                 !matches!(partner, S::Normal | S::Shutdown | S::PotentialConflict | S::ResolutionInterrupted)
