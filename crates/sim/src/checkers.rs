@@ -238,11 +238,13 @@ impl Checkers {
 
     /// What a dhcpd has broken is counted by its habit, and no violation.
     fn excuse(&mut self, address: Ipv4Addr, verdict: Result<(), String>) -> Result<(), String> {
-        let now = self.now;
-        let mut broken = self.broken.get(&address).into_iter().flatten();
+        let (now, held) = (self.now, self.s1.held_until(address));
+        let mut broken = self.broken.get_mut(&address).into_iter().flatten();
         match broken.rfind(|(until, _)| *until >= now) {
-            Some((_, habit)) if verdict.is_err() => {
+            Some((until, habit)) if verdict.is_err() => {
                 *self.excused.entry(*habit).or_default() += 1;
+                // Who had it first has a right to it that nobody can keep, until its own lease ends.
+                *until = held.unwrap_or(*until).max(*until);
                 Ok(())
             }
             _ => verdict,

@@ -67,6 +67,11 @@ impl S1 {
         held
     }
 
+    /// When the last of those who hold this address has it no more.
+    pub(super) fn held_until(&self, address: Ipv4Addr) -> Option<Moment> {
+        self.holds.get(&address)?.iter().map(|hold| hold.until).max()
+    }
+
     /// The only server that knew of a lease for ever has lost its store. The client goes on using the address, and nobody can know.
     pub(super) fn forgotten(&mut self, address: Ipv4Addr, identity: &ClientIdentity) {
         if let Some(holds) = self.holds.get_mut(&address) {
