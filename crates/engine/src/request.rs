@@ -187,7 +187,9 @@ pub(crate) fn standing(engine: &Engine, now: Time, request: &Request<'_>, slot: 
             }
             _ => Standing::Partners,
         },
-        // F07-5.2.2-03, trap T5: the same client again, as long as the partner was not told that it is gone.
+        // F07-5.2.2-03, trap T5: the same client again, as long as the partner was not told that it is gone. An end that was only
+        // feared may be long over there, and the address another client's (trap T16).
+        BindingStatus::Expired if binding.flags.contains(Flags::FEARED) => Standing::Withheld,
         BindingStatus::Expired | BindingStatus::Released
             if own && (!binding.flags.contains(Flags::TOLD) || engine.planted.same_client_after_told) =>
         {

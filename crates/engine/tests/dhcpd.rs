@@ -515,6 +515,49 @@ fn an_end_that_it_overwrote_with_ours_is_the_later_one() {
     assert_eq!(talk.acknowledge(), [], "extended beyond that: its word is whole again");
 }
 
+/// A client that asks again a few seconds later has an end a few seconds later: that is a word of its own.
+#[test]
+fn an_end_shortly_after_ours_is_its_own() {
+    for forgot in [false, true] {
+        let mut talk = if forgot { Talk::start(0) } else { Talk::normal(10) };
+        if forgot {
+            talk.connect();
+            talk.state(FailoverState::CommunicationsInterrupted);
+        }
+        let address = Ipv4Addr::new(10, 0, 0, 25);
+        let start = talk.now.to_wire().0;
+        let update = |heard: u32, length: u32, potential: u32| {
+            let mut update = BindingUpdate::new(address, BindingStatus::Active);
+            update.hardware = Some(ClientHardware { htype: 1, address: vec![2, 0, 0, 0, 0, 9] });
+            update.lease_expiration = Some(WireTime(start + heard + length));
+            update.potential_expiration = Some(WireTime(start + heard + potential));
+            (update.start_time_of_state, update.client_last_transaction_time) =
+                (Some(WireTime(start)), Some(WireTime(start + heard)));
+            Message::BndUpd(vec![update].into())
+        };
+        talk.say(None, update(0, 400, 600));
+        if forgot {
+            let asked = talk.heard.iter().find(|(_, message)| *message == Message::UpdReqAll);
+            let asked = asked.map(|(xid, _)| *xid);
+            talk.say(Some(asked.expect("UPDREQALL")), Message::UpdDone);
+        }
+        let end = |talk: &Talk| {
+            let from = LeaseFilter { from: Some(address), ..LeaseFilter::default() };
+            let (views, _) = talk.engine.leases(&from, 1);
+            views[0].lease_expiration.to_wire().0 - start
+        };
+        // A lease of which one that lost its disk fears that it extended it: its end is near that of the next, and was never told.
+        let after = if forgot { end(&talk) - 405 } else { 5 };
+        assert_eq!(after > 400, forgot);
+        talk.pass(after.into());
+        talk.say(None, update(after, 400, if forgot { 900 } else { 600 }));
+        assert_eq!(end(&talk), if forgot { after + 405 } else { after + 400 });
+        talk.say(None, update(after + 60, 400, 600));
+        assert_eq!(end(&talk), after + 460);
+        assert_eq!(talk.told(), []);
+    }
+}
+
 /// It sends client-last-transaction-time in each update. Of nobody nothing was heard: what is in memory is what is recorded.
 #[test]
 fn the_time_of_an_update_about_nobody_is_not_kept() {

@@ -8,9 +8,10 @@ fn beside(habits: Habits) -> Options {
 
 /// Seeds that once failed: updates that cross (3, 29), a restart in CONFLICT-DONE (32), a time of nobody (10); a Tandem that lost its
 /// disk and agreed that a lease is over which it may have extended (41), or that its address is free, after a restart (5892);
-/// addresses that each left to the other (2232), or that a dhcpd forgot in a conflict (3393), and CONFLICT-DONE at the same moment as
+/// addresses that each left to the other (2232), or that a dhcpd forgot in a conflict (3393), a feared
+/// lease that ended (2408), two extensions that crossed (779), and CONFLICT-DONE at the same moment as
 /// NORMAL (3553); a client that the partner alone answers (2200), or whose address a dhcpd gave away long before (5960).
-const ONCE_FAILED: [u64; 11] = [3, 10, 29, 32, 41, 2200, 2232, 3393, 3553, 5892, 5960];
+const ONCE_FAILED: [u64; 13] = [3, 10, 29, 32, 41, 779, 2200, 2232, 2408, 3393, 3553, 5892, 5960];
 
 /// The same, beside a dhcpd that keeps to the drafts: a lost disk (2), what one who lost it fears against a lease that its partner
 /// knows of (213), an end that was overwritten, told by clocks that were measured with slow messages (775).

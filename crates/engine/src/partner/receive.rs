@@ -71,7 +71,10 @@ impl Engine {
                     }
                     let agrees = received.status == update.status;
                     let is_active = received.status == BindingStatus::Active;
-                    let flags = if feared && is_active { Flags::FEARED } else { Flags::NONE };
+                    let is_longer =
+                        apply.times.lease_expiration > meant.lease_expiration.unwrap_or(Time::ZERO);
+                    let is_feared = feared && is_active && is_longer;
+                    let flags = if is_feared { Flags::FEARED } else { Flags::NONE };
                     self.apply(now, relationship, slot, &received, &claim, &apply, flags, outbox);
                     if agrees {
                         self.counters.count(Counter::BndupdAccepted);
@@ -133,12 +136,14 @@ impl Engine {
         let both_active = [binding.status, received.status] == [BindingStatus::Active; 2];
         let same_client = claim.client.is_some() && claim.client == binding.client;
         let ours = binding.lease_expiration.time();
-        let our_word =
-            received.lease_expiration.is_some_and(|end| end.since(ours).max(ours.since(end)) <= SAME_WORD);
-        let heard_since = received.client_last_transaction_time > binding.heard();
-        let later =
-            received.potential_expiration.filter(|potential| Some(*potential) > received.lease_expiration);
-        later.filter(|_| both_active && same_client && our_word && heard_since)
+        let (end, heard) = (received.lease_expiration?, received.client_last_transaction_time?);
+        let potential = received.potential_expiration.filter(|potential| *potential > end)?;
+        // What is only feared was never told, and a lease of its own is as long as potential-expiration-time says.
+        let is_told = !binding.flags.contains(Flags::FEARED);
+        let our_word = is_told && end.since(ours).max(ours.since(end)) <= SAME_WORD;
+        let is_its_own = is_half(potential.since(end), end.since(heard));
+        let heard_since = heard > binding.heard().unwrap_or(Time::ZERO);
+        (both_active && same_client && our_word && !is_its_own && heard_since).then_some(potential)
     }
 
     /// Whose bindings are lost agrees to no end of a lease that it may have extended: where the partner does not see to that (trap
@@ -395,6 +400,12 @@ fn take_client(binding: &mut Binding, received: &Update, claim: &Claim, apply: &
 /// Whether our end is later than what was said of it, by more than a difference of clocks is wrong.
 fn ends_later(after: &Binding, received: &Update) -> bool {
     after.lease_expiration.time() > received.lease_expiration.unwrap_or(Time::ZERO).plus(SAME_END)
+}
+
+/// Whether potential-expiration-time is so far behind the end of a lease of this length, as it is where nothing limited it
+/// (F07-5.2.1-12).
+fn is_half(behind: Interval, length: Interval) -> bool {
+    (2 * behind.as_seconds()).abs_diff(length.as_seconds()) <= 2
 }
 
 /// Whether an ABANDONED address may be in use for longer than the partner knows.

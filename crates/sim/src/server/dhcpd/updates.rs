@@ -219,10 +219,13 @@ impl Dhcpd {
         let ends = is_shorter
             || matches!(update.status, B::Expired | B::Free | B::Backup)
             || update.status == B::Released && older;
-        if !runs || !ends || !lease.untold {
+        let is_under_way = self
+            .link()
+            .is_some_and(|link| link.outstanding.values().any(|own| own.address == update.address));
+        if !runs || !ends || !lease.untold && !is_under_way {
             return;
         }
-        if self.link().is_some_and(|link| link.has_told_all) {
+        if is_under_way || self.link().is_some_and(|link| link.has_told_all) {
             let (address, until) = (update.address, lease.ends);
             self.acts.push(Act::Broke { address, until, habit: Habit::TakesEnds });
         } else {
