@@ -23,7 +23,7 @@ fn is_in(pair: &Pair, side: Side, state: &str) {
 /// The bindings come back over a slow link that breaks off twice in the middle.
 fn interrupted_in_recover(tandem: Side) {
     // So many that a busy machine is not through with them before each cut.
-    let last = Ipv4Addr::new(10, 8, 15, 255);
+    let last = Ipv4Addr::new(10, 8, 31, 255);
     let mut pair = balanced_with("recover", tandem, |side| {
         let mut setup = wide(side, tandem, last);
         setup.failover.as_mut().unwrap().mclt = 30;
