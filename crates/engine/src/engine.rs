@@ -333,7 +333,7 @@ impl Engine {
 
     /// Gives a binding a status. What makes an address available ends the times of its client (trap T14).
     pub(crate) fn set_status(&mut self, now: Time, slot: Slot, status: BindingStatus) {
-        let available = matches!(status, BindingStatus::Free | BindingStatus::Backup);
+        let available = status.is_available();
         let was_released = self.table.get(slot).status == BindingStatus::Released;
         let outlive = self.planted.times_outlive_client && was_released;
         self.table.change(slot, |binding| {

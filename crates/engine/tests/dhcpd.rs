@@ -147,11 +147,7 @@ impl Talk {
         let mut talk = Talk::start(0);
         talk.connect();
         talk.state(FailoverState::Recover);
-        let asked = |talk: &Talk| {
-            talk.heard.iter().find(|(_, message)| *message == Message::UpdReqAll).map(|(xid, _)| *xid)
-        };
-        let asked = asked(&talk).expect("UPDREQALL");
-        talk.say(Some(asked), Message::UpdDone);
+        talk.has_told_all(&Message::UpdReqAll);
         talk.pass(MCLT + 60);
         talk.state(FailoverState::RecoverDone);
         talk.state(FailoverState::Normal);
@@ -212,13 +208,25 @@ impl Talk {
 
     /// Tells of a lease from now on.
     fn lease(&mut self, address: Ipv4Addr, length: u32) {
+        let now = self.now.to_wire().0;
+        self.lease_since(now, address, [0, length, length + 30]);
+    }
+
+    /// Tells of a lease that began at `start`, with client-last-transaction-time, lease-expiration-time and potential-expiration-time,
+    /// in seconds since then.
+    fn lease_since(&mut self, start: u32, address: Ipv4Addr, [heard, end, potential]: [u32; 3]) {
+        let at = |seconds| Some(WireTime(start + seconds));
         let mut update = BindingUpdate::new(address, BindingStatus::Active);
-        let now = self.now.to_wire();
         update.hardware = Some(ClientHardware { htype: 1, address: vec![2, 0, 0, 0, 0, 9] });
-        update.lease_expiration = Some(WireTime(now.0 + length));
-        update.potential_expiration = Some(WireTime(now.0 + length + 30));
-        (update.start_time_of_state, update.client_last_transaction_time) = (Some(now), Some(now));
+        (update.lease_expiration, update.potential_expiration) = (at(end), at(potential));
+        (update.start_time_of_state, update.client_last_transaction_time) = (at(0), at(heard));
         self.say(None, Message::BndUpd(vec![update].into()));
+    }
+
+    /// UPDDONE for the first such request that was heard.
+    fn has_told_all(&mut self, request: &Message) {
+        let asked = self.heard.iter().find(|(_, message)| message == request).map(|(xid, _)| *xid);
+        self.say(Some(asked.expect("a request")), Message::UpdDone);
     }
 
     fn told(&self) -> Vec<(Ipv4Addr, BindingStatus)> {
@@ -252,8 +260,7 @@ fn an_address_that_each_left_to_the_other_is_given_back() {
     talk.lose();
     talk.call();
     talk.state(FailoverState::Recover);
-    let asked = talk.heard.iter().find(|(_, message)| *message == Message::UpdReq).map(|(xid, _)| *xid);
-    talk.say(Some(asked.expect("UPDREQ")), Message::UpdDone);
+    talk.has_told_all(&Message::UpdReq);
     talk.say(None, Message::UpdReqAll);
     assert!(talk.told().contains(&(address, BindingStatus::Backup)), "{:?}", talk.told());
     talk.say(None, Message::BndUpd(vec![BindingUpdate::new(address, BindingStatus::Free)].into()));
@@ -319,10 +326,9 @@ fn a_lease_that_it_extended_meanwhile_is_not_told_to_be_over() {
     talk.pass(100);
     talk.call();
     talk.state(FailoverState::CommunicationsInterrupted);
-    let asked = talk.heard.iter().find(|(_, message)| *message == Message::UpdReq).map(|(xid, _)| *xid);
     assert_eq!(talk.told(), [], "before it has told what it has");
     talk.lease(extended, 60);
-    talk.say(Some(asked.expect("UPDREQ")), Message::UpdDone);
+    talk.has_told_all(&Message::UpdReq);
     assert_eq!(talk.told(), [(forgotten, BindingStatus::Expired)]);
     talk.acknowledge();
     talk.pass(100);
@@ -339,8 +345,7 @@ fn a_clock_that_was_mended_is_no_reason_to_refuse_a_dhcpd() {
     talk.call();
     assert!(talk.is_open, "the wall clock is right again");
     talk.state(FailoverState::Recover);
-    let asked = talk.heard.iter().find(|(_, message)| *message == Message::UpdReqAll).map(|(xid, _)| *xid);
-    talk.say(asked, Message::UpdDone);
+    talk.has_told_all(&Message::UpdReqAll);
     let since = talk.heard.iter().rev().find_map(|(_, message)| match message {
         Message::State(state) if state.state == FailoverState::RecoverWait => Some(state.since),
         _ => None,
@@ -386,14 +391,12 @@ fn a_transfer_that_broke_off_gets_room_for_what_is_stuck() {
         assert_eq!(room(&mut talk), Some(usual * times), "UPDREQALL was not answered");
         talk.state(FailoverState::PartnerDown);
     }
-    let asked = talk.heard.iter().find(|(_, message)| *message == Message::UpdReqAll).map(|(xid, _)| *xid);
-    talk.say(asked, Message::UpdDone);
+    talk.has_told_all(&Message::UpdReqAll);
     talk.lose();
     talk.call();
     assert_eq!(room(&mut talk), Some(usual * 4), "what is stuck is so still");
     talk.state(FailoverState::PartnerDown);
-    let asked = talk.heard.iter().find(|(_, message)| *message == Message::UpdReqAll).map(|(xid, _)| *xid);
-    talk.say(asked, Message::UpdDone);
+    talk.has_told_all(&Message::UpdReqAll);
     talk.pass(MCLT + 60);
     talk.state(FailoverState::Normal);
     assert_eq!(talk.view().0, FailoverState::Normal);
@@ -476,8 +479,7 @@ fn what_was_freed_in_partner_down_is_told_as_reset() {
     talk.pass(MCLT + 200);
     talk.call();
     talk.state(FailoverState::Recover);
-    let asked = talk.heard.iter().find(|(_, message)| *message == Message::UpdReq).map(|(xid, _)| *xid);
-    talk.say(Some(asked.expect("UPDREQ")), Message::UpdDone);
+    talk.has_told_all(&Message::UpdReq);
     talk.say(None, Message::UpdReqAll);
     assert!(talk.told().contains(&(address, BindingStatus::Reset)), "{:?}", talk.told());
     talk.acknowledge();
@@ -495,23 +497,14 @@ fn an_end_that_it_overwrote_with_ours_is_the_later_one() {
     let mut talk = Talk::normal(10);
     let address = Ipv4Addr::new(10, 0, 0, 25);
     let start = talk.now.to_wire().0;
-    let update = |heard: u32, end: u32, potential: u32| {
-        let mut update = BindingUpdate::new(address, BindingStatus::Active);
-        update.hardware = Some(ClientHardware { htype: 1, address: vec![2, 0, 0, 0, 0, 9] });
-        update.lease_expiration = Some(WireTime(start + end));
-        update.potential_expiration = Some(WireTime(start + potential));
-        (update.start_time_of_state, update.client_last_transaction_time) =
-            (Some(WireTime(start)), Some(WireTime(start + heard)));
-        Message::BndUpd(vec![update].into())
-    };
-    talk.say(None, update(0, 400, 600));
+    talk.lease_since(start, address, [0, 400, 600]);
     assert_eq!(talk.acknowledge(), [], "it knows what it said");
     talk.pass(5);
-    talk.say(None, update(2, 400, 6000));
+    talk.lease_since(start, address, [2, 400, 6000]);
     let told = talk.acknowledge();
     let ends: Vec<_> = told.iter().map(|update| update.lease_expiration).collect();
     assert_eq!(ends, [Some(WireTime(start + 6000))], "{told:?}");
-    talk.say(None, update(4, 6400, 9000));
+    talk.lease_since(start, address, [4, 6400, 9000]);
     assert_eq!(talk.acknowledge(), [], "extended beyond that: its word is whole again");
 }
 
@@ -526,20 +519,12 @@ fn an_end_shortly_after_ours_is_its_own() {
         }
         let address = Ipv4Addr::new(10, 0, 0, 25);
         let start = talk.now.to_wire().0;
-        let update = |heard: u32, length: u32, potential: u32| {
-            let mut update = BindingUpdate::new(address, BindingStatus::Active);
-            update.hardware = Some(ClientHardware { htype: 1, address: vec![2, 0, 0, 0, 0, 9] });
-            update.lease_expiration = Some(WireTime(start + heard + length));
-            update.potential_expiration = Some(WireTime(start + heard + potential));
-            (update.start_time_of_state, update.client_last_transaction_time) =
-                (Some(WireTime(start)), Some(WireTime(start + heard)));
-            Message::BndUpd(vec![update].into())
+        let renewed = |talk: &mut Talk, heard: u32, potential: u32| {
+            talk.lease_since(start, address, [heard, heard + 400, heard + potential]);
         };
-        talk.say(None, update(0, 400, 600));
+        renewed(&mut talk, 0, 600);
         if forgot {
-            let asked = talk.heard.iter().find(|(_, message)| *message == Message::UpdReqAll);
-            let asked = asked.map(|(xid, _)| *xid);
-            talk.say(Some(asked.expect("UPDREQALL")), Message::UpdDone);
+            talk.has_told_all(&Message::UpdReqAll);
         }
         let end = |talk: &Talk| {
             let from = LeaseFilter { from: Some(address), ..LeaseFilter::default() };
@@ -550,9 +535,9 @@ fn an_end_shortly_after_ours_is_its_own() {
         let after = if forgot { end(&talk) - 405 } else { 5 };
         assert_eq!(after > 400, forgot);
         talk.pass(after.into());
-        talk.say(None, update(after, 400, if forgot { 900 } else { 600 }));
+        renewed(&mut talk, after, if forgot { 900 } else { 600 });
         assert_eq!(end(&talk), if forgot { after + 405 } else { after + 400 });
-        talk.say(None, update(after + 60, 400, 600));
+        renewed(&mut talk, after + 60, 600);
         assert_eq!(end(&talk), after + 460);
         assert_eq!(talk.told(), []);
     }

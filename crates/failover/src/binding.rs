@@ -58,6 +58,11 @@ impl BindingStatus {
         Self::ALL.into_iter().find(|status| status.number() == number)
     }
 
+    /// FREE or BACKUP: nobody has the address, and one of the two may give it.
+    pub const fn is_available(self) -> bool {
+        matches!(self, BindingStatus::Free | BindingStatus::Backup)
+    }
+
     /// As the drafts spell it.
     pub const fn name(self) -> &'static str {
         match self {

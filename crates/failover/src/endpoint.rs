@@ -10,9 +10,7 @@ mod link;
 mod service;
 mod values;
 
-pub use figure::{
-    Next, Partner, Situation, after_startup, communications_failed, forgot_the_conflict, on_partner,
-};
+pub use figure::{Next, Partner, Situation, after_startup, communications_failed, on_partner};
 pub use service::{NotOurs, RequestKind, Silence};
 pub use values::{
     Action, Alarm, Command, Event, Memory, Refusal, RejectionKind, RequestId, Settings, Stored,
@@ -24,6 +22,7 @@ use crate::message::{StateMessage, TandemInfo, Xid};
 use crate::state::{FailoverState, Role};
 use crate::time::{Interval, Time};
 use FailoverState as S;
+use figure::forgot_the_conflict;
 use link::{Link, MAX_OWED};
 use std::fmt;
 
@@ -453,6 +452,7 @@ impl Endpoint {
                 time => time.plus(self.settings.stamp_interval).min(self.started),
             };
         }
+        // `on_partner` ends it too, but the partner would have been told of it then.
         let is_over = forgot_the_conflict(next, partner, self.settings.dialect);
         let next = if is_over { S::CommunicationsInterrupted } else { next };
         self.enter(now, next, out);
@@ -467,9 +467,6 @@ impl Endpoint {
             // One that is not told our state any more leads to none: what is recorded comes in the order in which it was so.
             let stands = self.link.as_ref().is_some_and(|link| !link.closing);
             let Some(partner) = self.partner().copied().filter(|_| stands) else { return };
-            if forgot_the_conflict(self.state, &partner, self.settings.dialect) {
-                return self.enter(now, S::CommunicationsInterrupted, out);
-            }
             match on_partner(self.state, &partner, &self.situation()) {
                 Next::Stay => return,
                 Next::Request => return self.ask_for_updates(now, out),
@@ -539,10 +536,10 @@ impl Endpoint {
             }
             // The primary leaves first (F07-9.8.3-02, draft-12 9.10.3).
             (S::PotentialConflict, Role::Primary) => {
-                let is_first = !link.partner_resolved;
+                let comes_second = link.partner_resolved;
                 self.enter(now, S::ConflictDone, out);
                 // D12-9.12-01: of its NORMAL it tells once.
-                if !is_first {
+                if comes_second {
                     self.look_at_partner(now, out);
                 }
             }

@@ -178,7 +178,7 @@ pub fn raise_after_loss(
     loss: u64,
 ) -> Option<Raised> {
     let ended = matches!(status, BindingStatus::Expired | BindingStatus::Released);
-    if matches!(status, BindingStatus::Free | BindingStatus::Backup) || raised_for == Some(loss) {
+    if status.is_available() || raised_for == Some(loss) {
         return None;
     }
     Some(Raised {

@@ -103,17 +103,23 @@ fn what_was_taken_over_holds_normal_back() {
     assert_eq!(world.states(), [S::Normal; 2]);
 }
 
+/// Both start in PARTNER-DOWN, and have just met.
+fn both_were_alone() -> World {
+    let down = Some(stored(S::PartnerDown, at(0)));
+    let mut world = World::new(Dialect::Draft12, down, down);
+    world.now = at(100);
+    for server in &mut world.servers {
+        server.operated = at(50);
+        server.start(at(100), false);
+    }
+    world.connect();
+    world
+}
+
 /// F07-9.8.3-02, -03, D12-9.12-01.
 #[test]
 fn a_conflict_is_resolved_primary_first() {
-    let down = Some(stored(S::PartnerDown, at(0)));
-    let mut world = World::new(Dialect::Draft12, down, down);
-    world.servers[0].operated = at(50);
-    world.servers[1].operated = at(50);
-    world.now = at(100);
-    world.servers[0].start(at(100), false);
-    world.servers[1].start(at(100), false);
-    world.connect();
+    let mut world = both_were_alone();
     let mut seen = Vec::new();
     for _ in 0..50 {
         for who in 0..2 {
@@ -137,14 +143,7 @@ fn a_conflict_is_resolved_primary_first() {
 /// heard of its NORMAL when CONFLICT-DONE begins, and would wait for another for ever (D12-9.12-01).
 #[test]
 fn a_secondary_that_is_through_first_is_not_waited_for() {
-    let down = Some(stored(S::PartnerDown, at(0)));
-    let mut world = World::new(Dialect::Draft12, down, down);
-    world.now = at(100);
-    for server in &mut world.servers {
-        server.operated = at(50);
-        server.start(at(100), false);
-    }
-    world.connect();
+    let mut world = both_were_alone();
     while world.states() != [S::ConflictDone, S::PotentialConflict] {
         for who in 0..2 {
             world.deliver(who);

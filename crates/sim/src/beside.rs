@@ -100,8 +100,8 @@ pub(crate) fn live(world: &mut World) {
     world.newcomers();
     world.run_until(world.outside.now + 600_000);
     // Without delayed-service-parameter nobody answers for one who has nothing to give.
-    let all_answer = terms.delayed_service.is_some();
-    let verdict = if world.served() > 0 || all_declined || !all_answer {
+    let may_wait = terms.delayed_service.is_none();
+    let verdict = if world.served() > 0 || all_declined || may_wait {
         Ok(())
     } else {
         Err("nobody who came last was served".to_owned())

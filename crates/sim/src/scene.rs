@@ -24,6 +24,18 @@ pub(crate) struct Reserved {
     pub(crate) key: ReservationKey,
 }
 
+impl Reserved {
+    /// As it stands in a configuration.
+    pub(crate) fn parts(&self) -> ReservationParts {
+        ReservationParts {
+            key: self.key.clone(),
+            address: self.address,
+            options: OptionSet::default(),
+            boot: Boot::default(),
+        }
+    }
+}
+
 /// On what terms two servers share their pools.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Terms {
@@ -372,14 +384,7 @@ fn networks(
                 failover: None,
                 dynamic_bootp: false,
             }],
-            reservations: reservations
-                .map(|reserved| ReservationParts {
-                    key: reserved.key.clone(),
-                    address: reserved.address,
-                    options: OptionSet::default(),
-                    boot: Boot::default(),
-                })
-                .collect(),
+            reservations: reservations.map(Reserved::parts).collect(),
         }
     };
     let mut wire = vec![subnet([0, 0], times.leases[0], size)];

@@ -519,7 +519,7 @@ impl World {
         let stays = |view: &LeaseView| Some(view.status) == partners && scene.serves_bootp(view.address);
         let free: Vec<LeaseView> = views
             .into_iter()
-            .filter(|view| matches!(view.status, BindingStatus::Free | BindingStatus::Backup))
+            .filter(|view| view.status.is_available())
             .filter(|view| !view.reserved)
             .collect();
         let usable = free.iter().filter(|view| !stays(view)).count();

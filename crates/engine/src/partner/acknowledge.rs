@@ -122,12 +122,8 @@ impl Engine {
     fn is_swapped(&self, slot: Slot, sent: &Sent) -> bool {
         let binding = self.table.get(slot);
         let is_told = !binding.flags.contains(Flags::UNSEEN);
-        let is_free = |status| matches!(status, BindingStatus::Free | BindingStatus::Backup);
-        is_told
-            && sent.crossed
-            && is_free(sent.status)
-            && is_free(binding.status)
-            && sent.status != binding.status
+        let both_available = sent.status.is_available() && binding.status.is_available();
+        is_told && sent.crossed && both_available && sent.status != binding.status
     }
 
     fn rejected(

@@ -15,7 +15,7 @@ use crate::table::{Binding, Slot};
 use failover::binding::BindingStatus;
 use failover::dialect::Dialect;
 use failover::judge::{self, Apply, Client, Update, Verdict, judge};
-use failover::lease::{Times, raise_after_own_loss};
+use failover::lease::{Times, potential_expiration, raise_after_own_loss};
 use failover::message::{BindingAck, BindingUpdate, BindingUpdates, Message, RejectReason, Xid};
 use failover::state::Role;
 use failover::time::{ClockDelta, Interval, Time};
@@ -140,8 +140,10 @@ impl Engine {
         let potential = received.potential_expiration.filter(|potential| *potential > end)?;
         // What is only feared was never told, and a lease of its own is as long as potential-expiration-time says.
         let is_told = !binding.flags.contains(Flags::FEARED);
-        let our_word = is_told && end.since(ours).max(ours.since(end)) <= SAME_WORD;
-        let is_its_own = is_half(potential.since(end), end.since(heard));
+        let our_word = is_told && apart(end, ours) <= SAME_WORD;
+        let length = end.since(heard);
+        let is_its_own =
+            apart(potential, potential_expiration(heard, length, length)) <= Interval::from_seconds(1);
         let heard_since = heard > binding.heard().unwrap_or(Time::ZERO);
         (both_active && same_client && our_word && !is_its_own && heard_since).then_some(potential)
     }
@@ -402,10 +404,9 @@ fn ends_later(after: &Binding, received: &Update) -> bool {
     after.lease_expiration.time() > received.lease_expiration.unwrap_or(Time::ZERO).plus(SAME_END)
 }
 
-/// Whether potential-expiration-time is so far behind the end of a lease of this length, as it is where nothing limited it
-/// (F07-5.2.1-12).
-fn is_half(behind: Interval, length: Interval) -> bool {
-    (2 * behind.as_seconds()).abs_diff(length.as_seconds()) <= 2
+/// How far two times are from each other, whichever is the later.
+fn apart(one: Time, other: Time) -> Interval {
+    one.since(other).max(other.since(one))
 }
 
 /// Whether an ABANDONED address may be in use for longer than the partner knows.

@@ -85,6 +85,7 @@ pub fn on_partner(own: FailoverState, partner: &Partner, situation: &Situation) 
     match (own, partner.state) {
         // A partner without bindings has no conflict with anybody: it is served alone until it has them (T16).
         (own, _) if own.is_conflict() && lost_and_recovering => To(S::CommunicationsInterrupted),
+        _ if forgot_the_conflict(own, partner, situation.dialect) => To(S::CommunicationsInterrupted),
 
         (S::Normal, S::Normal | S::CommunicationsInterrupted) => Stay,
         (S::Normal, S::RecoverDone) if !situation.handover_pending => Stay,
@@ -186,7 +187,7 @@ fn on_partner_without_service(own: FailoverState, partner: &Partner, situation: 
 /// Whether a partner that recovers has no part in the conflict that we are in, so that we go to COMMUNICATIONS-INTERRUPTED. One of
 /// another make does not say whether it lost its bindings: told of a conflict it would leave RECOVER (F07-9.5.2-01), and ask only for
 /// what it was not told before; and what we believe that it knows it would not (trap T16).
-pub fn forgot_the_conflict(own: FailoverState, partner: &Partner, dialect: Dialect) -> bool {
+pub(super) fn forgot_the_conflict(own: FailoverState, partner: &Partner, dialect: Dialect) -> bool {
     own.is_conflict() && partner.state == S::Recover && !dialect.sends_vendor_options()
 }
 

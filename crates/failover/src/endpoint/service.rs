@@ -108,7 +108,7 @@ impl Endpoint {
         bootp: bool,
     ) -> Result<(), NotOurs> {
         use FailoverState as S;
-        if !matches!(status, BindingStatus::Free | BindingStatus::Backup) {
+        if !status.is_available() {
             return Err(NotOurs::NotUnused);
         }
         let own = status == self.own_pool();

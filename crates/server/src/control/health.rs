@@ -100,9 +100,8 @@ fn partners(status: &ServerStatus, problems: &mut Vec<String>, warnings: &mut Ve
 
 fn other_warnings(status: &ServerStatus, warnings: &mut Vec<String>) {
     for network in &status.engine.networks {
-        let available = |of: &BindingStatus| matches!(of, BindingStatus::Free | BindingStatus::Backup);
         let free = BindingStatus::ALL.iter().zip(network.by_status);
-        let free: u64 = free.filter(|(of, _)| available(of)).map(|(_, count)| count).sum();
+        let free: u64 = free.filter(|(of, _)| of.is_available()).map(|(_, count)| count).sum();
         if network.size > 0 && free <= network.offered {
             warnings.push(format!(
                 "network {} has no free address: its new clients go without; add a pool, or shorten lease-time (TDM-1007)",

@@ -6,7 +6,6 @@
 use super::ledger::{BLUR, Ledger};
 use super::{At, Seen};
 use engine::LeaseView;
-use failover::binding::BindingStatus;
 use failover::time::Time;
 
 /// A server has recorded a binding. Its end moves later by a word of the client, by one of the partner, or once for each time that
@@ -41,8 +40,7 @@ pub(super) fn is_raise(ledger: &Ledger, at: At, before: &Seen, seen: &Seen) -> b
 /// When nobody has asked for longer than any lease and any probation lasts, every address is FREE or BACKUP, but for those that
 /// were leased without end.
 pub(crate) fn after_all_leases(views: &[LeaseView]) -> Result<(), String> {
-    let available = |status| matches!(status, BindingStatus::Free | BindingStatus::Backup);
-    let lost = views.iter().find(|view| !available(view.status) && view.lease_expiration != Time::NEVER);
+    let lost = views.iter().find(|view| !view.status.is_available() && view.lease_expiration != Time::NEVER);
     lost.map_or(Ok(()), |view| {
         Err(format!(
             "{} is {:?} long after everybody has gone: it is lost for good",

@@ -79,7 +79,7 @@ impl Seen {
 
     /// FREE or BACKUP.
     pub(crate) fn is_available(&self) -> bool {
-        matches!(self.status, BindingStatus::Free | BindingStatus::Backup)
+        self.status.is_available()
     }
 
     /// The latest of the four times of F07 7.1.5.

@@ -28,16 +28,7 @@ pub struct Place {
 }
 
 /// Times as short as they can be; a tick is a little less than MCLT.
-const SHORT: Setup = Setup {
-    addresses: 1,
-    clients: 2,
-    mclt: 10,
-    lease: 20,
-    decline: 15,
-    max_unacked: 10,
-    wrong_operator: false,
-    reserved: false,
-};
+const SHORT: Setup = Setup { mclt: 10, lease: 20, decline: 15, ..Setup::DEFAULT };
 
 /// Two addresses, one for each, and a window of one BNDUPD.
 const NARROW: Setup = Setup { addresses: 2, max_unacked: 1, ..SHORT };

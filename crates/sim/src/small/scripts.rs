@@ -23,16 +23,7 @@ const FULL: Setup = Setup { addresses: 4, clients: 4, mclt: 10, lease: 30, max_u
 
 const WRONG: Setup = Setup { wrong_operator: true, ..DEFAULT };
 
-const DEFAULT: Setup = Setup {
-    addresses: 1,
-    clients: 2,
-    mclt: 60,
-    lease: 600,
-    decline: 300,
-    max_unacked: 10,
-    wrong_operator: false,
-    reserved: false,
-};
+const DEFAULT: Setup = Setup::DEFAULT;
 
 /// All scripts.
 pub const SCRIPTS: &[Script] = &[

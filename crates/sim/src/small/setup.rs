@@ -8,8 +8,7 @@ use super::world::World;
 use crate::scene::{Reserved, Scene, Terms};
 use dhcp::HardwareAddress;
 use engine::config::{
-    Boot, LeaseTimes, OptionSet, Parts, PoolParts, ReservationKey, ReservationParts, SharedNetworkParts,
-    SubnetParts,
+    Boot, LeaseTimes, OptionSet, Parts, PoolParts, ReservationKey, SharedNetworkParts, SubnetParts,
 };
 use failover::state::Role;
 use failover::time::Interval;
@@ -39,20 +38,23 @@ pub struct Setup {
 
 impl Default for Setup {
     fn default() -> Setup {
-        Setup {
-            addresses: 1,
-            clients: 2,
-            mclt: 60,
-            lease: 600,
-            decline: 300,
-            max_unacked: 10,
-            wrong_operator: false,
-            reserved: false,
-        }
+        Setup::DEFAULT
     }
 }
 
 impl Setup {
+    /// What most begin with.
+    pub const DEFAULT: Setup = Setup {
+        addresses: 1,
+        clients: 2,
+        mclt: 60,
+        lease: 600,
+        decline: 300,
+        max_unacked: 10,
+        wrong_operator: false,
+        reserved: false,
+    };
+
     /// The first address of the pool.
     pub fn address(self, number: u8) -> Ipv4Addr {
         Ipv4Addr::new(10, 0, 0, 10 + number)
@@ -111,16 +113,7 @@ impl Setup {
             options: OptionSet::default(),
             boot: Boot::default(),
             pools: vec![pool],
-            reservations: self
-                .reservation()
-                .into_iter()
-                .map(|reserved| ReservationParts {
-                    key: reserved.key,
-                    address: reserved.address,
-                    options: OptionSet::default(),
-                    boot: Boot::default(),
-                })
-                .collect(),
+            reservations: self.reservation().iter().map(Reserved::parts).collect(),
         };
         SharedNetworkParts { name: "wire".to_owned(), subnets: vec![subnet] }
     }

@@ -11,8 +11,9 @@ use std::net::Ipv4Addr;
 
 /// Server-states on the wire (F07 12.23, D12 12.24).
 const NORMAL: u8 = 2;
-const POTENTIAL_CONFLICT: u8 = 5;
+pub const POTENTIAL_CONFLICT: u8 = 5;
 const PAUSED_STATE: u8 = 7;
+pub const RESOLUTION_INTERRUPTED: u8 = 10;
 const CONFLICT_DONE: u8 = 11;
 
 /// Each client is answered by exactly one of the two, and each of the two answers some (F07-5.3; Q4).

@@ -5,15 +5,12 @@ use crate::beside::{
     starts_at_once, wait_for_status,
 };
 use crate::clocks::{MISMATCH, TOO_FAR, pair_with_clocks};
+use crate::dhcpd::{POTENTIAL_CONFLICT, RESOLUTION_INTERRUPTED};
 use crate::rush::{each_serves, wide};
 use lab::capture::now;
 use lab::pair::usual_beside_dhcpd;
 use lab::{Pair, Puppet, Side, seconds};
 use std::net::Ipv4Addr;
-
-/// Server-states on the wire.
-const POTENTIAL_CONFLICT: u8 = 5;
-const RESOLUTION_INTERRUPTED: u8 = 10;
 
 #[track_caller]
 fn is_in(pair: &Pair, side: Side, state: &str) {

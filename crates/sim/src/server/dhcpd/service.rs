@@ -44,10 +44,7 @@ impl Dhcpd {
 
     fn answers(&self, message: &Message<'_>) -> bool {
         let partner = self.declared.partner;
-        let beside = matches!(
-            partner,
-            S::PartnerDown | S::PotentialConflict | S::ResolutionInterrupted | S::ConflictDone
-        );
+        let beside = partner == S::PartnerDown || partner.is_conflict();
         let in_contact = self.link().is_some_and(|link| link.partner.is_some());
         if self.has(Habit::SilentBeside) && beside && in_contact && self.state() != S::ConflictDone {
             return false;

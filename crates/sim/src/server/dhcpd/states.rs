@@ -73,7 +73,8 @@ impl Dhcpd {
         let partner = Partner { state, startup, since: Time::ZERO, storage_lost: false, came_from: None };
         let situation = Situation {
             role: self.role,
-            dialect: Dialect::Dhcpd,
+            // It believes whoever recovers as a Tandem believes a Tandem.
+            dialect: Dialect::Draft12,
             storage_lost: false,
             handover_pending: self.owes_what_it_took(),
         };

@@ -37,6 +37,11 @@ impl Dhcpd {
         update
     }
 
+    /// Its own update of an address, while it waits for the answer.
+    fn own_under_way(&self, address: Ipv4Addr) -> Option<&BindingUpdate> {
+        self.link()?.outstanding.values().find(|own| own.address == address)
+    }
+
     /// Sends what waits, as far as the window reaches; answers first.
     pub(super) fn say_updates(&mut self) {
         let now = self.now;
@@ -55,7 +60,7 @@ impl Dhcpd {
             if link.outstanding.len() >= link.window {
                 break;
             }
-            if link.outstanding.values().any(|update| update.address == address) {
+            if self.own_under_way(address).is_some() {
                 continue;
             }
             self.say_acks();
@@ -171,9 +176,7 @@ impl Dhcpd {
         if speaks_of && client_of(update).is_none() {
             return Some(RejectReason::MISSING_BINDING_INFORMATION);
         }
-        let crosses = self.link().and_then(|link| {
-            link.outstanding.values().find(|outstanding| outstanding.address == update.address)
-        });
+        let crosses = self.own_under_way(update.address);
         if crosses.is_some_and(|own| !self.is_better(update, own)) {
             return Some(RejectReason::LESS_CRITICAL_BINDING_INFORMATION);
         }
@@ -219,9 +222,7 @@ impl Dhcpd {
         let ends = is_shorter
             || matches!(update.status, B::Expired | B::Free | B::Backup)
             || update.status == B::Released && older;
-        let is_under_way = self
-            .link()
-            .is_some_and(|link| link.outstanding.values().any(|own| own.address == update.address));
+        let is_under_way = self.own_under_way(update.address).is_some();
         if !runs || !ends || !lease.untold && !is_under_way {
             return;
         }
@@ -237,9 +238,7 @@ impl Dhcpd {
 
     fn applies(&mut self, update: &BindingUpdate) {
         let (now, client) = (self.now, client_of(update));
-        let is_under_way = self
-            .link()
-            .is_some_and(|link| link.outstanding.values().any(|own| own.address == update.address));
+        let is_under_way = self.own_under_way(update.address).is_some();
         let Some(lease) = self.leases.get_mut(&update.address) else { return };
         let same = client.is_some() && client == lease.client.as_ref().map(|client| client.identity.clone());
         let is_news = lease.untold || is_under_way;
