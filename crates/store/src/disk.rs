@@ -29,6 +29,14 @@ pub trait Disk {
     /// never all of it after [`DiskErrorKind::NoSpace`].
     fn write(&mut self, name: &str, offset: u64, bytes: &[u8]) -> Result<(), DiskError>;
 
+    /// Writes `length` zeros at `offset` into the preallocated part of a file, where nothing was written yet, and makes them stable; `false`
+    /// when this disk gains nothing by it. On many file systems, space that was set aside is noted as never written: the first
+    /// write to each block of it changes that note, and the sync of that write waits for the journal of the file system too.
+    fn fill(&mut self, name: &str, offset: u64, length: u64) -> Result<bool, DiskError> {
+        let _ = (name, offset, length);
+        Ok(false)
+    }
+
     /// Returns when every byte written to this file, and its length, is on stable storage.
     fn sync(&mut self, name: &str) -> Result<(), DiskError>;
 

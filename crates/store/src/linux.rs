@@ -1,6 +1,7 @@
 //! *Lives here*: [`Disk`] for a folder of Linux. *May know*: the standard library, fallocate. *Must not know*: what the files mean.
 
 use crate::disk::{Disk, DiskError, DiskErrorKind};
+use nix::sys::statfs::{EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC, fstatfs};
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
@@ -17,6 +18,8 @@ pub struct LinuxDisk {
     lock: Option<File>,
     /// Files that were written to; bounded by the number of files the store has.
     open: BTreeMap<String, File>,
+    /// The file system notes which blocks were never written, and overwrites in place those that were.
+    overwrites: bool,
 }
 
 impl LinuxDisk {
@@ -27,7 +30,10 @@ impl LinuxDisk {
     pub fn new(folder: &Path) -> Result<LinuxDisk, DiskError> {
         fs::create_dir_all(folder).map_err(|error| failure(&error, &folder.display().to_string()))?;
         let handle = File::open(folder).map_err(|error| failure(&error, &folder.display().to_string()))?;
-        Ok(LinuxDisk { folder: folder.to_owned(), handle, lock: None, open: BTreeMap::new() })
+        // Where it is not known, nothing is won, and nothing lost.
+        let overwrites = fstatfs(&handle)
+            .is_ok_and(|of| matches!(of.filesystem_type(), EXT4_SUPER_MAGIC | XFS_SUPER_MAGIC));
+        Ok(LinuxDisk { folder: folder.to_owned(), handle, lock: None, open: BTreeMap::new(), overwrites })
     }
 
     fn file(&mut self, name: &str) -> Result<&File, DiskError> {
@@ -116,6 +122,21 @@ impl Disk for LinuxDisk {
     fn write(&mut self, name: &str, offset: u64, bytes: &[u8]) -> Result<(), DiskError> {
         let result = self.file(name)?.write_all_at(bytes, offset);
         result.map_err(|error| self.failure(&error, name))
+    }
+
+    fn fill(&mut self, name: &str, offset: u64, length: u64) -> Result<bool, DiskError> {
+        static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+        if !self.overwrites {
+            return Ok(false);
+        }
+        let (mut at, end) = (offset, offset.saturating_add(length));
+        while at < end {
+            let piece = usize::try_from(end - at).map_or(ZEROS.len(), |left| left.min(ZEROS.len()));
+            self.write(name, at, &ZEROS[..piece])?;
+            at += piece as u64;
+        }
+        self.sync(name)?;
+        Ok(true)
     }
 
     fn sync(&mut self, name: &str) -> Result<(), DiskError> {

@@ -14,6 +14,12 @@ use crate::values::{Health, Opened, Options, Position, StoreIdentity};
 /// Segments beyond those that a log would fill until a snapshot is wanted anyway.
 const MOST_SHORT_SEGMENTS: u64 = 64;
 
+/// Bytes that one call fills: acknowledgements wait for it, not much longer than for a sync of their own.
+const FILL: u64 = 256 << 10;
+
+/// A part of a file is filled by whole blocks of the file system.
+const BLOCK: u64 = 4096;
+
 /// The smallest segment.
 const MINIMUM_SEGMENT: u64 = 4096;
 
@@ -32,6 +38,10 @@ pub struct Store<D: Disk> {
     name: String,
     offset: u64,
     reserve: Option<u64>,
+    /// Up to where the active segment and the one in reserve are filled ([`Disk::fill`]).
+    filled: [u64; 2],
+    /// The disk gains by it.
+    fills: bool,
     /// The last attempt to set a segment aside failed.
     starved: bool,
     poisoned: Option<SyncFailed>,
@@ -100,6 +110,8 @@ impl<D: Disk> Store<D> {
             name: segment_name(recovered.active),
             offset: recovered.offset,
             reserve: None,
+            filled: [0; 2],
+            fills: true,
             starved: false,
             poisoned: None,
             frame: Vec::new(),
@@ -228,6 +240,7 @@ impl<D: Disk> Store<D> {
         match made {
             Ok(()) => {
                 self.reserve = Some(number);
+                self.filled[1] = 0;
                 self.starved = false;
             }
             Err(Trouble::Disk(_)) => self.starved = true,
@@ -235,6 +248,45 @@ impl<D: Disk> Store<D> {
                 self.poison(failed);
             }
         }
+    }
+
+    /// Whether a part of the log is still to be filled: [`Store::fill`] is to be called again.
+    pub fn has_unfilled(&self) -> bool {
+        self.unfilled().is_some()
+    }
+
+    /// Has the disk fill the next piece of the log that nothing was written to, of the segment in use and then of the one in
+    /// reserve. To be called after a sync.
+    pub fn fill(&mut self) {
+        let Some((which, number, from)) = self.unfilled() else { return };
+        let length = FILL.min(self.options.segment_size - from);
+        let name = segment_name(number);
+        match self.disk.fill(&name, from, length) {
+            Ok(fills) => self.fills = fills,
+            // Space was set aside, and yet there is none: a disk that copies what it overwrites.
+            Err(error) if error.kind == DiskErrorKind::NoSpace => self.fills = false,
+            // Nobody knows what became of the rest of the file.
+            Err(error) => {
+                self.poison(SyncFailed { file: name, error });
+            }
+        }
+        self.filled[which] = from + length;
+    }
+
+    /// Which segment is to be filled next, and from where.
+    fn unfilled(&self) -> Option<(usize, u64, u64)> {
+        if !self.fills || self.poisoned.is_some() {
+            return None;
+        }
+        let active = (0, self.active, self.offset);
+        let reserve = self.reserve.map(|number| (1, number, FILE_HEAD));
+        let parts = [Some(active), reserve].into_iter().flatten();
+        // What was written to is never filled.
+        parts
+            .map(|(which, number, used)| {
+                (which, number, self.filled[which].max(used.next_multiple_of(BLOCK)))
+            })
+            .find(|(_, _, from)| *from < self.options.segment_size)
     }
 
     /// Whether it is time for a snapshot: the log has outgrown it twice, and is not small; or it is in many pieces, because each
@@ -264,6 +316,7 @@ impl<D: Disk> Store<D> {
         self.reserve = None;
         (self.active, self.name) = (number, segment_name(number));
         self.offset = FILE_HEAD;
+        self.filled = [self.filled[1], 0];
         Ok(())
     }
 

@@ -59,6 +59,7 @@ fn run(disk: &TestDisk, first: u64, rounds: u64) -> Run {
                 Err(_) => return done,
             }
             store.maintain();
+            store.fill();
         }
         if store.wants_snapshot() {
             let all = store.next_position().0;
@@ -279,6 +280,37 @@ fn what_a_snapshot_replaced_is_given_back_bit_by_bit_and_a_crash_meanwhile_does_
         }
         assert_eq!(length(), None);
     }
+}
+
+#[test]
+fn all_of_the_log_is_filled_ahead_of_what_is_written() {
+    let long = Options { segment_size: 600 << 10, ..options() };
+    let disk = TestDisk::new(7);
+    let (mut store, _) = open(&disk, long.clone()).unwrap();
+    let mut pieces = 0;
+    while store.has_unfilled() {
+        store.fill();
+        pieces += 1;
+    }
+    assert_eq!(pieces, 6, "two segments of 600 KiB, 256 KiB at a time");
+    let before = disk.0.borrow().calls;
+    store.fill();
+    assert_eq!(disk.0.borrow().calls, before);
+    let mut next = 0;
+    while next < 13_000 {
+        store.append(Position(next), batch(next, 100).as_ref()).unwrap();
+        next += 100;
+    }
+    assert!(!store.has_unfilled(), "the one in reserve was filled already");
+    store.sync().unwrap();
+    store.maintain();
+    assert!(store.has_unfilled());
+    store.append(Position(next), batch(next, 100).as_ref()).unwrap();
+    let syncs = disk.0.borrow().syncs;
+    disk.0.borrow_mut().fail_sync_at = Some(syncs + 1);
+    store.fill();
+    assert_eq!(store.health(), Health::Poisoned);
+    assert!(store.sync().is_err(), "a sync that failed while filling is a failed sync");
 }
 
 #[test]

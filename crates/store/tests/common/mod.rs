@@ -211,6 +211,16 @@ impl Disk for TestDisk {
         crash
     }
 
+    fn fill(&mut self, name: &str, offset: u64, length: u64) -> Result<bool, DiskError> {
+        let (from, count) =
+            (usize::try_from(offset).expect("small"), usize::try_from(length).expect("small"));
+        let is_new = self.bytes(name)[from..from + count].iter().all(|byte| *byte == 0);
+        assert!(is_new, "{name} is filled where it was written to, from {offset} on");
+        self.write(name, offset, &vec![0; count])?;
+        self.sync(name)?;
+        Ok(true)
+    }
+
     fn sync(&mut self, name: &str) -> Result<(), DiskError> {
         self.call()?;
         let mut state = self.0.borrow_mut();
