@@ -25,7 +25,7 @@ impl Clocks {
     /// One reading, and the wall clock at full resolution.
     pub(crate) fn read(&mut self) -> nix::Result<(Reading, Duration)> {
         let since_boot = since_boot()?;
-        let wall = Duration::from(clock_gettime(ClockId::CLOCK_REALTIME)?);
+        let wall = wall()?;
         if self.ask_at.is_none_or(|at| at <= since_boot) {
             self.synchronised = is_synchronised();
             self.ask_at = Some(since_boot.plus(ASK_EVERY));
@@ -39,6 +39,11 @@ impl Clocks {
 /// Whether the kernel of this host says that its wall clock is synchronised, for who looks at a host before a server starts.
 pub fn clock_is_synchronised() -> bool {
     is_synchronised()
+}
+
+/// CLOCK_REALTIME.
+pub(crate) fn wall() -> nix::Result<Duration> {
+    Ok(Duration::from(clock_gettime(ClockId::CLOCK_REALTIME)?))
 }
 
 /// CLOCK_BOOTTIME.

@@ -7,8 +7,8 @@
 use crate::counter::ShellCounter;
 use crate::journal::Outlet;
 use crate::log::{self, EventLog};
+use crate::mailbox::{Receiver, Sender, mailbox};
 use crate::shared::{BATCHES, Chunk, Shared, Spent, Work};
-use crossbeam_channel::{Receiver, Sender};
 use engine::clock::ClockStamp;
 use engine::config::RelationshipId;
 use engine::{
@@ -51,7 +51,7 @@ pub(crate) struct Desk {
     chunk: Option<Chunk>,
 }
 
-/// The journal's ends of the two channels.
+/// The journal's ends of the two mailboxes.
 pub(crate) struct JournalEnds {
     pub(crate) work: Receiver<Work>,
     pub(crate) spent: Sender<Spent>,
@@ -69,8 +69,8 @@ impl Desk {
         shared: Arc<Shared>,
         log: EventLog,
     ) -> (Desk, JournalEnds) {
-        let (work, work_out) = crossbeam_channel::bounded(BATCHES + OTHER_WORK);
-        let (spent_in, spent) = crossbeam_channel::bounded(BATCHES + OTHER_WORK);
+        let (work, work_out) = mailbox(BATCHES + OTHER_WORK);
+        let (spent_in, spent) = mailbox(BATCHES + OTHER_WORK);
         let desk = Desk {
             engine,
             sealed: outbox.position(),
@@ -257,7 +257,7 @@ impl Desk {
     }
 
     fn take_spent(&mut self) {
-        while let Ok(spent) = self.spent.try_recv() {
+        while let Some(spent) = self.spent.try_recv() {
             self.put_back(spent);
         }
     }
@@ -279,7 +279,7 @@ impl Desk {
         }
     }
 
-    /// Never waits: there are no more batches than the channel has room for.
+    /// Never waits, and asks for no memory: there are no more batches than the mailbox has room for.
     fn hand_on(&mut self, work: Work) -> Result<(), JournalGone> {
         self.work.send(work).map_err(|_| JournalGone)
     }

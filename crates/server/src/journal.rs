@@ -14,8 +14,8 @@ use crate::counter::ShellCounter;
 use crate::error::{EXIT_STORE, ServeError};
 use crate::handle::OwnerHandle;
 use crate::log;
+use crate::mailbox::{Receiver, Sender};
 use crate::shared::{BATCHES, Chunk, Shared, Spent, Work};
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender as Channel};
 use engine::{Batch, Destination, Position};
 use nix::errno::Errno;
 use std::sync::Arc;
@@ -53,7 +53,7 @@ pub(crate) struct Journal<D: Disk, O: Outlet> {
     store: Store<D>,
     outlet: O,
     work: Receiver<Work>,
-    spent: Channel<Spent>,
+    spent: Sender<Spent>,
     owner: OwnerHandle,
     shared: Arc<Shared>,
     /// Batches that one sync covers.
@@ -69,7 +69,7 @@ impl<D: Disk, O: Outlet> Journal<D, O> {
         store: Store<D>,
         outlet: O,
         work: Receiver<Work>,
-        spent: Channel<Spent>,
+        spent: Sender<Spent>,
         owner: OwnerHandle,
         shared: Arc<Shared>,
     ) -> Journal<D, O> {
@@ -110,16 +110,16 @@ impl<D: Disk, O: Outlet> Journal<D, O> {
     /// Waits for work, and takes all that is there up to the next thing that is no batch.
     fn gather(&mut self) {
         let patience = match self.store.health() {
+            Health::Ok if self.store.has_unfilled() => Some(Duration::ZERO),
             Health::Ok if self.store.has_replaced() => Some(NEXT_PIECE),
             Health::Ok => None,
             _ => Some(TRY_AGAIN),
         };
-        let mut next = match patience.map(|patience| self.work.recv_timeout(patience)) {
-            None => Some(self.work.recv().unwrap_or(Work::Stop)),
-            Some(Ok(work)) => Some(work),
-            Some(Err(RecvTimeoutError::Timeout)) => None,
-            Some(Err(RecvTimeoutError::Disconnected)) => Some(Work::Stop),
+        let next = match patience {
+            None => self.work.recv().map(Some),
+            Some(patience) => self.work.recv_within(patience),
         };
+        let mut next = next.unwrap_or(Some(Work::Stop));
         while let Some(work) = next {
             match work {
                 Work::Batch(batch) => self.group.push(batch),
@@ -128,7 +128,7 @@ impl<D: Disk, O: Outlet> Journal<D, O> {
                     return;
                 }
             }
-            next = self.work.try_recv().ok();
+            next = self.work.try_recv();
         }
     }
 
@@ -224,6 +224,8 @@ impl<D: Disk, O: Outlet> Journal<D, O> {
     /// What can be done when nothing waits; and a little of what must be done some time.
     fn maintain(&mut self) {
         self.store.shrink_replaced();
+        self.store.fill();
+        self.end_if_poisoned();
         if self.store.health() != Health::Ok {
             if self.next_attempt > Instant::now() {
                 return self.tell_health(false);

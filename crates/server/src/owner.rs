@@ -13,6 +13,7 @@ use crate::error::ServeError;
 use crate::handle::OwnerHandle;
 use crate::net::interfaces::{self, Watch};
 use crate::net::listener::{Change as Interfaces, Listeners};
+use crate::pace::Pace;
 use crate::partners::Partners;
 use crate::reader::{Moment, Reader};
 use crate::shared::Shared;
@@ -120,6 +121,7 @@ pub(crate) struct Owner {
     /// It was told to stop: partners are told, until then at the latest.
     end_by: Option<Time>,
     is_ending: bool,
+    pace: Pace,
 }
 
 impl Owner {
@@ -145,6 +147,7 @@ impl Owner {
             commanded: Vec::new(),
             end_by: None,
             is_ending: false,
+            pace: Pace::default(),
         })
     }
 
@@ -257,6 +260,9 @@ impl Owner {
     fn wait(&mut self, waits: bool, events: &mut [EpollEvent]) -> Result<usize, ServeError> {
         // What was read already waits for nothing.
         let waits_for_nothing = !waits && self.parts.reader.waiting() > 0;
+        if !waits && !waits_for_nothing {
+            self.rest();
+        }
         let millis = if waits_for_nothing { 0 } else { self.until_due(waits) };
         let timeout = EpollTimeout::try_from(millis).unwrap_or(EpollTimeout::NONE);
         let epoll = if waits { &self.control } else { &self.all };
@@ -272,6 +278,16 @@ impl Owner {
             ready += more.min(room);
         }
         Ok(ready)
+    }
+
+    /// Where much comes in, the sockets are left alone for a moment.
+    fn rest(&self) {
+        if self.pace.may_rest()
+            && let Ok(now) = crate::clocks::wall()
+            && let Some(rest) = self.pace.rest(now)
+        {
+            std::thread::sleep(rest);
+        }
     }
 
     fn until_due(&self, waits: bool) -> u64 {
@@ -307,7 +323,8 @@ impl Owner {
         let Parts { reader, listeners, desk, .. } = &mut self.parts;
         let sockets = listeners.sockets().count();
         let numbers = events.iter().filter_map(|event| usize::try_from(event.data()).ok());
-        reader.read(numbers.filter(|number| *number < sockets), at, listeners, desk)?;
+        let found = reader.read(numbers.filter(|number| *number < sockets), at, listeners, desk)?;
+        self.pace.looked(at.wall, found);
         reader.decide(at.now, desk)
     }
 

@@ -10,6 +10,7 @@
 use crate::counter::{ShellCounter, ShellCounters};
 use crate::desk::{Desk, JournalGone};
 use crate::net::listener::Listeners;
+use crate::pace::Found;
 use crate::sys::receive::{DATAGRAMS, Inbox};
 use engine::backlog::Backlog;
 use engine::{Input, Packet};
@@ -64,18 +65,22 @@ impl Reader {
         self.backlog.len()
     }
 
-    /// Takes what waits on the sockets with these numbers. What came in time is decided; else it is kept, and more is read.
+    /// Takes what waits on the sockets with these numbers. What came in time is decided; else it is kept, and more is read. What
+    /// there was.
     pub(crate) fn read(
         &mut self,
         sockets: impl Iterator<Item = usize> + Clone,
         at: Moment,
         listeners: &mut Listeners,
         desk: &mut Desk,
-    ) -> Result<(), JournalGone> {
+    ) -> Result<Found, JournalGone> {
+        let mut found = Found::default();
         let calls = (CALLS_PER_TURN / sockets.clone().count().max(1)).max(1);
         for number in sockets {
             for _ in 0..calls {
                 listeners.receive(number, &mut self.inbox, &self.counters);
+                found.packets += u32::try_from(self.inbox.len()).unwrap_or(0);
+                found.is_more |= self.inbox.len() == DATAGRAMS;
                 // The first of a call is the oldest.
                 let first = self.inbox.get(0).map_or(at.now, |(arrival, _)| at.of(arrival.at));
                 if self.backlog.is_empty() && at.now.since(first) < BEHIND {
@@ -88,7 +93,7 @@ impl Reader {
                 }
             }
         }
-        Ok(())
+        Ok(found)
     }
 
     /// Decides what is next of that which waits.

@@ -130,7 +130,7 @@ impl Node {
         self.partners.ready(now, &mut self.desk).unwrap();
         self.desk.seal().unwrap();
         self.partners.carry(now, &mut self.desk);
-        self.held.extend(self.ends.work.try_iter());
+        self.held.extend(std::iter::from_fn(|| self.ends.work.try_recv()));
         if !self.disk_stands {
             for work in self.held.drain(..) {
                 let Work::Batch(batch) = work else { continue };

@@ -72,6 +72,9 @@ impl Counted {
         let server = Server::start_with(&server_node, ServerKind::Tandem, &setup, counting.environment());
         let crowd = Crowd::new(&clients_node, RELAY, SERVER);
         (0..40).for_each(|client| exchange(&crowd, client));
+        // The log is filled ahead of what is written; that ends.
+        let is_filled = (0..200).any(|_| counted(&counting, || ()).pwrite == 0);
+        assert!(is_filled, "the log is written to for a minute, and nobody asks");
         Counted { counting, server, crowd, _nodes: [server_node, clients_node], _lab: lab }
     }
 }
