@@ -33,7 +33,8 @@ pub enum Step {
 /// One client.
 #[derive(Debug, Clone, Copy)]
 struct Client {
-    address: Option<Ipv4Addr>,
+    /// The address that it has, and what the server that gave it calls itself.
+    lease: Option<(Ipv4Addr, Ipv4Addr)>,
     step: Step,
     exchange: u8,
     /// When its exchange began; when it began to wait for what it waits for.
@@ -70,7 +71,7 @@ impl Clients {
     /// So many clients, of whom `direct` of a hundred are on the wire, the others behind `relays` relays.
     pub fn new(count: u32, relays: u32, direct: u32) -> Clients {
         let now = Instant::now();
-        let client = Client { address: None, step: Step::Rest, exchange: 0, began: now, since: now };
+        let client = Client { lease: None, step: Step::Rest, exchange: 0, began: now, since: now };
         let count = usize::try_from(count.min(MOST)).unwrap_or(0);
         Clients { all: vec![client; count], holders: HashMap::with_capacity(count), relays, direct, now }
     }
@@ -85,9 +86,9 @@ impl Clients {
         u32::try_from(self.holders.len()).unwrap_or(MOST)
     }
 
-    /// The address of a client, if it has one.
-    pub fn address(&self, number: u32) -> Option<Ipv4Addr> {
-        self.all[number as usize].address
+    /// The address of a client, if it has one, and what the server that gave it calls itself.
+    pub fn lease(&self, number: u32) -> Option<(Ipv4Addr, Ipv4Addr)> {
+        self.all[number as usize].lease
     }
 
     /// What a client waits for, if it has waited for it since then.
@@ -129,7 +130,7 @@ impl Clients {
     /// A client gives its address back.
     pub fn release(&mut self, number: u32) {
         let client = &mut self.all[number as usize];
-        if let Some(address) = client.address.take() {
+        if let Some((address, _)) = client.lease.take() {
             self.holders.remove(&address);
         }
         client.step = Step::Rest;
@@ -148,10 +149,10 @@ impl Clients {
     }
 
     /// What a client sends as things stand; for one that rests, the RELEASE of its address.
-    pub fn ask(&self, number: u32, server: Ipv4Addr) -> Ask {
+    pub fn ask(&self, number: u32) -> Ask {
         let client = &self.all[number as usize];
         let [_, a, b, c] = number.to_be_bytes();
-        let ciaddr = client.address.unwrap_or(Ipv4Addr::UNSPECIFIED);
+        let ciaddr = client.lease.map_or(Ipv4Addr::UNSPECIFIED, |(address, _)| address);
         let relay = (self.path(number) == Path::Routed).then(|| (self.relay(number), number));
         let ask = Ask {
             kind: MessageType::Request,
@@ -167,7 +168,8 @@ impl Clients {
             Step::Select(address, server) => Ask { requested: Some(address), server: Some(server), ..ask },
             Step::Renew => Ask { ciaddr, relay: None, ..ask },
             Step::Rest => {
-                Ask { kind: MessageType::Release, ciaddr, relay: None, server: Some(server), ..ask }
+                let server = client.lease.map(|(_, server)| server);
+                Ask { kind: MessageType::Release, ciaddr, relay: None, server, ..ask }
             }
         }
     }
@@ -198,13 +200,13 @@ impl Clients {
                 Ok(Heard::Offer(number, waited))
             }
             (Step::Select(..) | Step::Renew, 5) => {
-                if let (Step::Renew, Some(address)) = (client.step, client.address)
+                if let (Step::Renew, Some((address, _))) = (client.step, client.lease)
                     && address != answer.address
                 {
                     return Err(format!("client {number} renewed {address} and got {}", answer.address));
                 }
                 client.step = Step::Rest;
-                if let Some(before) = client.address.replace(answer.address)
+                if let Some((before, _)) = client.lease.replace((answer.address, answer.server))
                     && before != answer.address
                 {
                     self.holders.remove(&before);
@@ -232,7 +234,7 @@ mod tests {
     const SERVER: Ipv4Addr = Ipv4Addr::new(10, 99, 0, 2);
 
     fn answer(clients: &Clients, number: u32, kind: u8, last: u8) -> Answer {
-        let ask = clients.ask(number, SERVER);
+        let ask = clients.ask(number);
         let address = Ipv4Addr::new(10, 64, 0, last);
         Answer { xid: ask.xid, hardware: ask.hardware, address, kind, server: SERVER }
     }
@@ -253,7 +255,7 @@ mod tests {
         bind(&mut clients, 1, 7).unwrap();
         clients.release(1);
         assert!(matches!(bind(&mut clients, 2, 7), Ok(Heard::Bound(2, _))));
-        assert_eq!((clients.bound(), clients.address(1)), (1, None));
+        assert_eq!((clients.bound(), clients.lease(1)), (1, None));
         // A client that moves to another address leaves its own to others.
         bind(&mut clients, 2, 8).unwrap();
         assert!(matches!(bind(&mut clients, 3, 7), Ok(Heard::Bound(3, _))));
@@ -276,6 +278,24 @@ mod tests {
         assert!(bind(&mut clients, 3, 9).is_ok());
         clients.begin(3, Step::Renew, Instant::now());
         assert!(clients.hear(None, &answer(&clients, 3, 5, 10)).is_err(), "another address than it renewed");
+    }
+
+    #[test]
+    fn of_two_offers_the_first_counts_and_the_lease_is_of_whoever_gave_it() {
+        let partner = Ipv4Addr::new(10, 99, 0, 3);
+        let mut clients = Clients::new(10, 2, 50);
+        clients.begin(4, Step::Discover, Instant::now());
+        let offer = answer(&clients, 4, 2, 9);
+        let late = Answer { address: Ipv4Addr::new(10, 64, 0, 200), ..offer };
+        let first = Answer { server: partner, ..offer };
+        assert!(matches!(clients.hear(None, &first), Ok(Heard::Offer(4, _))));
+        assert_eq!(clients.hear(None, &late), Ok(Heard::Late));
+        assert_eq!(clients.state(4).0, Step::Select(first.address, partner));
+        let ack = Answer { kind: 5, ..first };
+        assert!(matches!(clients.hear(None, &ack), Ok(Heard::Bound(4, _))));
+        assert_eq!(clients.lease(4), Some((first.address, partner)));
+        let release = clients.ask(4);
+        assert_eq!((release.kind, release.server), (MessageType::Release, Some(partner)));
     }
 
     #[test]

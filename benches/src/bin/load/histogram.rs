@@ -16,11 +16,12 @@ const BUCKETS: usize = 60 * 32;
 pub struct Histogram {
     counts: Box<[u64]>,
     total: u64,
+    longest: Duration,
 }
 
 impl Default for Histogram {
     fn default() -> Histogram {
-        Histogram { counts: vec![0; BUCKETS].into_boxed_slice(), total: 0 }
+        Histogram { counts: vec![0; BUCKETS].into_boxed_slice(), total: 0, longest: Duration::ZERO }
     }
 }
 
@@ -31,6 +32,12 @@ impl Histogram {
         let bucket = bucket_of(nanos).min(BUCKETS - 1);
         self.counts[bucket] += 1;
         self.total += 1;
+        self.longest = self.longest.max(duration);
+    }
+
+    /// The longest of all; zero when there is none.
+    pub fn longest(&self) -> Duration {
+        self.longest
     }
 
     /// The duration that so many of a thousand do not exceed; zero when there is none.
@@ -93,5 +100,6 @@ mod tests {
             let exact = Duration::from_micros(micros);
             assert!(told >= exact && told <= exact + exact / 30, "{share}: {told:?}");
         }
+        assert_eq!(histogram.longest(), Duration::from_millis(1));
     }
 }

@@ -19,8 +19,10 @@ use std::process::{Command, ExitCode};
 use std::time::Duration;
 use wire::{Link, Wire};
 
-const USAGE: &str = "load --direct INTERFACE,ADDRESS,HARDWARE --routed INTERFACE,ADDRESS,HARDWARE [--clients 200000] \
-[--relays 64] [--share 50] [--between COMMAND] PHASE...
+const USAGE: &str = "load --direct INTERFACE,ADDRESS,HARDWARE --routed INTERFACE,ADDRESS,HARDWARE \
+[--partner-direct INTERFACE,ADDRESS,HARDWARE --partner-routed INTERFACE,ADDRESS,HARDWARE] [--clients 200000] [--relays 64] \
+[--share 50] [--between COMMAND] PHASE...
+  with a partner, both servers hear what is broadcast and what relays pass on; whoever gave a lease is asked to renew it
   COMMAND runs before the first phase and after each; the interface here, the server's address and hardware address there; how many clients, relays, and how many of a hundred \
 clients are on the wire itself
   PHASE is WORK:PACE[:SECONDS]
@@ -31,8 +33,7 @@ clients are on the wire itself
 const SECONDS: u64 = 5;
 
 struct Arguments {
-    direct: Link,
-    routed: Link,
+    servers: Vec<(Link, Link)>,
     clients: u32,
     relays: u32,
     share: u32,
@@ -53,7 +54,7 @@ fn main() -> ExitCode {
 }
 
 fn measure(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
-    let mut wire = Wire::open(&arguments.direct, &arguments.routed)?;
+    let mut wire = Wire::open(&arguments.servers)?;
     let mut clients = Clients::new(arguments.clients, arguments.relays, arguments.share);
     between(arguments)?;
     for (name, plan) in &arguments.phases {
@@ -109,10 +110,11 @@ fn report(name: &str, plan: &Plan, tally: &Tally) {
         let rate = if kind == "release" { *sent } else { *answered } * 1000 / millis;
         println!(
             "{name} {kind} sent {sent} again {again} answered {answered} dropped {dropped} a-second {rate} p50-us {} p99-us {} \
-             p99.9-us {}",
+             p99.9-us {} longest-us {}",
             micros(500),
             micros(990),
-            micros(999)
+            micros(999),
+            took.longest().as_micros()
         );
     }
     println!("{name} ms {millis} refused {} late {}", tally.refused, tally.late);
@@ -133,6 +135,7 @@ fn report(name: &str, plan: &Plan, tally: &Tally) {
 impl Arguments {
     fn read(words: &[String]) -> Result<Arguments, Box<dyn Error>> {
         let (mut direct, mut routed) = (None, None);
+        let (mut partner_direct, mut partner_routed) = (None, None);
         let (mut clients, mut relays, mut share) = (200_000, 64, 50);
         let (mut between, mut phases) = (None, Vec::new());
         let mut words = words.iter();
@@ -141,6 +144,8 @@ impl Arguments {
             match word.as_str() {
                 "--direct" => direct = Some(link(value()?)?),
                 "--routed" => routed = Some(link(value()?)?),
+                "--partner-direct" => partner_direct = Some(link(value()?)?),
+                "--partner-routed" => partner_routed = Some(link(value()?)?),
                 "--clients" => clients = value()?.parse()?,
                 "--relays" => relays = value()?.parse()?,
                 "--share" => share = value()?.parse()?,
@@ -152,11 +157,13 @@ impl Arguments {
             || !(1..=256).contains(&relays)
             || share > 100
             || !(1..=clients::MOST).contains(&clients)
+            || partner_direct.is_some() != partner_routed.is_some()
         {
             return Err(USAGE.into());
         }
-        let (direct, routed) = direct.zip(routed).ok_or(USAGE)?;
-        Ok(Arguments { direct, routed, clients, relays, share, between, phases })
+        let mut servers = vec![direct.zip(routed).ok_or(USAGE)?];
+        servers.extend(partner_direct.zip(partner_routed));
+        Ok(Arguments { servers, clients, relays, share, between, phases })
     }
 }
 

@@ -263,7 +263,7 @@ impl Run<'_> {
             self.next = number + 1;
             looked += 1;
             let (step, _) = self.clients.state(number);
-            if step != Step::Rest || self.plan.work != Work::Bind && self.clients.address(number).is_none() {
+            if step != Step::Rest || self.plan.work != Work::Bind && self.clients.lease(number).is_none() {
                 continue;
             }
             begun += 1;
@@ -304,12 +304,12 @@ impl Run<'_> {
 
     fn put(&mut self, number: u32) {
         let path = self.clients.path(number);
-        let ask = self.clients.ask(number, self.wire.server(path));
+        let ask = self.clients.ask(number);
         let write = |buffer: &mut [u8]| ask.write(buffer);
-        match (path, ask.relay, self.clients.address(number)) {
+        match (path, ask.relay, self.clients.lease(number)) {
             (Path::Routed, Some((relay, _)), _) => self.wire.relay(relay, write),
-            (_, _, Some(address)) if !ask.ciaddr.is_unspecified() => {
-                self.wire.unicast(path, ask.hardware, address, write);
+            (_, _, Some((address, server))) if !ask.ciaddr.is_unspecified() => {
+                self.wire.unicast(path, ask.hardware, address, server, write);
             }
             _ => self.wire.broadcast(ask.hardware, write),
         }

@@ -1,7 +1,7 @@
-//! The wires to the server: one on which clients are, and one that leads to relays and routers.
+//! The wires to the server: one on which clients are, and one that leads to relays and routers; and the same to its partner.
 //!
 //! *Lives here:* [`Wire`]: frames leave many at a time by packet sockets; answers come as frames on the clients' wire, and as
-//! datagrams for relays and for clients behind routers on the other.
+//! datagrams for relays and for clients behind routers on the other. What all hear goes to each server.
 //! *May know:* addresses of both ends.
 //! *Must not know:* clients, messages.
 
@@ -66,10 +66,16 @@ struct Sent {
     refused: u64,
 }
 
-/// Both wires.
-pub struct Wire {
+/// Both wires of one server.
+struct Server {
     direct: Queue,
     routed: Queue,
+}
+
+/// All wires.
+pub struct Wire {
+    /// One, or two that share their addresses.
+    servers: Vec<Server>,
     /// Answers for relays, and for clients behind a router.
     relays: OwnedFd,
     renewed: OwnedFd,
@@ -86,14 +92,19 @@ pub struct Wire {
 }
 
 impl Wire {
-    /// Opens the sockets.
+    /// Opens the sockets: to each server by its link on the wire of the clients, and by the one behind a router.
     ///
     /// # Errors
     /// Without root, or when an interface is not there.
-    pub fn open(direct: &Link, routed: &Link) -> Result<Wire, Box<dyn Error>> {
+    pub fn open(servers: &[(Link, Link)]) -> Result<Wire, Box<dyn Error>> {
+        let open = |(direct, routed): &(Link, Link)| -> Result<Server, Box<dyn Error>> {
+            Ok(Server {
+                direct: Queue::open(direct, SockProtocol::EthIp)?,
+                routed: Queue::open(routed, None)?,
+            })
+        };
         Ok(Wire {
-            direct: Queue::open(direct, SockProtocol::EthIp)?,
-            routed: Queue::open(routed, None)?,
+            servers: servers.iter().map(open).collect::<Result<_, _>>()?,
             relays: listen(67)?,
             renewed: listen(68)?,
             room: vec![[0; LONGEST]; BATCH],
@@ -106,59 +117,61 @@ impl Wire {
         })
     }
 
-    /// The server's address on this way.
-    pub fn server(&self, path: Path) -> Ipv4Addr {
-        match path {
-            Path::Direct => self.direct.link.server,
-            Path::Routed => self.routed.link.server,
+    /// Adds a message of a client on the wire to all: it has no address yet.
+    pub fn broadcast(&mut self, hardware: [u8; 6], write: impl Fn(&mut [u8]) -> usize) {
+        for server in 0..self.servers.len() {
+            let ends = Ends {
+                hardware: (hardware, [0xff; 6]),
+                addresses: (Ipv4Addr::UNSPECIFIED, Ipv4Addr::BROADCAST),
+                ports: (68, 67),
+            };
+            self.add(server, Path::Direct, &ends, &write);
         }
     }
 
-    /// Adds a message of a client on the wire to all: it has no address yet.
-    pub fn broadcast(&mut self, hardware: [u8; 6], write: impl FnOnce(&mut [u8]) -> usize) {
-        let ends = Ends {
-            hardware: (hardware, [0xff; 6]),
-            addresses: (Ipv4Addr::UNSPECIFIED, Ipv4Addr::BROADCAST),
-            ports: (68, 67),
-        };
-        self.add(Path::Direct, &ends, write);
-    }
-
-    /// Adds a message of a client to the server, from an address that it has. Behind a router the frame is the router's.
+    /// Adds a message of a client to the server that calls itself so, from an address that it has. Behind a router the frame is the
+    /// router's.
     pub fn unicast(
         &mut self,
         path: Path,
         hardware: [u8; 6],
         from: Ipv4Addr,
-        write: impl FnOnce(&mut [u8]) -> usize,
+        server: Ipv4Addr,
+        write: impl Fn(&mut [u8]) -> usize,
     ) {
-        let (queue, own) = match path {
-            Path::Direct => (&self.direct, hardware),
-            Path::Routed => (&self.routed, self.routed.own),
+        // One that calls itself by no address of its own is the first all the same.
+        let named = self.servers.iter().position(|each| each.queue(path).link.server == server).unwrap_or(0);
+        let queue = self.servers[named].queue(path);
+        let own = match path {
+            Path::Direct => hardware,
+            Path::Routed => queue.own,
         };
         let ends = Ends {
             hardware: (own, queue.link.hardware),
             addresses: (from, queue.link.server),
             ports: (68, 67),
         };
-        self.add(path, &ends, write);
+        self.add(named, path, &ends, &write);
     }
 
-    /// Adds a message that a relay passes on.
-    pub fn relay(&mut self, relay: Ipv4Addr, write: impl FnOnce(&mut [u8]) -> usize) {
-        let queue = &self.routed;
-        let ends = Ends {
-            hardware: (queue.own, queue.link.hardware),
-            addresses: (relay, queue.link.server),
-            ports: (67, 67),
-        };
-        self.add(Path::Routed, &ends, write);
+    /// Adds a message that a relay passes on to all servers that it knows.
+    pub fn relay(&mut self, relay: Ipv4Addr, write: impl Fn(&mut [u8]) -> usize) {
+        for server in 0..self.servers.len() {
+            let queue = &self.servers[server].routed;
+            let ends = Ends {
+                hardware: (queue.own, queue.link.hardware),
+                addresses: (relay, queue.link.server),
+                ports: (67, 67),
+            };
+            self.add(server, Path::Routed, &ends, &write);
+        }
     }
 
-    fn add(&mut self, path: Path, ends: &Ends, write: impl FnOnce(&mut [u8]) -> usize) {
+    fn add(&mut self, server: usize, path: Path, ends: &Ends, write: &impl Fn(&mut [u8]) -> usize) {
+        let server = &mut self.servers[server];
         let queue = match path {
-            Path::Direct => &mut self.direct,
-            Path::Routed => &mut self.routed,
+            Path::Direct => &mut server.direct,
+            Path::Routed => &mut server.routed,
         };
         let at = queue.lengths.len();
         let length = write(&mut queue.frames[at][HEADERS..]);
@@ -171,8 +184,11 @@ impl Wire {
 
     /// Sends all that was added.
     pub fn flush(&mut self) {
-        for sent in [self.direct.send(), self.routed.send()] {
-            self.count(sent);
+        for server in 0..self.servers.len() {
+            let Server { direct, routed } = &mut self.servers[server];
+            for sent in [direct.send(), routed.send()] {
+                self.count(sent);
+            }
         }
     }
 
@@ -189,14 +205,16 @@ impl Wire {
     /// What the kernel says.
     pub fn receive(&mut self, mut each: impl FnMut(Option<[u8; 6]>, &[u8])) -> nix::Result<usize> {
         let mut total = 0;
-        let lengths = gather(&self.direct.socket, &mut self.links, &mut self.room)?;
-        for (frame, length) in self.room.iter().zip(&lengths) {
-            if let Some((hardware, 68, message)) = frame::read(&frame[..*length]) {
-                self.heard += 1;
-                each(Some(hardware), message);
+        for server in &self.servers {
+            let lengths = gather(&server.direct.socket, &mut self.links, &mut self.room)?;
+            for (frame, length) in self.room.iter().zip(&lengths) {
+                if let Some((hardware, 68, message)) = frame::read(&frame[..*length]) {
+                    self.heard += 1;
+                    each(Some(hardware), message);
+                }
             }
+            total += lengths.len();
         }
-        total += lengths.len();
         for socket in [&self.relays, &self.renewed] {
             let lengths = gather(socket, &mut self.internet, &mut self.room)?;
             for (datagram, length) in self.room.iter().zip(&lengths) {
@@ -205,16 +223,28 @@ impl Wire {
             self.heard += lengths.len() as u64;
             total += lengths.len();
         }
-        self.calls.1 += 3;
+        self.calls.1 += 2 + self.servers.len() as u64;
         Ok(total)
     }
 
     /// Waits until something comes, at most this long.
     pub fn wait(&self, longest: Duration) {
-        let mut all = [&self.direct.socket, &self.relays, &self.renewed]
-            .map(|socket| PollFd::new(socket.as_fd(), PollFlags::POLLIN));
+        let direct = self.servers.iter().map(|server| &server.direct.socket);
+        let mut all: Vec<PollFd<'_>> = direct
+            .chain([&self.relays, &self.renewed])
+            .map(|socket| PollFd::new(socket.as_fd(), PollFlags::POLLIN))
+            .collect();
         // Whoever is interrupted looks around all the same.
         let _ = ppoll(&mut all, Some(longest.into()), None);
+    }
+}
+
+impl Server {
+    fn queue(&self, path: Path) -> &Queue {
+        match path {
+            Path::Direct => &self.direct,
+            Path::Routed => &self.routed,
+        }
     }
 }
 
