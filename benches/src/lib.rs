@@ -22,6 +22,9 @@ pub const RELAY: Ipv4Addr = Ipv4Addr::new(10, 255, 0, 2);
 /// The first address of the pool.
 pub const FIRST: u32 = u32::from_be_bytes([10, 0, 0, 16]);
 
+/// How long a lease lasts.
+pub const LEASE: Interval = Interval::from_seconds(3600);
+
 /// The interface that all packets come by.
 pub const INTERFACE: InterfaceId = InterfaceId(2);
 
@@ -45,7 +48,7 @@ impl Kind {
     }
 }
 
-/// A configuration with one pool of `addresses` addresses, at most 16,000,000, and leases of one hour.
+/// A configuration with one pool of `addresses` addresses, at most 16,000,000, and leases of [`LEASE`].
 ///
 /// # Panics
 /// When there are more, or none.
@@ -85,7 +88,7 @@ pub fn parts(addresses: u32) -> Parts {
     };
     let subnet = SubnetParts {
         prefix: "10.0.0.0/8".parse().unwrap_or_default(),
-        lease: LeaseTimes::of(Interval::from_seconds(3600)),
+        lease: LeaseTimes::of(LEASE),
         options,
         boot: Boot::default(),
         pools: vec![pool],
@@ -128,9 +131,13 @@ impl Site {
     }
 
     /// A site of an engine that has replayed what there was, up to `next`.
-    pub fn with_engine(mut engine: Engine, next: Position) -> Site {
+    pub fn with_engine(engine: Engine, next: Position) -> Site {
+        Site::at(engine, next, Time::from_seconds(1_800_000_000))
+    }
+
+    /// The same at a time of its own.
+    pub fn at(mut engine: Engine, next: Position, now: Time) -> Site {
         let mut outbox = Outbox::new(next);
-        let now = Time::from_seconds(1_800_000_000);
         engine.start(now, &mut outbox);
         let interfaces = [Interface { id: INTERFACE, addresses: vec![SERVER] }];
         engine.handle(now, Input::Interfaces(&interfaces), &mut outbox);

@@ -17,6 +17,7 @@ use std::time::Duration;
 
 const USAGE: &str = "figures memory plain|full LEASES
 figures start plain|full LEASES FOLDER    opens what another such run wrote there
+figures ending LEASES FOLDER END            a store for a server, in which all end at END, seconds since 1970
 figures snapshot plain|full LEASES FOLDER [BYTES-BETWEEN-SYNCS]
 figures allocations
 figures pool ADDRESSES            what a lease costs where nearly all addresses are leased
@@ -42,6 +43,7 @@ fn command(arguments: &[&str]) -> Result<(), Box<dyn Error>> {
     match arguments {
         ["memory", name, leases] => many::memory(kind(name)?, leases.parse()?),
         ["start", name, leases, folder] => many::start(kind(name)?, leases.parse()?, Path::new(folder)),
+        ["ending", leases, folder, end] => many::ending(leases.parse()?, Path::new(folder), end.parse()?),
         ["snapshot", name, leases, folder] => {
             snapshot::snapshot(kind(name)?, leases.parse()?, Path::new(folder), None)
         }

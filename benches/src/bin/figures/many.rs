@@ -1,15 +1,23 @@
 //! Many leases.
 //!
-//! *Lives here:* the memory that they take, the time to start from a store with them.
+//! *Lives here:* the memory that they take, the time to start from a store with them; a store for a real server in which all of them
+//! end in one second.
 //! *Must not know:* sockets.
 
 use crate::processor;
-use benches::{Client, Kind, Site, configuration};
+use benches::{Client, Kind, LEASE, Site, configuration};
 use engine::{Engine, Position};
+use failover::time::Time;
 use std::error::Error;
 use std::path::Path;
 use std::time::Instant;
 use store::{LinuxDisk, Options, RecordsRef, Store};
+
+/// Leases of one batch: so many wait for one sync of a server that has much to do.
+const BATCH: u32 = 256;
+
+/// The same for whoever needs the store and not how it came to be.
+const LARGE_BATCH: u32 = 8192;
 
 /// Resident memory of this process in bytes.
 fn resident() -> Result<u64, Box<dyn Error>> {
@@ -31,6 +39,7 @@ pub(crate) fn memory(kind: Kind, leases: u32) -> Result<(), Box<dyn Error>> {
     println!("leases {leases} leases");
     println!("memory-pool {} MiB", (empty - before) >> 20);
     println!("memory-leased {} MiB", (full - before) >> 20);
+    println!("memory-resident {} MiB", full >> 20);
     println!("memory-per-address {} bytes", (empty - before) / u64::from(leases));
     println!("memory-per-lease {} bytes", (full - before) / u64::from(leases));
     Ok(())
@@ -65,6 +74,17 @@ pub(crate) fn start(kind: Kind, leases: u32, folder: &Path) -> Result<(), Box<dy
     Ok(())
 }
 
+/// Writes a store with so many leases, all of which a server ends at `end`, in seconds since 1970. Its configuration has to have a pool of
+/// as many addresses from 10.0.0.16.
+pub(crate) fn ending(leases: u32, folder: &Path, end: u64) -> Result<(), Box<dyn Error>> {
+    let engine = Engine::new(configuration(leases), 7);
+    // A server waits for clocks that differ before it takes an address back.
+    let given = Time::from_seconds(end).minus(LEASE.slack()).minus(LEASE);
+    let site = Site::at(engine, Position::START, given);
+    fill(site, Kind::Plain, leases, folder, Options::default(), LARGE_BATCH)?;
+    Ok(())
+}
+
 /// A store with so many leases, and the engine that wrote it.
 pub(crate) fn write(
     kind: Kind,
@@ -72,11 +92,21 @@ pub(crate) fn write(
     folder: &Path,
     options: Options,
 ) -> Result<(Store<LinuxDisk>, Site), Box<dyn Error>> {
+    fill(Site::new(leases), kind, leases, folder, options, BATCH)
+}
+
+fn fill(
+    mut site: Site,
+    kind: Kind,
+    leases: u32,
+    folder: &Path,
+    options: Options,
+    batch: u32,
+) -> Result<(Store<LinuxDisk>, Site), Box<dyn Error>> {
     let mut store = Store::open(LinuxDisk::new(folder)?, options, [7; 16], &mut |_| Ok(()))?;
     if !store.opened().new {
         return Err("the folder has a store already: name one that is not there".into());
     }
-    let mut site = Site::new(leases);
     let (mut count, mut bytes) = (0, Vec::new());
     for number in 0..leases {
         let client = Client::new(number, kind);
@@ -86,7 +116,7 @@ pub(crate) fn write(
             count += more;
             bytes.extend_from_slice(records);
         });
-        if number % 256 == 255 || number + 1 == leases {
+        if number % batch == batch - 1 || number + 1 == leases {
             // As a server does it: each batch is stable before the next.
             store.append(store.next_position(), RecordsRef { count, bytes: &bytes })?;
             store.sync()?;
