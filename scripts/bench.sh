@@ -3,8 +3,8 @@
 # allocations, and how far each target of docs/performance.md was reached. It measures and asserts nothing.
 #   scripts/bench.sh [SERVER...]    echo tandem tandem-pair kea1 kea2 keamem kea-ha dhcpd dhcpd-pair dnsmasq
 #                                   (default: all but kea1 and keamem)
-# Environment: PARTS ("perfdhcp load figures": what is measured), SECONDS_PER_STEP (3), CLIENTS (200000, the most), LEASES (1000000, for memory
-# and start), RELAYS (64), SHARE (50: percent of clients on the wire), WINDOW (1024), AVALANCHE (100000), STAND_STILL (0: seconds for which a
+# Environment: PARTS ("perfdhcp load figures expiry": what is measured), SECONDS_PER_STEP (3), CLIENTS (200000, the most), LEASES (1000000, for
+# memory, start and expiry), MORE_LEASES (10000000, for memory and start once more; 0: not at all; left out where less than 4 GiB are free), RELAYS (64), SHARE (50: percent of clients on the wire), WINDOW (1024), AVALANCHE (100000), STAND_STILL (0: seconds for which a
 # server is stopped while the avalanche begins), TANDEM (a binary to measure instead of building one), QUIET=1 (no progress). Progress
 # goes to a terminal only; the tables go to standard output, and as markdown to target/bench/table.md.
 # First the load is perfdhcp in a namespace of its own, as a relay with so many clients; with a pair, as a relay that sends to both. The
@@ -18,7 +18,7 @@ seconds=${SECONDS_PER_STEP:-3} many=${CLIENTS:-200000} leases=${LEASES:-1000000}
 slow=1000 # exchanges a second at which the time to the ACK is that of one client alone
 servers=("$@")
 [ $# -gt 0 ] || servers=(echo tandem tandem-pair kea2 kea-ha dhcpd dhcpd-pair dnsmasq)
-parts=${PARTS:-perfdhcp load figures}
+parts=${PARTS:-perfdhcp load figures expiry}
 here=$PWD/benches/peers
 target=${CARGO_TARGET_DIR:-$PWD/target}
 results=$target/bench
@@ -28,6 +28,8 @@ results=$target/bench
 . benches/peers/run.sh
 . benches/peers/search.sh
 . benches/peers/load.sh
+. benches/peers/figures.sh
+. benches/peers/expiry.sh
 . benches/peers/table.sh
 
 if [ "$(id -u)" != 0 ]; then
@@ -65,7 +67,7 @@ mkdir -p "$results"
 : > "$results/rates"
 : > "$results/loads"
 cc -O2 -o "$results/fsync" "$here/fsync.c"
-trap 'stop_server; space_down' EXIT
+trap 'stop_server; space_down; rm -rf "$results/store" "$results"/expiry-*/state "$results/fsync.file"' EXIT
 trap 'exit 130' INT TERM HUP
 space_up
 
@@ -102,8 +104,8 @@ with_load() {
     local server
     load_up
     for server in "${servers[@]}"; do
-        # The generator knows one server.
-        if is_pair "$server"; then continue; fi
+        # The other pairs have no configuration with so many subnets here.
+        if is_pair "$server" && [ "$server" != tandem-pair ]; then continue; fi
         load_measure "$server"
         say "$server: $(loaded "$server" bind a-second) times DISCOVER to ACK a second"
     done
@@ -112,29 +114,8 @@ with_load() {
 case " $parts " in *" perfdhcp "*) with_perfdhcp ;; esac
 case " $parts " in *" load "*) with_load ;; esac
 figures=$target/release/figures
-if [[ " $parts " = *" figures "* ]] && [ -x "$figures" ]; then
-    {
-        for kind in plain full; do
-            "$figures" memory $kind "$leases" | awk -v kind=$kind '/^memory/ { print $1 "-" kind, $2, $3 }'
-            "$figures" start $kind "$leases" "$results/start-$kind" | awk -v kind=$kind '/^start/ { print $1 "-" kind, $2, $3 }'
-            rm -rf "$results/start-$kind"
-        done
-        "$figures" allocations
-        "$figures" pool "$leases"
-        "$figures" expiry "$leases"
-        "$figures" subnets 10000 100000
-        "$figures" relationships 200
-        "$figures" updates "$leases"
-    } > "$results/figures"
-    {
-        echo "engine alone with $leases leases, and start from a store with them:"
-        awk '/^memory|^start/ { printf "  %-28s %8s %s\n", $1, $2, $3 }' "$results/figures"
-        echo "allocations from the packet to its reply:"
-        awk '/^allocations/ { printf "  %-28s %8s %s\n", $1, $2, $3 }' "$results/figures"
-        echo "what grows and must not cost:"
-        awk '/^(pool|expiry|subnets|relationships|updates)/ { printf "  %-28s %8s %s\n", $1, $2, $3 }' "$results/figures"
-    } > "$results/figures.table"
-fi
+if [[ " $parts " = *" figures "* ]] && [ -x "$figures" ]; then with_figures; fi
+if [[ " $parts " = *" expiry "* ]] && [ -x "$figures" ]; then with_expiry; fi
 
 progress ""
 print_tables markdown > "$results/table.md"

@@ -1,5 +1,5 @@
 # Two servers that share their addresses: pair_commands NAME FOLDER sets `command` for the server, which is primary, and
-# `partner_command` for its partner. The load reaches both (space.sh). pair_is_normal says whether they serve as a pair now.
+# `partner_command` for its partner, and for a tandem `shared_size`, how many addresses they share. The load reaches both (space.sh). pair_is_normal says whether they serve as a pair now.
 #   tandem-pair, dhcpd-pair    failover, split 128: each answers half of the clients
 #   kea-ha                     Kea's high availability, hot-standby: one answers, the other keeps the leases too
 # Needs: space.sh, servers.sh.
@@ -11,7 +11,7 @@ pair_commands() {
             tandem_partner "$folder/b" secondary $link_partner $link_address
             partner_command=("${command[@]}")
             tandem_partner "$folder/a" primary $link_address $link_partner
-            controls=("$folder/a/tandem.toml" "$folder/b/tandem.toml")
+            controls=("$folder/a/tandem.toml" "$folder/b/tandem.toml") shared_size=$pool_size
             ;;
         dhcpd-pair)
             clients=$dhcpd_clients
@@ -35,10 +35,14 @@ tandem_partner() { # folder, role, own address, that of the other
     mkdir -p "$1/state"
     {
         tandem_head "$1/state"
-        printf '\n[[failover]]\nname = "bench"\nrole = "%s"\nlisten = "%s"\npartner = "%s"\nsplit = 128\n' "$2" "$3" "$4"
+        tandem_failover "${@:2}"
         tandem_subnet 'failover = "bench"'
     } > "$1/tandem.toml"
     command=("$tandem" serve -c "$1/tandem.toml")
+}
+
+tandem_failover() { # role, own address, that of the other
+    printf '\n[[failover]]\nname = "bench"\nrole = "%s"\nlisten = "%s"\npartner = "%s"\nsplit = 128\n' "$1" "$2" "$3"
 }
 
 dhcpd_partner() { # folder, role and what belongs to it, own address, that of the other
@@ -91,7 +95,7 @@ pair_is_shared() { # name, folder
             "$tandem" status --json -c "$2/a/tandem.toml" > "$2/a/shared" 2> /dev/null || true
             local backup
             backup=$(counter backup "$2/a/shared")
-            [ "${backup:-0}" -ge $((pool_size * 49 / 100)) ]
+            [ "${backup:-0}" -ge $((shared_size * 49 / 100)) ]
             ;;
         dhcpd-pair) [ "$(grep -c 'binding state backup' "$2/b/dhcpd.leases")" -ge $((dhcpd_pool_size * 49 / 100)) ] ;;
     esac

@@ -14,9 +14,11 @@ minutes() {
     local server sum=10
     for server in "${servers[@]}"; do
         case " $parts " in *" perfdhcp "*) sum=$((sum + 19 * (seconds + 1) + 30)) ;; esac
-        if is_pair "$server"; then sum=$((sum + 30)); else case " $parts " in *" load "*) sum=$((sum + 75)) ;; esac; fi
+        if is_pair "$server"; then sum=$((sum + 30)); fi
+        if ! is_pair "$server" || [ "$server" = tandem-pair ]; then case " $parts " in *" load "*) sum=$((sum + 75)) ;; esac; fi
     done
-    case " $parts " in *" figures "*) sum=$((sum + 60)) ;; esac
+    case " $parts " in *" figures "*) sum=$((sum + 60 + (more_leases > 0 ? 30 : 0))) ;; esac
+    case " $parts " in *" expiry "*) sum=$((sum + 50)) ;; esac
     echo $(((sum + 59) / 60))
 }
 

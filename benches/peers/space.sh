@@ -23,27 +23,32 @@ space_up() {
     cable_up "$server_space" ps0
 }
 
-# A relay that knows two servers sends to both. perfdhcp sends to one: here each packet for the server goes to the partner too, as a
-# copy. It has the server's address on it, which becomes that of the partner where it arrives.
-partner_up() {
+# The partner's own wire to the load, pc1 to ps0, without addresses, and the link between the servers.
+partner_space_up() {
     ip netns add "$partner_space"
     ip -n "$partner_space" link set lo up
     ip link add pc1 netns "$client_space" type veth peer name ps0 netns "$partner_space"
     ip link add pl0 netns "$server_space" type veth peer name pl0 netns "$partner_space"
-    ip -n "$partner_space" address add $partner_address/8 dev ps0
     ip -n "$server_space" address add $link_address/30 dev pl0
     ip -n "$partner_space" address add $link_partner/30 dev pl0
     ip -n "$client_space" link set pc1 up
     ip -n "$partner_space" link set ps0 up
     ip -n "$server_space" link set pl0 up
     ip -n "$partner_space" link set pl0 up
-    ip -n "$client_space" route add $partner_address dev pc1 src $client_address
     # Answers of the partner come in where the route to their source does not lead.
     ip netns exec "$client_space" sh -c 'echo 0 > /proc/sys/net/ipv4/conf/all/rp_filter; echo 0 > /proc/sys/net/ipv4/conf/pc1/rp_filter'
+    cable_up "$partner_space" ps0 && cable_up "$partner_space" pl0
+}
+
+# A relay that knows two servers sends to both. perfdhcp sends to one: here each packet for the server goes to the partner too, as a
+# copy. It has the server's address on it, which becomes that of the partner where it arrives.
+partner_up() {
+    partner_space_up || return 1
+    ip -n "$partner_space" address add $partner_address/8 dev ps0
+    ip -n "$client_space" route add $partner_address dev pc1 src $client_address
     ip netns exec "$client_space" iptables -t mangle -A OUTPUT -d $server_address -p udp --dport 67 -j TEE --gateway $partner_address || return 1
     ip netns exec "$partner_space" iptables -t nat -A PREROUTING -d $server_address -p udp --dport 67 -j DNAT \
         --to-destination $partner_address || return 1
-    cable_up "$partner_space" ps0 && cable_up "$partner_space" pl0
 }
 
 partner_down() {

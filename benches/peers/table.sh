@@ -1,9 +1,14 @@
-# What was measured, for people: tables of $results/rates and $results/loads, and the targets of docs/performance.md with what they came to.
-# Written for a terminal, or as markdown. It measures nothing: it can be run again over old results.
-# Needs: results, seconds, slow, and the heads of both files.
+# What was measured, for people: tables of $results/rates, $results/loads and $results/expiries, and the targets of docs/performance.md with
+# what they came to. Written for a terminal, or as markdown. It measures nothing: it can be run again over old results.
+# Needs: results, seconds, slow, the heads of these files, figure_of, expiries_cells.
 
 # docs/performance.md, "What is to be reached": percent, or as many times, or ms.
 least_of_echo=85 least_of_kea=2 least_of_single=80 most_cpu_of_echo=1.6 least_of_kea_load=5 most_p99_ms=2
+least_renewals=150000 least_binds=60000 # a second on one processor: one of the two
+most_avalanche=1.2 # times clients / peak
+most_start_seconds=0.5 most_memory_mib=200 least_updates=100000 most_call_ms=10 # with a million leases
+most_pause_ms=10
+most_full=1.2 most_grown=1.0 # times what it costs where there is room, or where there is one
 
 # A value of a line: file, its head, the words that the line begins with, column.
 value() {
@@ -91,7 +96,7 @@ target_cells() {
 }
 
 targets_cells() {
-    local syncs work
+    local syncs work pause=-
     echo "target|must be|is|"
     target_cells "tandem of echo, perfdhcp" least $least_of_echo "$(ratio "$(rate tandem exchanges)" "$(rate echo exchanges)" 100 1)" %
     target_cells "tandem of kea2, perfdhcp" least $least_of_kea "$(ratio "$(rate tandem exchanges)" "$(rate kea2 exchanges)" 1 2)" x
@@ -109,6 +114,48 @@ targets_cells() {
         syncs=$(loaded tandem $work syncs)
         target_cells "syncs: $(work_name $work)" least 1 "${syncs:--}" ""
     done
+    speed_cells "$(loaded tandem renew a-second)" "$(loaded tandem bind a-second)"
+    target_cells "avalanche: all bound, of clients / peak" most $most_avalanche \
+        "$(ratio "$(ratio "$(loaded tandem avalanche all-bound-ms)" "$(loaded tandem avalanche clients)" 1 9)" \
+            "$(ratio 1000 "$(loaded tandem bind a-second)" 1 9)" 1 2)" x
+    if [ "$(value "$results/expiries" "$expiries_head" during ended)" -ge 1000000 ] 2> /dev/null; then
+        pause=$(value "$results/expiries" "$expiries_head" during longest-us)
+    fi
+    target_cells "longest wait for an ACK while a million leases end in one second" most $most_pause_ms "$(ratio "$pause" 1000 1 2)" ms
+    figures_cells
+}
+
+# What `figures` says; where a target is about a million leases, by that many only.
+figures_cells() {
+    local what
+    target_cells "start with a million leases, by the clock" most $most_start_seconds "$(ratio "$(of_million start-total-plain)" 1000 1 2)" s
+    target_cells "memory of a million leases" most $most_memory_mib "$(of_million memory-resident-plain)" MiB
+    target_cells "UPDREQALL of a million: bindings a second" least $least_updates "$(of_million updates-all-rate)" ""
+    target_cells "longest call while a million leases end in one second" most $most_call_ms \
+        "$(ratio "$(of_million expiry-longest-call-by-clock)" 1000 1 2)" ms
+    target_cells "DISCOVER to ACK, last clients of a pool of first" most $most_full "$(grown pool-last-leases pool-first-leases)" x
+    for what in renewal lease-again; do
+        target_cells "10,000 subnets, 100,000 reservations of one subnet: $(figure_name $what)" most $most_grown \
+            "$(grown subnets-many-$what subnets-one-$what)" x
+    done
+    target_cells "the same, a client with a reservation: $(figure_name lease-again)" most $most_grown \
+        "$(grown subnets-many-reserved-lease subnets-one-lease-again)" x
+    for what in renewal lease; do
+        target_cells "200 relationships of one: $(figure_name $what)" most $most_grown "$(grown relationships-many-$what relationships-one-$what)" x
+    done
+}
+figure_name() { [ "$1" = renewal ] && echo renewal || echo "DISCOVER to ACK"; }
+grown() { ratio "$(figure_of "$1")" "$(figure_of "$2")" 1 2; }
+of_million() { if [ "$(figure_of leases)" = 1000000 ]; then figure_of "$1"; fi; }
+
+# Two figures of which one is enough.
+speed_cells() { # renewals, DISCOVER to ACK
+    local verdict="not measured"
+    if [ "${1:--}" != - ] && [ "${2:--}" != - ]; then
+        verdict=short
+        if [ "$1" -ge $least_renewals ] || [ "$2" -ge $least_binds ]; then verdict=reached; fi
+    fi
+    echo "renewals, or times DISCOVER to ACK, a second on one processor|at least $least_renewals or $least_binds|${1:--} and ${2:--}|$verdict"
 }
 
 # The time within which 99 of 100 were answered; if fewer were, there is none.
@@ -123,6 +170,15 @@ ninety_nine() { # server, work
 }
 
 # What does not decide, and helps to read what does.
+load_remarks() {
+    local pair single
+    pair=$(loaded tandem-pair renew cpu-ns) single=$(loaded tandem renew cpu-ns)
+    if [ "${pair:--}" != - ]; then
+        echo "tandem-pair: both servers share the one processor that the others have for themselves. For a renewal both together take" \
+            "$(ratio "$pair" 1000 1 1) us of processor, the partner told included; a single tandem takes $(ratio "$single" 1000 1 1) us:" \
+            "$(ratio "$pair" "$single" 1 2) times as much."
+    fi
+}
 remarks() {
     local busier single waiting
     if [ "$(rate tandem-pair exchanges)" -gt 0 ] 2> /dev/null; then
@@ -151,6 +207,12 @@ print_tables() { # terminal or markdown
         title "own generator: server on one processor, generator on the other"
         loads_cells | as_table "$kind"
         if [ -s "$results/lost" ]; then cat "$results/lost"; fi
+        load_remarks
+        [ "$kind" = terminal ] || echo
+    fi
+    if [ -s "$results/expiries" ]; then
+        title "leases that end in one second, while others renew: server on one processor, generator on the other"
+        expiries_cells | as_table "$kind"
         [ "$kind" = terminal ] || echo
     fi
     title "targets (docs/performance.md)"
