@@ -142,7 +142,7 @@ load_counters() { # server
     echo "echo counted cpu \$($spent)"
     [ ${#controls[@]} -gt 0 ] || return 0
     echo "{ $(for control in "${controls[@]}"; do echo "'$tandem' status --json -c '$control';"; done) } |" \
-        "sed -n 's/^ *\"\\(syncs\\|replies-after-sync\\|batches\\|sync-micros\\|packets-received\\|packets-sent\\|packets-waited\\|receive-overflow\\|dropped-[a-z-]*\\|expiry\\)\": \\([0-9]*\\).*/\\1 \\2/p' |" \
+        "sed -n 's/^ *\"\\(syncs\\|replies-after-sync\\|batches\\|sync-micros\\|packets-received\\|packets-sent\\|packets-waited\\|receive-overflow\\|dropped-[a-z-]*\\|expiry\\|bndupd-acknowledged\\)\": \\([0-9]*\\).*/\\1 \\2/p' |" \
         "awk '{ sum[\$1] += \$2 } END { for (name in sum) printf \"counted %s %.0f\\n\", name, sum[name] }'"
 }
 

@@ -16,7 +16,7 @@ use store::{LinuxDisk, Options, RecordsRef, Store};
 /// Leases of one batch: so many wait for one sync of a server that has much to do.
 const BATCH: u32 = 256;
 
-/// The same for whoever needs the store and not how it came to be.
+/// The same where the store is what is needed, and so many syncs would take minutes.
 const LARGE_BATCH: u32 = 8192;
 
 /// Resident memory of this process in bytes.
@@ -92,7 +92,8 @@ pub(crate) fn write(
     folder: &Path,
     options: Options,
 ) -> Result<(Store<LinuxDisk>, Site), Box<dyn Error>> {
-    fill(Site::new(leases), kind, leases, folder, options, BATCH)
+    let batch = if leases > 1_000_000 { LARGE_BATCH } else { BATCH };
+    fill(Site::new(leases), kind, leases, folder, options, batch)
 }
 
 fn fill(
