@@ -75,7 +75,7 @@ space_up
     echo "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1), $(nproc) processors," \
         "$(awk '/MemTotal/ { print int($2 / 1048576) }' /proc/meminfo) GiB, $(sed -n 's/^PRETTY_NAME="\(.*\)"/\1/p' /etc/os-release)," \
         "Linux $(uname -r), load $(cut -d' ' -f1 /proc/loadavg) before"
-    "$results/fsync" "$results/fsync.file"
+    runs "$results/fsync" "$results/fsync.file"
 } > "$results/machine"
 rm -f "$results/fsync.file"
 say "$(cat "$results/machine")"

@@ -177,8 +177,7 @@ load_remarks() {
         told=$(load_grew "$results/load-tandem-pair/peak" 2 bndupd-acknowledged)
         echo "tandem-pair: both servers share the one processor that the others have for themselves. For a renewal both together take" \
             "$(ratio "$pair" 1000 1 1) us of processor, the partner told included; a single tandem takes $(ratio "$single" 1000 1 1) us:" \
-            "$(ratio "$pair" "$single" 1 2) times as much. Of $(loaded tandem-pair renew answered) renewals the partner was told $told times:" \
-            "who renews again before that is told of once."
+            "$(ratio "$pair" "$single" 1 2) times as much. Of $(loaded tandem-pair renew answered) renewals the partner acknowledged $told."
     fi
 }
 remarks() {
