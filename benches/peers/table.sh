@@ -173,7 +173,7 @@ ninety_nine() { # server, work
 load_remarks() {
     local pair single told
     pair=$(loaded tandem-pair renew cpu-ns) single=$(loaded tandem renew cpu-ns)
-    if [ "${pair:--}" != - ]; then
+    if [ "${pair:--}" != - ] && [ "${single:--}" != - ]; then
         told=$(load_grew "$results/load-tandem-pair/peak" 2 bndupd-acknowledged)
         echo "tandem-pair: both servers share the one processor that the others have for themselves. For a renewal both together take" \
             "$(ratio "$pair" 1000 1 1) us of processor, the partner told included; a single tandem takes $(ratio "$single" 1000 1 1) us:" \
