@@ -24,7 +24,9 @@ use failover::time::{Interval, Time};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-/// Units of work that one call does at most: a slot looked at, a lease expired.
+/// Units of work that one call does at most: a slot looked at, a lease expired. What is due of leases and offers gets no more than that in a
+/// millisecond either, in however many calls: a packet does not wait until each packet before it has done its share of a million leases
+/// that end at once, and the log takes what they make of it.
 pub const WORK_PER_CALL: u32 = 1000;
 
 /// Lost time that the slack of each lease covers: two clocks that drift apart look like that (trap T21).
@@ -57,8 +59,10 @@ pub struct Engine {
     /// What the store was last run with.
     pub(crate) former: Former,
     pub(crate) clock: Option<ClockStamp>,
-    /// Due work was left over at the last call.
+    /// Work for partners was left over at the last call.
     pub(crate) more: bool,
+    /// How much of what is due of leases and offers may still be done at the time of the last call.
+    pub(crate) due: (Time, u32),
 }
 
 /// How far a snapshot has come.
@@ -91,6 +95,7 @@ impl Engine {
             former: Former::default(),
             clock: None,
             more: false,
+            due: (Time::ZERO, WORK_PER_CALL),
         }
     }
 
@@ -141,7 +146,7 @@ impl Engine {
         self.start_endpoints(now, outbox);
     }
 
-    /// Handles what is due at `now`, up to [`WORK_PER_CALL`] units, and then the input. `now` never goes backwards.
+    /// Handles what is due at `now`, as far as [`WORK_PER_CALL`] goes, and then the input. `now` never goes backwards.
     pub fn handle(&mut self, now: Time, input: Input<'_>, outbox: &mut Outbox) {
         self.handle_due(now, outbox);
         match input {
@@ -165,12 +170,15 @@ impl Engine {
     }
 
     /// When [`Engine::handle`] should be called, if nothing else happens before. A time that is past means that work
-    /// is left over from the last call.
+    /// is left over from the last call; the next millisecond, that it has done all that one may.
     pub fn next_deadline(&self) -> Option<Time> {
         if self.more {
             return Some(Time::ZERO);
         }
-        self.table.next_deadline().into_iter().chain(self.partner_deadline()).min()
+        let (at, left) = self.due;
+        let table =
+            if left == 0 { Some(at.plus(Interval::from_millis(1))) } else { self.table.next_deadline() };
+        table.into_iter().chain(self.partner_deadline()).min()
     }
 
     /// Records how engine time stands to the machine's clocks, for the next start. To be called at a start and after each
@@ -242,8 +250,11 @@ impl Engine {
     }
 
     fn handle_due(&mut self, now: Time, outbox: &mut Outbox) {
-        let (mut budget, mut ended) = (WORK_PER_CALL, 0);
-        while let Some(due) = self.table.next_due(now, &mut budget) {
+        let mut ended = 0;
+        if self.due.0 != now {
+            self.due = (now, WORK_PER_CALL);
+        }
+        while let Some(due) = self.table.next_due(now, &mut self.due.1) {
             match due {
                 Due::Offer(slot) => {
                     self.table.withdraw_offer(slot);
@@ -258,6 +269,7 @@ impl Engine {
                 Due::Waited(slot) => self.waited(now, slot, outbox),
             }
         }
+        let mut budget = WORK_PER_CALL;
         self.partners_due(now, &mut budget, outbox);
         self.more = budget == 0;
     }
