@@ -111,6 +111,7 @@ impl Engine {
             }
             Record::Endpoint(endpoint) => self.former.take_endpoint(&endpoint),
             Record::Pool(pool) => self.former.take_pool(&pool),
+            Record::Acknowledged(acknowledged) => self.table.restore_acknowledged(&acknowledged),
         }
         Ok(())
     }
@@ -247,6 +248,15 @@ impl Engine {
     /// Appends a record, and returns what an output must rest on that needs it.
     pub(crate) fn record(&self, slot: Slot, outbox: &mut Outbox) {
         outbox.record(&Record::Binding(self.table.get(slot).record()));
+    }
+
+    /// The same where nothing but flags and what the partner acknowledged differs from what is recorded: each lease of a pair comes by
+    /// here.
+    /// F07-5.2.1-08.
+    pub(crate) fn record_acknowledged(&self, slot: Slot, outbox: &mut Outbox) {
+        let binding = self.table.get(slot);
+        debug_assert!(self.table.relationship(slot).is_some(), "{} has no partner", binding.ip());
+        outbox.record(&Record::Acknowledged(binding.acknowledged()));
     }
 
     fn handle_due(&mut self, now: Time, outbox: &mut Outbox) {

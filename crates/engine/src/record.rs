@@ -13,6 +13,7 @@
 //! | 2 clock | kind, version, engine time (8), since boot (8), wall (8), boot identity (16), synchronised (1) |
 //! | 3 endpoint | kind, version, flags, delayed service, name length (2), name, last operation (8), alive (8), MCLT (8), time of the last CONNECT (4), then what the flags name: buckets (32), what the state machine stores (flags, three states, four times, loss), what was heard of the partner's store (identity (16), generation (8), time (4)), last operation vouched for (8), a longer MCLT of before (8) and until when it is waited for (8) |
 //! | 4 pool | kind, version, first address (4), last address (4), name of the relationship that shares it (the rest); none: nobody does |
+//! | 5 acknowledged | kind, version, status, flags, address (4), stamps of the potential-expiration-times sent and acknowledged: of the binding that an earlier record has, what the partner knows of it since |
 
 mod details;
 mod endpoint;
@@ -34,6 +35,7 @@ const KIND_BINDING: u8 = 1;
 const KIND_CLOCK: u8 = 2;
 const KIND_ENDPOINT: u8 = 3;
 const KIND_POOL: u8 = 4;
+const KIND_ACKNOWLEDGED: u8 = 5;
 const ITEM_DOUBTED_UNTIL: u8 = 4;
 const ITEM_RESERVED_FOR: u8 = 10;
 
@@ -154,6 +156,8 @@ pub enum Record<'a> {
     Endpoint(EndpointRecord),
     /// With whom addresses are shared.
     Pool(PoolRecord<'a>),
+    /// What the partner knows of a binding that is recorded already.
+    Acknowledged(AcknowledgedRecord),
 }
 
 /// With whom the addresses of a pool are shared, as the configuration of a run had it. A later record of a part of them goes before.
@@ -202,6 +206,23 @@ pub struct BindingRecord<'a> {
     pub reserved_for: Option<[u8; 8]>,
 }
 
+/// What the partner knows of a binding; all else is as it was recorded before. Each lease of a pair makes one of these, and of a whole
+/// binding it would say again what it has said a moment ago.
+/// F07-5.2.1-08.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AcknowledgedRecord {
+    /// The key.
+    pub address: Ipv4Addr,
+    /// The status that is recorded: of a binding with another one this says nothing.
+    pub status: BindingStatus,
+    /// What is still to be settled with the partner.
+    pub flags: Flags,
+    /// See [`BindingRecord::sent_potential_expiration`].
+    pub sent_potential_expiration: Stamp,
+    /// See [`BindingRecord::acked_potential_expiration`].
+    pub acked_potential_expiration: Stamp,
+}
+
 /// Why bytes are not a record that this version understands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum RecordError {
@@ -248,6 +269,7 @@ impl Record<'_> {
                 out.extend_from_slice(&pool.last.octets());
                 out.extend_from_slice(pool.relationship.as_bytes());
             }
+            Record::Acknowledged(acknowledged) => acknowledged.encode(out),
         }
     }
 
@@ -259,7 +281,7 @@ impl Record<'_> {
         let mut reader = Reader(bytes);
         let kind = reader.byte()?;
         let version = reader.byte()?;
-        if !matches!(kind, KIND_BINDING | KIND_CLOCK | KIND_ENDPOINT | KIND_POOL) {
+        if !(KIND_BINDING..=KIND_ACKNOWLEDGED).contains(&kind) {
             return Err(RecordError::UnknownKind(kind));
         }
         if version != VERSION {
@@ -269,6 +291,7 @@ impl Record<'_> {
             KIND_BINDING => Record::Binding(BindingRecord::decode(&mut reader)?),
             KIND_ENDPOINT => Record::Endpoint(EndpointRecord::decode(&mut reader)?),
             KIND_POOL => Record::Pool(PoolRecord::decode(&mut reader)?),
+            KIND_ACKNOWLEDGED => Record::Acknowledged(AcknowledgedRecord::decode(&mut reader)?),
             _ => Record::Clock(ClockStamp {
                 engine: Time::from_millis(reader.u64()?),
                 since_boot: Interval::from_millis(reader.u64()?),
@@ -294,7 +317,43 @@ impl<'a> PoolRecord<'a> {
     }
 }
 
+impl AcknowledgedRecord {
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&[KIND_ACKNOWLEDGED, VERSION, self.status.number(), self.flags.0]);
+        out.extend_from_slice(&self.address.octets());
+        for stamp in [self.sent_potential_expiration, self.acked_potential_expiration] {
+            out.extend_from_slice(&stamp.0.to_le_bytes());
+        }
+    }
+
+    fn decode(reader: &mut Reader<'_>) -> Result<AcknowledgedRecord, RecordError> {
+        let (status, flags, address) = reader.head()?;
+        let [sent, acked] = [reader.stamp()?, reader.stamp()?];
+        Ok(AcknowledgedRecord {
+            address,
+            status,
+            flags,
+            sent_potential_expiration: sent,
+            acked_potential_expiration: acked,
+        })
+    }
+}
+
 impl<'a> BindingRecord<'a> {
+    /// This binding once the later record of the same address is taken too, as a replay takes it.
+    #[must_use]
+    pub fn acknowledged(self, by: &AcknowledgedRecord) -> BindingRecord<'a> {
+        if self.status != by.status {
+            return self;
+        }
+        BindingRecord {
+            flags: by.flags,
+            sent_potential_expiration: by.sent_potential_expiration,
+            acked_potential_expiration: by.acked_potential_expiration,
+            ..self
+        }
+    }
+
     fn encode(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&[KIND_BINDING, VERSION, self.status.number(), self.flags.0]);
         out.extend_from_slice(&self.address.octets());
@@ -334,13 +393,10 @@ impl<'a> BindingRecord<'a> {
     }
 
     fn decode(reader: &mut Reader<'a>) -> Result<BindingRecord<'a>, RecordError> {
-        let status =
-            BindingStatus::from_number(reader.byte()?).ok_or(RecordError::Nonsense("an unknown status"))?;
-        let flags = Flags(reader.byte()?);
-        let address = Ipv4Addr::from(reader.array::<4>()?);
+        let (status, flags, address) = reader.head()?;
         let mut stamps = [Stamp::NONE; 6];
         for stamp in &mut stamps {
-            *stamp = Stamp(u32::from_le_bytes(reader.array()?));
+            *stamp = reader.stamp()?;
         }
         let htype = reader.byte()?;
         let hlen = reader.byte()?;
@@ -413,6 +469,17 @@ impl<'a> Reader<'a> {
         Ok(u64::from_le_bytes(self.array()?))
     }
 
+    fn stamp(&mut self) -> Result<Stamp, RecordError> {
+        Ok(Stamp(u32::from_le_bytes(self.array()?)))
+    }
+
+    /// What both kinds that speak of a binding begin with.
+    fn head(&mut self) -> Result<(BindingStatus, Flags, Ipv4Addr), RecordError> {
+        let status =
+            BindingStatus::from_number(self.byte()?).ok_or(RecordError::Nonsense("an unknown status"))?;
+        Ok((status, Flags(self.byte()?), Ipv4Addr::from(self.array::<4>()?)))
+    }
+
     fn sized(&mut self) -> Result<&'a [u8], RecordError> {
         let length = u16::from_le_bytes(self.array()?);
         self.take(usize::from(length))
@@ -447,6 +514,16 @@ mod tests {
                 ..ClientDetails::default()
             },
             reserved_for: None,
+        }
+    }
+
+    fn acknowledged() -> AcknowledgedRecord {
+        AcknowledgedRecord {
+            address: binding().address,
+            status: BindingStatus::Active,
+            flags: Flags::FEARED,
+            sent_potential_expiration: Stamp(7),
+            acked_potential_expiration: Stamp(8),
         }
     }
 
@@ -496,6 +573,10 @@ mod tests {
         bytes
     }
 
+    fn hex(bytes: &[u8]) -> String {
+        bytes.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
+    }
+
     #[test]
     fn every_kind_round_trips() {
         let stamp = ClockStamp {
@@ -538,7 +619,10 @@ mod tests {
         }
         let turned = PoolRecord { first: last, last: first, ..pool };
         assert!(matches!(Record::decode(&bytes_of(&Record::Pool(turned))), Err(RecordError::Nonsense(_))));
-        for record in [Record::Binding(binding()), Record::Clock(stamp), Record::Endpoint(endpoint)] {
+        let acknowledged = Record::Acknowledged(acknowledged());
+        for record in
+            [Record::Binding(binding()), Record::Clock(stamp), Record::Endpoint(endpoint), acknowledged]
+        {
             let bytes = bytes_of(&record);
             assert_eq!(Record::decode(&bytes), Ok(record));
             for cut in 0..bytes.len() {
@@ -550,15 +634,35 @@ mod tests {
     }
 
     #[test]
+    fn what_the_partner_knows_changes_that_alone_of_the_binding_it_speaks_of() {
+        let after = binding().acknowledged(&acknowledged());
+        let expected = BindingRecord {
+            flags: Flags::FEARED,
+            sent_potential_expiration: Stamp(7),
+            acked_potential_expiration: Stamp(8),
+            ..binding()
+        };
+        assert_eq!(after, expected);
+        let released = BindingRecord { status: BindingStatus::Released, ..binding() };
+        assert_eq!(released.acknowledged(&acknowledged()), released);
+        let mut longer = bytes_of(&Record::Acknowledged(acknowledged()));
+        longer.push(0);
+        assert!(matches!(Record::decode(&longer), Err(RecordError::Nonsense(_))));
+        longer[2] = 99;
+        assert!(matches!(Record::decode(&longer[..16]), Err(RecordError::Nonsense(_))));
+    }
+
+    #[test]
     fn the_layout_on_disk_does_not_change() {
         let never_given_back = BindingRecord { doubted_until: Stamp::NONE, ..binding() };
         let bytes = bytes_of(&Record::Binding(never_given_back));
-        let hex = bytes.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
         assert_eq!(
-            hex,
+            hex(&bytes),
             "010102000a010203010000000200000003000000 04000000ffffffff00000000 0106020000000001 0800 0101020000000001 01 0600 6c6170746f70 02 0400 01020007"
                 .replace(' ', "")
         );
+        let bytes = bytes_of(&Record::Acknowledged(acknowledged()));
+        assert_eq!(hex(&bytes), "05010210 0a010203 07000000 08000000".replace(' ', ""));
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub(crate) use ranges::Slot;
 
 use crate::config::{Config, NetworkId, PoolId, RelationshipId, SubnetId};
 use crate::planted::Planted;
-use crate::record::{BindingRecord, Flags, Stamp};
+use crate::record::{AcknowledgedRecord, BindingRecord, Flags, Stamp};
 use dhcp::ClientIdentity;
 use failover::binding::BindingStatus;
 use failover::lease::{PartnerDown, Times};
@@ -143,10 +143,19 @@ impl Table {
 
     /// Takes the state of a binding from a record. Before [`Table::start`] only.
     pub(crate) fn restore(&mut self, record: &BindingRecord<'_>) {
-        let address = u32::from(record.address);
+        self.before_start(record.address).restore(record);
+    }
+
+    /// Takes what the partner knows of a binding from a record. Before [`Table::start`] only.
+    pub(crate) fn restore_acknowledged(&mut self, record: &AcknowledgedRecord) {
+        self.before_start(record.address).restore_acknowledged(record);
+    }
+
+    fn before_start(&mut self, address: Ipv4Addr) -> &mut Binding {
+        let address = u32::from(address);
         match self.ranges.at(address) {
-            Some(slot) => self.slots[slot.index()].restore(record),
-            None => self.strangers.entry(address).or_insert_with(|| Binding::unused(address)).restore(record),
+            Some(slot) => &mut self.slots[slot.index()],
+            None => self.strangers.entry(address).or_insert_with(|| Binding::unused(address)),
         }
     }
 

@@ -5,11 +5,11 @@
 mod common;
 mod link;
 
-use common::{Client, Reply, Server, ip, reservation, seconds, small};
+use common::{Client, Reply, Server, binding_in, ip, reservation, seconds, small};
 use dhcp::code;
 use engine::Destination;
 use engine::config::{Config, Parts, Problem, ReservationKey};
-use engine::record::{Flags, Record};
+use engine::record::Flags;
 use failover::binding::BindingStatus;
 use failover::dialect::Dialect;
 use failover::endpoint::Command;
@@ -127,10 +127,7 @@ fn the_partner_knows_before_the_client() {
     let (n, address) = boot(&mut pair, &client).expect("an answer");
     assert_eq!(pair.status(address), [BindingStatus::Active; 2]);
     for node in &pair.nodes {
-        let last = node.log.iter().rev().find_map(|record| match Record::decode(record) {
-            Ok(Record::Binding(binding)) if binding.address == address => Some(binding),
-            _ => None,
-        });
+        let last = binding_in(&node.log, address);
         assert!(last.expect("a record").flags.contains(Flags::BOOTP));
     }
     // Its server burns down, and all that it knew; the address is still the client's, here and there.

@@ -12,7 +12,7 @@ use engine::{Commanded, Destination};
 use failover::binding::BindingStatus;
 use failover::endpoint::Command;
 use failover::state::{FailoverState, Role};
-use link::{MCLT, Pair, parts};
+use link::{MCLT, Pair, bindings_of, parts};
 use std::net::Ipv4Addr;
 
 #[test]
@@ -35,6 +35,74 @@ fn everything_in_one_segment_is_heard_in_its_order() {
         pair.start(n);
         pair.pass(seconds(6));
         assert_eq!(pair.states(), (FailoverState::Normal, FailoverState::Normal), "no need of STARTUP's end");
+    }
+}
+
+/// A store of a pair grows by that, and its syncs with it.
+/// F07-5.2.1-08.
+#[test]
+fn a_lease_is_recorded_whole_once_at_each_and_its_acknowledgement_in_sixteen_bytes() {
+    let mut pair = Pair::normal(3600);
+    pair.pass(seconds(40));
+    let client = Client::new(1);
+    let made = |pair: &Pair, n: usize, from: usize| -> Vec<(u8, usize)> {
+        let made = pair.nodes[n].log[from..].iter().map(|record| (record[0], record.len()));
+        made.filter(|(kind, _)| matches!(kind, 1 | 5)).collect()
+    };
+    let before = [0, 1].map(|n| pair.nodes[n].log.len());
+    let (n, address, _) = pair.bind(&client).expect("a lease");
+    assert_eq!(made(&pair, n, before[n]), [(1, 50), (5, 16)]);
+    assert_eq!(made(&pair, 1 - n, before[1 - n]), [(1, 50)]);
+    pair.pass(seconds(600));
+    let before = [0, 1].map(|n| pair.nodes[n].log.len());
+    pair.renew(&client, n, address).expect("an answer");
+    assert_eq!(made(&pair, n, before[n]), [(1, 50), (5, 16)]);
+    assert_eq!(made(&pair, 1 - n, before[1 - n]), [(1, 50)]);
+    // It is told that it is over, and then that the partner agreed: another status is a whole record.
+    let before = [0, 1].map(|n| pair.nodes[n].log.len());
+    pair.release(&client, n, address);
+    pair.pass(seconds(5));
+    assert_eq!(made(&pair, n, before[n])[..2], [(1, 50 + 7), (5, 16)]);
+    assert_eq!(made(&pair, n, before[n]).last(), Some(&(1, 50 + 7)));
+    for node in &pair.nodes {
+        node.assert_recorded();
+    }
+}
+
+#[test]
+fn a_log_on_top_of_any_later_snapshot_gives_what_is_in_memory() {
+    let mut pair = Pair::normal(3600);
+    pair.pass(seconds(40));
+    let (mut snapshots, mut addresses) = (Vec::new(), Vec::new());
+    let keep = |pair: &Pair, snapshots: &mut Vec<(usize, usize, Vec<Vec<u8>>)>| {
+        for (n, node) in pair.nodes.iter().enumerate() {
+            snapshots.push((n, node.log.len(), bindings_of(&node.engine)));
+        }
+    };
+    for round in 0..4 {
+        for client in (1..=4).map(Client::new) {
+            let (n, address, _) = pair.bind(&client).expect("a lease");
+            addresses.push((n, address));
+            keep(&pair, &mut snapshots);
+            match round {
+                0 => pair.release(&client, n, address),
+                1 => drop(pair.renew(&client, n, address)),
+                2 => pair.pass(seconds(3700)),
+                _ => pair.cut(),
+            }
+            keep(&pair, &mut snapshots);
+            pair.repair();
+            pair.pass(seconds(90));
+        }
+    }
+    let kinds = pair.nodes[0].log.iter().filter(|record| record[0] == 5).count();
+    assert!(kinds > 20, "{kinds} short records");
+    // The log that goes with a snapshot begins with what was recorded as it was begun; its pieces may be later.
+    for (n, made, snapshot) in &snapshots {
+        let (node, expected) = (&pair.nodes[*n], bindings_of(&pair.nodes[*n].engine));
+        for begun in made.saturating_sub(12)..=*made {
+            assert_eq!(node.replayed(snapshot.iter().chain(&node.log[begun..])), expected, "{begun} {made}");
+        }
     }
 }
 

@@ -5,7 +5,7 @@
 mod common;
 mod link;
 
-use common::{Client, seconds};
+use common::{Client, binding_in, seconds};
 use engine::Commanded;
 use engine::record::{Flags, Record};
 use failover::endpoint::Command;
@@ -292,22 +292,12 @@ fn that_a_client_speaks_bootp_is_told_again_as_it_was_heard() {
     let mut pair = Pair::normal(3600);
     let client = Client::new(1);
     let (_, address, _) = pair.bind(&client).expect("a lease");
-    let latest = |pair: &Pair, n: usize| {
-        let of = |record: &Vec<u8>| match Record::decode(record) {
-            Ok(Record::Binding(binding)) if binding.address == address => Some(binding.flags),
-            _ => None,
-        };
-        pair.nodes[n].log.iter().rev().find_map(of).expect("a record")
-    };
+    let latest = |pair: &Pair, n: usize| binding_in(&pair.nodes[n].log, address).expect("a record").flags;
     pair.kill(0);
-    let mut record = pair.nodes[0].log.iter().rev().find_map(|record| match Record::decode(record) {
-        Ok(Record::Binding(binding)) if binding.address == address => Some(binding),
-        _ => None,
-    });
     let mut bytes = Vec::new();
-    let binding = record.as_mut().expect("a record");
+    let mut binding = binding_in(&pair.nodes[0].log, address).expect("a record");
     binding.flags = Flags::UNSEEN.with(Flags::BOOTP);
-    Record::Binding(*binding).encode(&mut bytes);
+    Record::Binding(binding).encode(&mut bytes);
     pair.nodes[0].log.push(bytes);
     pair.start(0);
     pair.pass(seconds(30));

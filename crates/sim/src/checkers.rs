@@ -320,6 +320,16 @@ impl Checkers {
         self.s17[at.server].handled(&handled);
     }
 
+    /// The bindings in the records of a batch that this server has made. No record may say what the partner knows of another binding
+    /// than the one that is recorded.
+    pub(crate) fn read(&mut self, server: usize, batch: &Batch) -> Vec<Seen> {
+        let ledger = self.ledger.as_ref();
+        let latest = |address| ledger?.books[server].sealed.get(&address).cloned();
+        let (records, verdict) = Seen::all(batch.records().2, latest);
+        self.judge("S16", verdict);
+        records
+    }
+
     /// A server has made a batch of records, and what its memory shows of their addresses.
     pub(crate) fn sealed(&mut self, at: At, batch: &Batch, records: &[Seen], views: Vec<LeaseView>) {
         self.granted_by_bootp(at.server, records);

@@ -173,7 +173,7 @@ pub const BUGS: &[Bug] = &[
     bug("reserved-is-own", Shown::Place("reserved", 2_000), &["S7", "S8"], |planted| {
         planted.engine.reserved_is_own = true;
     }),
-    bug("refuses-the-better", BESIDE_DHCPD, &["S1", "S3"], |planted| {
+    bug("refuses-the-better", BESIDE_DHCPD, &["L4", "S1", "S3"], |planted| {
         planted.engine.refuses_the_better = true;
     }),
     bug("tells-at-once", BESIDE_DHCPD, &["D1"], |planted| planted.engine.tells_at_once = true),

@@ -336,7 +336,7 @@ impl Server {
                 }
             }
             (queues.replies, queues.events) = (batch.waiting(), batch.events().0.len());
-            let records = Seen::all(batch.records().2);
+            let records = outside.checkers.read(at.server, &batch);
             for seen in &records {
                 let (server, address, status) = (at.server, seen.address, seen.status);
                 outside.record(|| What::Recorded { server, address, status });
@@ -458,6 +458,11 @@ impl Server {
         }
         engine.start(at.engine, &mut Outbox::new(Position::START));
         outside.counts.one(Count::Rebuilt);
+        let running = self.process.as_ref().map(|process| bindings_of(&process.engine));
+        if running.is_some_and(|running| running != bindings_of(&engine)) {
+            let text = "a snapshot of the engine that runs and one of that rebuilt from its disk differ";
+            outside.checkers.judge("S16", Err(text.to_owned()));
+        }
         outside.checkers.rebuilt(&memory, &all_views(&engine));
     }
 }
@@ -557,6 +562,22 @@ fn decisions(engine: &Engine) -> [u64; DECISIONS.len()] {
 
 fn all_views(engine: &Engine) -> Vec<LeaseView> {
     engine.leases(&LeaseFilter { unused: true, ..LeaseFilter::default() }, usize::MAX).0
+}
+
+/// What a snapshot has of bindings: flags and times too, that no view shows.
+fn bindings_of(engine: &Engine) -> Vec<u8> {
+    let (mut cursor, mut frames) = (SnapshotCursor::default(), Vec::new());
+    while !engine.snapshot(&mut cursor, 1000, &mut frames).1 {}
+    let (mut rest, mut bindings) = (&frames[..], Vec::new());
+    while let Some((length, behind)) = rest.split_first_chunk::<4>() {
+        let length = usize::try_from(u32::from_le_bytes(*length)).unwrap_or(usize::MAX);
+        let Some((record, behind)) = behind.split_at_checked(length) else { break };
+        if record.first() == Some(&1) {
+            bindings.extend_from_slice(record);
+        }
+        rest = behind;
+    }
+    bindings
 }
 
 fn views_of(engine: &Engine, records: &[Seen]) -> Vec<LeaseView> {

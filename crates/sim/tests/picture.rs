@@ -67,7 +67,7 @@ fn a_page_has_what_happened() {
 
 #[test]
 fn a_violation_is_where_it_was_and_a_part_can_be_asked_for() {
-    let report = run(1, &traced(Kind::Pair, Some("always-alive")));
+    let report = run(2, &traced(Kind::Pair, Some("always-alive")));
     let violation = report.violation.as_ref().unwrap();
     let page = page_of(&report, Window::default());
     check_form(&page);

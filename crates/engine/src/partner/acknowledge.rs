@@ -90,11 +90,14 @@ impl Engine {
                 // Each took what the other said: nobody would give the address.
                 self.changed(slot, outbox);
             } else if same {
-                self.record(slot, outbox);
+                // Who changed it meanwhile has recorded that.
+                self.record_acknowledged(slot, outbox);
             }
             return;
         }
-        if self.endpoint_mut(relationship).recalled.remove(&slot) {
+        let is_recalled = self.endpoint_mut(relationship).recalled.remove(&slot);
+        let mut is_other = is_recalled;
+        if is_recalled {
             // F07-5.12-02.
             self.set_status(now, slot, BindingStatus::Free);
         } else if matches!(
@@ -110,12 +113,17 @@ impl Engine {
                 return;
             }
             self.set_status(now, slot, BindingStatus::Free);
+            is_other = true;
             // F07-5.2.2-04.
             self.counters.count(Counter::Freed);
         }
         self.table.set_flags(slot, Flags::UNSEEN.with(Flags::UNAGREED), false);
-        self.reservation_agreed(now, relationship, slot, sent.status);
-        self.record(slot, outbox);
+        is_other |= self.reservation_agreed(now, relationship, slot, sent.status);
+        if is_other {
+            self.record(slot, outbox);
+        } else {
+            self.record_acknowledged(slot, outbox);
+        }
     }
 
     /// Whether the partner took the one of FREE and BACKUP that we said, and we, meanwhile, the other, which it said (trap T22).
@@ -139,7 +147,7 @@ impl Engine {
         if self.endpoint_mut(relationship).recalled.remove(&slot) {
             // The partner has used it: its own update says how.
             self.table.set_flags(slot, Flags::UNSEEN, false);
-            self.record(slot, outbox);
+            self.record_acknowledged(slot, outbox);
             return;
         }
         let address = self.table.get(slot).ip();

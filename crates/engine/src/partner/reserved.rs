@@ -104,19 +104,21 @@ impl Engine {
     }
 
     /// The partner agreed to what was said of an address, which the primary noted as `told`: the secondary has it as BACKUP then, else
-    /// not. One that is FREE again is to be given to the secondary again (F07-5.12-02, -03).
+    /// not. One that is FREE again is to be given to the secondary again (F07-5.12-02, -03). Whether the binding is another for that.
     pub(super) fn reservation_agreed(
         &mut self,
         now: Time,
         relationship: RelationshipId,
         slot: Slot,
         told: BindingStatus,
-    ) {
+    ) -> bool {
         if told == BindingStatus::Backup || self.tells_reservation(slot).is_none() {
-            return;
+            return false;
         }
+        let was_known = self.table.get(slot).reserved_for().is_some();
         self.table.set_reserved_for(slot, None);
         self.note_reservation(now, relationship, slot);
+        was_known
     }
 
     /// The secondary has no such reservation, or another: the address stays the primary's alone on this connection. Until it agreed

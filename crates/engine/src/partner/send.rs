@@ -109,7 +109,7 @@ impl Engine {
         if gone && !flags.contains(Flags::TOLD) {
             // Trap T5: from here on the partner may agree, and the same client has no claim any more.
             self.table.set_flags(slot, Flags::TOLD, true);
-            self.record(slot, outbox);
+            self.record_acknowledged(slot, outbox);
         }
         let endpoint = self.endpoint(relationship);
         let binding = self.table.get(slot);

@@ -5,7 +5,7 @@
 
 use super::Available;
 use super::extras::{Extras, Pieces};
-use crate::record::{BindingRecord, ClientDetails, Flags, Stamp};
+use crate::record::{AcknowledgedRecord, BindingRecord, ClientDetails, Flags, Stamp};
 use dhcp::{ClientIdentity, HardwareAddress};
 use failover::binding::BindingStatus;
 use failover::lease::Times;
@@ -255,6 +255,31 @@ impl Binding {
         }
     }
 
+    /// What the partner knows of it, for when all else is recorded already.
+    pub(crate) fn acknowledged(&self) -> AcknowledgedRecord {
+        AcknowledgedRecord {
+            address: self.ip(),
+            status: self.status,
+            flags: self.flags.durable(),
+            sent_potential_expiration: self.sent_potential_expiration,
+            acked_potential_expiration: self.acked_potential_expiration,
+        }
+    }
+
+    /// Takes what the partner knows from a record of the same address.
+    ///
+    /// This may be a later state than the one that the record speaks of: a piece of a snapshot is as late as the moment it was made, and
+    /// the log that is replayed on top of it begins before. Then all that led to that later state follows in the log. So another status
+    /// is no damage, and nothing that the record says holds for it; and with the same status, of another lease say, what is wrong
+    /// after this is put right by the whole record that follows, before anybody is answered.
+    pub(crate) fn restore_acknowledged(&mut self, record: &AcknowledgedRecord) {
+        if self.status == record.status {
+            self.flags = record.flags.durable();
+            self.sent_potential_expiration = record.sent_potential_expiration;
+            self.acked_potential_expiration = record.acked_potential_expiration;
+        }
+    }
+
     /// Takes everything durable from a record of the same address.
     pub(crate) fn restore(&mut self, record: &BindingRecord<'_>) {
         self.status = record.status;
@@ -294,6 +319,14 @@ mod tests {
         restored.restore(&binding.record());
         assert_eq!(restored.record(), binding.record());
         assert_eq!(restored.hardware(), HardwareAddress::new(32, &[7; 16]));
+        binding.flags = Flags::TOLD.with(Flags::OWED);
+        binding.acked_potential_expiration = Stamp::NEVER;
+        restored.restore_acknowledged(&binding.acknowledged());
+        assert_eq!(restored.record(), binding.record());
+        binding.status = BindingStatus::Expired;
+        binding.flags = Flags::UNSEEN;
+        restored.restore_acknowledged(&binding.acknowledged());
+        assert_eq!((restored.status, restored.flags), (BindingStatus::Active, Flags::TOLD));
         for hardware in [HardwareAddress::new(32, &[7; 16]), HardwareAddress::new(1, &[7; 6]), None] {
             restored.set_client_details(hardware, ClientDetails::default());
             let kept = (restored.hardware(), restored.details(), restored.reserved_for());

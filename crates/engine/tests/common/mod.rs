@@ -12,6 +12,7 @@ use engine::config::{
     Boot, Config, LeaseTimes, OptionSet, Parts, PoolParts, ReservationKey, ReservationParts,
     SharedNetworkParts, SubnetParts,
 };
+use engine::record::{BindingRecord, Record};
 use engine::{
     Batch, Destination, Engine, Input, Interface, InterfaceId, LeaseFilter, LeaseView, Outbox, Packet,
     Position,
@@ -194,6 +195,21 @@ pub fn records(mut frames: &[u8]) -> Vec<Vec<u8>> {
         frames = rest;
     }
     records
+}
+
+/// A binding as a log has it last.
+pub fn binding_in(log: &[Vec<u8>], address: Ipv4Addr) -> Option<BindingRecord<'_>> {
+    let mut last: Option<BindingRecord<'_>> = None;
+    for record in log.iter().filter_map(|record| Record::decode(record).ok()) {
+        match record {
+            Record::Binding(binding) if binding.address == address => last = Some(binding),
+            Record::Acknowledged(by) if by.address == address => {
+                last = last.map(|binding| binding.acknowledged(&by));
+            }
+            _ => {}
+        }
+    }
+    last
 }
 
 #[derive(Debug, Clone)]

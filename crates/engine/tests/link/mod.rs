@@ -9,9 +9,10 @@
 use super::common::{Client, INTERFACE, Reply, START, ip, records, seconds, small};
 use dhcp::MessageType;
 use engine::config::{Config, Parts, RelationshipId, RelationshipParts};
+use engine::record::Record;
 use engine::{
     Batch, Commanded, EndpointView, Engine, Input, Interface, LeaseFilter, LeaseView, Link, LinkId, Outbox,
-    Packet, Position, ToPartner,
+    Packet, Position, SnapshotCursor, ToPartner,
 };
 use failover::binding::BindingStatus;
 use failover::endpoint::Command;
@@ -68,6 +69,24 @@ impl Node {
         self.link = None;
     }
 
+    /// The records of bindings in a snapshot of what a replay makes of these.
+    pub fn replayed<'r>(&self, log: impl IntoIterator<Item = &'r Vec<u8>>) -> Vec<Vec<u8>> {
+        let mut engine = Engine::new(self.engine.config().clone(), 7);
+        for record in log {
+            engine.replay(record).expect("our own record");
+        }
+        // What the configuration does not have is taken in there.
+        engine.start(Time::from_seconds(START), &mut Outbox::new(Position::START));
+        bindings_of(&engine)
+    }
+
+    /// No change of a binding was left unrecorded: not beside one that a short record was thought to be enough for either.
+    pub fn assert_recorded(&self) {
+        if self.held.is_empty() && self.outbox.is_empty() {
+            assert_eq!(self.replayed(&self.log), bindings_of(&self.engine));
+        }
+    }
+
     /// What is recorded is stable at once, unless the disk stands; what goes to clients is kept, what goes to the partner comes back.
     pub fn drain(&mut self, now: Time, syncs: bool) -> Vec<ToPartner> {
         let batch = self.outbox.seal(Batch::default());
@@ -99,6 +118,15 @@ impl Node {
         }
         out
     }
+}
+
+/// The records of bindings in a snapshot.
+pub fn bindings_of(engine: &Engine) -> Vec<Vec<u8>> {
+    let (mut cursor, mut bytes) = (SnapshotCursor::default(), Vec::new());
+    while !engine.snapshot(&mut cursor, 1000, &mut bytes).1 {}
+    let mut records = records(&bytes);
+    records.retain(|record| matches!(Record::decode(record), Ok(Record::Binding(_))));
+    records
 }
 
 /// What happens in the middle of an exchange.
@@ -352,6 +380,9 @@ impl Pair {
     }
 
     pub fn kill(&mut self, n: usize) {
+        if self.nodes[n].is_up {
+            self.nodes[n].assert_recorded();
+        }
         self.nodes[n].is_up = false;
         self.wire.clear();
         self.unread.clear();

@@ -1,5 +1,6 @@
 //! What is on stable storage: everything that was recorded, at once.
 
+use super::super::common::binding_in;
 use super::words::Outcome;
 use engine::record::{BindingRecord, EndpointRecord, Record};
 use failover::time::Time;
@@ -44,10 +45,7 @@ impl Log {
 
     /// Something of what is recorded of a binding.
     pub fn binding<T>(&self, address: Ipv4Addr, of: impl Fn(&BindingRecord<'_>) -> T) -> Option<T> {
-        self.records.iter().rev().find_map(|bytes| match Record::decode(bytes) {
-            Ok(Record::Binding(binding)) if binding.address == address => Some(of(&binding)),
-            _ => None,
-        })
+        binding_in(&self.records, address).as_ref().map(of)
     }
 }
 

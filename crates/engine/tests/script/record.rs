@@ -5,7 +5,9 @@ use super::words::{
     status, take_client, time,
 };
 use dhcp::ClientIdentity;
-use engine::record::{BindingRecord, ClientDetails, EndpointRecord, Flags, PoolRecord, Record, Stamp};
+use engine::record::{
+    AcknowledgedRecord, BindingRecord, ClientDetails, EndpointRecord, Flags, PoolRecord, Record, Stamp,
+};
 use failover::balance::HashBucketAssignment;
 use failover::endpoint::Stored;
 use failover::message::HeardStore;
@@ -21,7 +23,31 @@ pub fn show(record: &Record<'_>) -> String {
         Record::Endpoint(endpoint) => show_endpoint(endpoint),
         Record::Clock(stamp) => format!("clock {}", show_time(stamp.engine)),
         Record::Pool(pool) => show_pool(pool),
+        Record::Acknowledged(acknowledged) => show_acknowledged(acknowledged),
     }
+}
+
+fn show_acknowledged(acknowledged: &AcknowledgedRecord) -> String {
+    let mut fields = vec![format!("acknowledged {} {}", acknowledged.address, acknowledged.status)];
+    show_stamps(
+        &[
+            ("sent-potential-expiration-time", acknowledged.sent_potential_expiration),
+            ("acked-potential-expiration-time", acknowledged.acked_potential_expiration),
+        ],
+        &mut fields,
+    );
+    show_flags(acknowledged.flags, &mut fields);
+    fields.join(", ")
+}
+
+fn show_stamps(stamps: &[(&str, Stamp)], fields: &mut Vec<String>) {
+    let known = stamps.iter().filter(|(_, stamp)| *stamp != Stamp::NONE);
+    fields.extend(known.map(|(name, stamp)| format!("{name} {}", show_time(stamp.time()))));
+}
+
+fn show_flags(flags: Flags, fields: &mut Vec<String>) {
+    let set = FLAGS.iter().filter(|(_, flag)| flags.contains(*flag));
+    fields.extend(set.map(|(name, _)| (*name).to_owned()));
 }
 
 fn show_pool(pool: &PoolRecord<'_>) -> String {
@@ -36,7 +62,7 @@ fn show_binding(binding: &BindingRecord<'_>) -> String {
     let identifier = known.as_ref().and_then(ClientIdentity::client_identifier);
     let address = hardware.map_or(&[][..], |hardware| hardware.as_bytes());
     show_client(hardware.map(dhcp::HardwareAddress::htype), address, identifier, &mut fields);
-    for (name, stamp) in [
+    let stamps = [
         ("start-time-of-state", binding.start_time_of_state),
         ("client-last-transaction-time", binding.client_last_transaction_time),
         ("lease-expiration-time", binding.lease_expiration),
@@ -44,11 +70,8 @@ fn show_binding(binding: &BindingRecord<'_>) -> String {
         ("acked-potential-expiration-time", binding.acked_potential_expiration),
         ("received-potential-expiration-time", binding.received_potential_expiration),
         ("doubted-until", binding.doubted_until),
-    ] {
-        if stamp != Stamp::NONE {
-            fields.push(format!("{name} {}", show_time(stamp.time())));
-        }
-    }
+    ];
+    show_stamps(&stamps, &mut fields);
     let details = &binding.details;
     fields.extend(binding.reserved_for.map(|_| "reserved-for-both".to_owned()));
     for (name, bytes) in [
@@ -65,9 +88,7 @@ fn show_binding(binding: &BindingRecord<'_>) -> String {
             fields.push(format!("{name} {}", hex(bytes)));
         }
     }
-    fields.extend(
-        FLAGS.iter().filter(|(_, flag)| binding.flags.contains(*flag)).map(|(name, _)| (*name).to_owned()),
-    );
+    show_flags(binding.flags, &mut fields);
     fields.join(", ")
 }
 

@@ -14,7 +14,8 @@ use engine::clock::{Clock, Start};
 use engine::{Engine, Input, Outbox, Position, StorageHealth};
 use failover::state::FailoverState;
 use failover::time::Interval;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
+use std::net::Ipv4Addr;
 use store::{OpenError, Store};
 
 /// How long a start waits for a synchronised clock (design: `clock-wait`).
@@ -171,10 +172,13 @@ impl Server {
         }
         let mut engine = Engine::new(self.config.clone(), 3);
         engine.plant(self.planted.engine);
-        let mut records = Vec::new();
+        let (mut records, mut latest) = (Vec::<Seen>::new(), BTreeMap::<Ipv4Addr, Seen>::new());
         let entropy = [self.store_identity; 16];
         let opened = Store::open(self.disk.clone(), self.store_options.clone(), entropy, &mut |record| {
-            records.extend(Seen::read(record));
+            if let Some(seen) = Seen::read(record, |address| latest.get(&address).cloned()) {
+                latest.insert(seen.address, seen.clone());
+                records.push(seen);
+            }
             engine.replay(record).map_err(|error| error.to_string())
         });
         if self.disk.crashed() {

@@ -19,9 +19,12 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::Ipv4Addr;
 use std::sync::{Arc, OnceLock};
 
+/// The kind of record that a disk has one of for each address.
+const BINDING: u8 = 1;
+
 pub(super) const INTERFACE: InterfaceId = InterfaceId(2);
 
-/// The last record of each thing: of each address, of the clock, of the endpoint.
+/// The last record of each thing: of each address with what the partner knows of it, of the clock, of the endpoint.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Disk {
     records: BTreeMap<(u8, Option<Ipv4Addr>), Arc<[u8]>>,
@@ -42,11 +45,38 @@ impl Disk {
         while let Some((length, rest)) = frames.split_first_chunk::<4>() {
             let length = usize::try_from(u32::from_le_bytes(*length)).unwrap_or(usize::MAX);
             let Some((record, rest)) = rest.split_at_checked(length) else { break };
-            let kind = record.first().copied().unwrap_or(0);
-            self.records.insert((kind, Seen::read(record).map(|seen| seen.address)), record.into());
+            self.put(record);
             frames = rest;
         }
         self.position = batch.end().0;
+    }
+
+    fn put(&mut self, record: &[u8]) {
+        match Record::decode(record) {
+            // Within the record of the binding: how a disk came to be what it is makes no other world of it.
+            Ok(Record::Acknowledged(acknowledged)) => {
+                let key = (BINDING, Some(acknowledged.address));
+                let Some(Ok(Record::Binding(binding))) =
+                    self.records.get(&key).map(|whole| Record::decode(whole))
+                else {
+                    return;
+                };
+                let mut whole = Vec::new();
+                Record::Binding(binding.acknowledged(&acknowledged)).encode(&mut whole);
+                self.records.insert(key, whole.into());
+            }
+            Ok(Record::Binding(binding)) => {
+                self.records.insert((BINDING, Some(binding.address)), record.into());
+            }
+            _ => {
+                self.records.insert((record.first().copied().unwrap_or(0), None), record.into());
+            }
+        }
+    }
+
+    /// What checkers read of it.
+    fn bindings(&self) -> Vec<Seen> {
+        self.records.values().filter_map(|record| Seen::read(record, |_| None)).collect()
     }
 }
 
@@ -116,7 +146,7 @@ impl Server {
             let read = engine.replay(record).map_err(|error| error.to_string());
             checkers.judge("S3", read);
         }
-        let records: Vec<Seen> = self.disk.records.values().filter_map(|record| Seen::read(record)).collect();
+        let records = self.disk.bindings();
         self.outbox = Outbox::new(Position(self.disk.position));
         engine.set_store([self.disk.identity; 16], self.disk.generation);
         engine.start(at.engine, &mut self.outbox);
@@ -182,7 +212,7 @@ impl Server {
         let Some(engine) = &self.engine else { return left };
         if !self.outbox.is_empty() {
             let mut batch = self.outbox.seal(Batch::default());
-            let records = Seen::all(batch.records().2);
+            let records = checkers.read(self.number, &batch);
             let views = if records.is_empty() { Vec::new() } else { all_views(engine) };
             let views =
                 views.into_iter().filter(|view| records.iter().any(|seen| seen.address == view.address));
