@@ -12,7 +12,7 @@
 //! | habit | what a dhcpd does | source |
 //! | --- | --- | --- |
 //! | takes-ends | takes EXPIRED over a lease that it has extended itself, FREE and BACKUP by the time in the message, RELEASED of any age | seen: `expired-over-a-running-lease.pcap` |
-//! | waits-less | in PARTNER-DOWN an ended lease is free at its end, and MCLT after entry | seen: lab, `duplicates.sh t18` |
+//! | waits-less | in PARTNER-DOWN an ended lease is free at its end, and MCLT after entry; its own free addresses at once, also when its partner was in PARTNER-DOWN before it and no conflict was resolved | seen: lab, `duplicates.sh t18`; source |
 //! | times-outlive-clients | tsfp of an address stays when it gets another client | source |
 //! | starts-alone | goes on alone in the state before the stop, and leases as ever | seen: lab, `duplicates.sh t15` |
 //! | forgets | with a new dhcpd.leases takes what its partner has for all there was | seen: lab, `duplicates.sh t16` |

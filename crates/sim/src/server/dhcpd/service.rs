@@ -76,9 +76,19 @@ impl Dhcpd {
         let own = self.own_status();
         let is_alone = self.state() == S::PartnerDown && self.declared.since + self.mclt <= self.now;
         match lease.status {
-            B::Free | B::Backup => lease.status == own || is_alone,
+            B::Free | B::Backup if lease.status == own => {
+                is_alone || self.has(Habit::WaitsLess) || !self.was_without_it()
+            }
+            B::Free | B::Backup => is_alone,
             _ => false,
         }
+    }
+
+    /// It is in PARTNER-DOWN, and its partner was there without it, or in the conflict that came of it: what the partner gave meanwhile, its
+    /// own addresses too, it has not heard.
+    fn was_without_it(&self) -> bool {
+        let partner = self.declared.partner;
+        self.state() == S::PartnerDown && (partner == S::PartnerDown || partner.is_conflict())
     }
 
     fn is_here(&self, message: &Message<'_>, address: Ipv4Addr) -> bool {
@@ -191,7 +201,9 @@ impl Dhcpd {
         let own = if has { lease.tsfp_of_client } else { 0 };
         let habit = if let Some(habit) = lease.broken.filter(|_| has) {
             habit
-        } else if lease.freed_early && !has {
+        } else if !has
+            && (lease.freed_early || self.was_without_it() && self.now < self.declared.since + self.mclt)
+        {
             Habit::WaitsLess
         } else if !has_met && beyond {
             Habit::StartsAlone
