@@ -91,7 +91,9 @@ impl Habit {
     pub const fn reason(self) -> Option<&'static str> {
         match self {
             Habit::TakesEnds => Some("a dhcpd took the end of a lease that it had extended and not told"),
-            Habit::WaitsLess => Some("a dhcpd in PARTNER-DOWN gave away what its partner had given or extended (T18)"),
+            Habit::WaitsLess => {
+                Some("a dhcpd in PARTNER-DOWN gave away what its partner had given or extended (T18)")
+            }
             Habit::TimesOutliveClients => Some("a dhcpd gave a new client the time of the one before (T14)"),
             Habit::StartsAlone => {
                 Some("a dhcpd that started alone served beyond what its partner waits for (T15)")
