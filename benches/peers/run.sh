@@ -41,8 +41,8 @@ start_command() { # name, what goes before each command
     local ready=0
     pids=()
     : > "$folder/output"
-    # A disk that is told which blocks are free (mount option discard) is told at the next commit, and stands still for as long as a
-    # hundred syncs: of what was removed before it hears now.
+    # A disk that is told which blocks are free (mount option discard) is told some time after a commit, and may stand still for it: of what
+    # was removed before it hears now.
     sync -f "$results"
     if [ ${#partner_command[@]} -gt 0 ]; then start_process "$partner_space" "$folder/output.partner" "${@:2}" "${partner_command[@]}"; fi
     start_process "$server_space" "$folder/output" "${@:2}" "${command[@]}"
