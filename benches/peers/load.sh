@@ -23,28 +23,27 @@ load_up() {
     ip -n "$client_space" address flush dev pc0
     ip -n "$server_space" address flush dev ps0
     ip -n "$client_space" address add 192.168.99.1/24 dev pc0
-    ip -n "$server_space" address add $server_address/24 dev ps0
     # Whatever is sent to a relay or to a client behind it is for this host.
     ip -n "$client_space" route add local 10.64.0.0/10 dev lo
-    ip -n "$server_space" route add 10.64.0.0/10 via 192.168.99.1
-    ip link add dc0 netns "$client_space" type veth peer name ds0 netns "$server_space"
-    ip -n "$server_space" address add 10.128.0.2/9 dev ds0
-    ip -n "$client_space" link set dc0 up
-    ip -n "$server_space" link set ds0 up
     # A Kea that starts before does not listen there, and says so to nobody.
-    cable_up "$server_space" ds0
+    load_wires "$server_space" 2 dc0
+}
+
+# What a server has of both wires, once its ps0 is there and has no address.
+load_wires() { # space, last number of its addresses, the other end of its wire to the clients
+    ip -n "$1" address add "192.168.99.$2/24" dev ps0
+    ip -n "$1" route add 10.64.0.0/10 via 192.168.99.1
+    ip link add "$3" netns "$client_space" type veth peer name ds0 netns "$1"
+    ip -n "$1" address add "10.128.0.$2/9" dev ds0
+    ip -n "$client_space" link set "$3" up
+    ip -n "$1" link set ds0 up
+    cable_up "$1" ds0
 }
 
 # Both servers hear what clients broadcast and what relays pass on: the generator sends it to each of them.
 load_partner_up() {
     partner_space_up || return 1
-    ip -n "$partner_space" address add 192.168.99.3/24 dev ps0
-    ip -n "$partner_space" route add 10.64.0.0/10 via 192.168.99.1
-    ip link add dc1 netns "$client_space" type veth peer name ds0 netns "$partner_space"
-    ip -n "$partner_space" address add 10.128.0.3/9 dev ds0
-    ip -n "$client_space" link set dc1 up
-    ip -n "$partner_space" link set ds0 up
-    cable_up "$partner_space" ds0
+    load_wires "$partner_space" 3 dc1
 }
 
 hardware() { ip -n "$1" -o link show "$2" | sed 's/.*link\/ether \([0-9a-f:]*\).*/\1/'; }

@@ -14,8 +14,8 @@ use std::time::Duration;
 /// From the beginning of one look to that of the next.
 const BETWEEN: Duration = Duration::from_micros(500);
 
-/// Packets a millisecond from which on the owner rests: eight come in the time of a rest. One client that asks as fast as it is answered, each answer on
-/// stable storage, is not so many.
+/// Packets a millisecond from which on the owner rests: eight come in the time of a rest. One client that asks as fast as it is
+/// answered, each answer on stable storage, is not so many.
 const BUSY: u32 = 16;
 
 /// How long packets are counted until it is said whether they are many.
@@ -58,7 +58,7 @@ impl Pace {
     /// How long to rest from `now` on before the next look: `None` when little comes in, when there is more to be read, or when the
     /// last look and what followed it took so long themselves.
     pub(crate) fn rest(&self, now: Duration) -> Option<Duration> {
-        if !self.is_busy || self.is_more {
+        if !self.may_rest() {
             return None;
         }
         let rest = BETWEEN.checked_sub(now.saturating_sub(self.began))?;

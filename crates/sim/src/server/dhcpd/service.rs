@@ -43,8 +43,7 @@ impl Dhcpd {
     }
 
     fn answers(&self, message: &Message<'_>) -> bool {
-        let partner = self.declared.partner;
-        let beside = partner == S::PartnerDown || partner.is_conflict();
+        let beside = self.partner_was_without_it();
         let in_contact = self.link().is_some_and(|link| link.partner.is_some());
         if self.has(Habit::SilentBeside) && beside && in_contact && self.state() != S::ConflictDone {
             return false;
@@ -87,8 +86,12 @@ impl Dhcpd {
     /// It is in PARTNER-DOWN, and its partner was there without it, or in the conflict that came of it: what the partner gave meanwhile, its
     /// own addresses too, it has not heard.
     fn was_without_it(&self) -> bool {
+        self.state() == S::PartnerDown && self.partner_was_without_it()
+    }
+
+    fn partner_was_without_it(&self) -> bool {
         let partner = self.declared.partner;
-        self.state() == S::PartnerDown && (partner == S::PartnerDown || partner.is_conflict())
+        partner == S::PartnerDown || partner.is_conflict()
     }
 
     fn is_here(&self, message: &Message<'_>, address: Ipv4Addr) -> bool {
